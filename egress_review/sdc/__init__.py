@@ -1,0 +1,1 @@
+"""Statistical disclosure control, one method a file. Pure: no web, no database."""

@@ -1,0 +1,1 @@
+"""The ground floor: nouns, rules, vault, gateway and page chrome. Imports no room."""

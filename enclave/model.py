@@ -1,0 +1,218 @@
+"""The nouns of the enclave as frozen dataclasses. No I/O, no rules beyond what a value may be.
+
+Names are the field's (docs/reference/glossary.md). Everything here is safe to hand between rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+
+class FieldType(StrEnum):
+    """The types a dictionary may give a field; each maps to one Arrow type."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    DATE = "date"
+    BOOLEAN = "boolean"
+
+
+class FieldKind(StrEnum):
+    """Where a delivered field goes: identifiers and content never share a process later on."""
+
+    IDENTIFIER = "identifier"
+    CONTENT = "content"
+
+
+class ColumnRole(StrEnum):
+    """What a query may do with a column of a linked view."""
+
+    PROJECTABLE = "projectable"
+    FILTER_ONLY = "filter-only"
+    JOIN_ONLY = "join-only"
+    AGGREGATE_ONLY = "aggregate-only"
+    HIDDEN = "hidden"
+
+
+class QueryMode(StrEnum):
+    """What an agreement lets a query return."""
+
+    ROW_LEVEL = "row-level"
+    AGGREGATE_ONLY = "aggregate-only"
+
+
+class Role(StrEnum):
+    """What a person does here. One person may hold several, but never votes on their own output."""
+
+    RESEARCHER = "researcher"
+    REVIEWER = "reviewer"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    STEWARD = "steward"
+
+
+class ProjectState(StrEnum):
+    """Where a project stands; docs/reference/states.md is generated from `PROJECT_MOVES`."""
+
+    PROVISIONED = "provisioned"
+    ACTIVE = "active"
+    CLOSED = "closed"
+
+
+PROJECT_MOVES: Mapping[ProjectState, frozenset[ProjectState]] = {
+    ProjectState.PROVISIONED: frozenset({ProjectState.ACTIVE, ProjectState.CLOSED}),
+    ProjectState.ACTIVE: frozenset({ProjectState.ACTIVE, ProjectState.CLOSED}),
+    ProjectState.CLOSED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureRules:
+    """An agency's rules for what may leave; parameter names are ACRO's.
+
+    Units: persons for `safe_threshold`, contributors for `safe_nk_n`, shares of 1 for the others.
+    """
+
+    safe_threshold: int = 10
+    safe_nk_n: int = 2
+    safe_nk_k: float = 0.9
+    safe_pratio_p: float = 0.1
+
+    def strictest(self, other: DisclosureRules) -> DisclosureRules:
+        """Return the rules that satisfy both: the strictest of every agency involved wins (R22)."""
+        return DisclosureRules(
+            safe_threshold=max(self.safe_threshold, other.safe_threshold),
+            safe_nk_n=max(self.safe_nk_n, other.safe_nk_n),
+            safe_nk_k=min(self.safe_nk_k, other.safe_nk_k),
+            safe_pratio_p=max(self.safe_pratio_p, other.safe_pratio_p),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """A Participating Agency: the administrative authority over its data (R31)."""
+
+    id: str
+    name: str
+    rules: DisclosureRules = DisclosureRules()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone with a log-in: `id` is the identity provider's subject, roles are ours."""
+
+    id: str
+    name: str
+    email: str
+    roles: frozenset[Role]
+    agency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a delivered dataset, as its data dictionary describes it (R12)."""
+
+    name: str
+    type: FieldType
+    kind: FieldKind
+    label: str
+    required: bool = False
+    codes: Mapping[str, str] = field(default_factory=dict)
+    link_as: str | None = None  # what linkage may compare it as: ssn, first_name, birth_date ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A described table one agency delivers; `key` names the fields that identify a row."""
+
+    id: str
+    agency: str
+    label: str
+    description: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    update_schedule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a linked view, with the clause that grants it."""
+
+    name: str
+    type: FieldType
+    label: str
+    role: ColumnRole
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A linked view: approved columns and rows of one dataset under this project's pseudonyms.
+
+    `person_id` (the project's pseudonym, a UUID) stands first in every view and is not listed.
+    `rows` is the agreement's row filter in SQL over the dataset's content fields, or None.
+    """
+
+    name: str
+    dataset: str
+    agency: str
+    label: str
+    columns: tuple[Column, ...]
+    clause: str
+    rows: str | None = None
+
+
+PERSON_ID = "person_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one Data Sharing Agreement allows, compiled. What it does not grant, nobody has."""
+
+    project: str
+    title: str
+    purpose: str
+    agreement: str
+    agreement_sha256: str
+    researchers: frozenset[str]
+    views: tuple[View, ...]
+    rules: Mapping[str, DisclosureRules]
+    mode: QueryMode
+    starts: date
+    ends: date
+    destroy_by: date
+
+    @property
+    def agencies(self) -> frozenset[str]:
+        """Every agency whose data this project may see."""
+        return frozenset(view.agency for view in self.views)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One researcher's open workspace on one project; its sockets are its credential."""
+
+    id: str
+    person: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What one allowed query really read: the ground of every approval that follows.
+
+    `sql` is the researcher's own text; `columns` are `view.column` names from the bound plan.
+    """
+
+    query: str
+    project: str
+    person: str
+    sql: str
+    views: tuple[str, ...]
+    columns: tuple[str, ...]
+    agencies: frozenset[str]
+    receipt: int

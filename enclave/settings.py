@@ -1,0 +1,56 @@
+"""One object with every setting. Environment variables `ENCLAVE_*` override the defaults.
+
+docs/reference/settings.md is generated from the descriptions below.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things lie and where the three sites answer. Frozen: read once at a process's edge."""
+
+    model_config = SettingsConfigDict(env_prefix="ENCLAVE_", extra="forbid", frozen=True)
+
+    state_dir: Path = Field(
+        Path(".enclave"), description="Everything that must survive a restart lies below here."
+    )
+    run_dir: Path = Field(
+        Path("/run/enclave"), description="Unix sockets; short, since a socket path is ≤ 107 bytes."
+    )
+    control_url: str | None = Field(
+        None, description="SQLAlchemy URL of the control store; SQLite under state_dir unless set."
+    )
+    origin: str = Field(
+        "enclave.demo/audit", description="Origin line of the audit log's checkpoints (C2SP)."
+    )
+    hub_url: str = Field("http://hub.localhost:8000", description="Where browsers find the hub.")
+    review_url: str = Field(
+        "http://review.localhost:8001", description="Where browsers find egress review."
+    )
+    audit_url: str = Field(
+        "http://audit.localhost:8002", description="Where browsers find the audit site."
+    )
+    oidc_issuer: str = Field(
+        "http://127.0.0.1:8003", description="The identity provider (OpenID Connect issuer)."
+    )
+    oidc_client_id: str = Field("enclave", description="Our client id at the identity provider.")
+    oidc_client_secret: str = Field("enclave-demo", description="Our client secret there.")
+    require_mfa: bool = Field(
+        True, description="Refuse a log-in whose token does not say a second factor was used."
+    )
+    isolation: str = Field(
+        "docker", description="How workspaces are isolated: `docker` or `bubblewrap`; never none."
+    )
+    instance: str = Field(
+        "demo", description="Prefix of container and image names, so that two enclaves can coexist."
+    )
+
+    @property
+    def database_url(self) -> str:
+        """Return the control store's URL."""
+        return self.control_url or f"sqlite:///{(self.state_dir / 'control.db').resolve()}"

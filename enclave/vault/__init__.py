@@ -1,0 +1,1 @@
+"""Deliveries, extracts and keys at rest. Never answers a query."""

@@ -1,0 +1,1 @@
+"""What every page shares: app factory, sessions, login, tables, charts. Never a business rule."""

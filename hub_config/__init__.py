@@ -1,0 +1,1 @@
+"""What JupyterHub is handed: login, spawner, proxy. Never sees data."""

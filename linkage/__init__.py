@@ -1,0 +1,1 @@
+"""The linkage zone: identifiers in, persistent person ids and project pseudonyms out."""
