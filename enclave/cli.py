@@ -44,7 +44,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="enclave")
 def enclave() -> None:
-    """Run a secure data enclave: agreements, deliveries, projects, services.
+    r"""Run a secure data enclave: agreements, deliveries, projects, services.
 
     \b
     Examples:
