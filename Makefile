@@ -1,0 +1,71 @@
+# The README's two commands and their neighbours. Everything a machine lacks is installed by the
+# targets themselves: Debian packages by .ci/host-packages, Python packages from hashed locks by uv.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+UV := .tools/bin/uv
+ENCLAVE := $(SUDO) $(VENV)/bin/enclave
+DEMO_PACKAGES := docker.io debootstrap iptables bubblewrap e2fsprogs
+TEST_PACKAGES := $(DEMO_PACKAGES) chromium postgresql strace
+
+.PHONY: help demo demo-stop test check web-test bench docs clean
+
+help: ## say what each target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.runtime .demo-data-venv/.ready ## bring up the whole enclave with simulated agencies
+	@.ci/host-packages $(DEMO_PACKAGES)
+	@$(ENCLAVE) demo up
+
+demo-stop: ## stop everything the demo started; the data is kept
+	@if [ -x $(VENV)/bin/enclave ]; then $(ENCLAVE) demo down; else echo "Nothing was installed."; fi
+
+test: $(VENV)/.dev .demo-data-venv/.ready ## run every test, browser and containers included
+	@.ci/host-packages $(TEST_PACKAGES)
+	@$(SUDO) .ci/with-engine $(VENV)/bin/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## lint, types, import rules, generated docs
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python docs/generate.py --check
+
+web-test: $(VENV)/.dev ## only the pages, in Chromium with axe
+	@.ci/host-packages $(TEST_PACKAGES)
+	$(VENV)/bin/python -m pytest tests/web $(ARGS)
+
+bench: $(VENV)/.dev .demo-data-venv/.ready ## print the benchmark tables, write JSON to benchmarks/results
+	@.ci/host-packages $(DEMO_PACKAGES)
+	@$(SUDO) .ci/with-engine $(VENV)/bin/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.dev ## write the generated reference pages
+	$(VENV)/bin/python docs/generate.py
+
+clean: ## remove environments and caches; the demo's data in .enclave stays
+	rm -rf .venv .tools .demo-data-venv .wheelhouse .mypy_cache .ruff_cache .pytest_cache
+
+$(UV): locks/uv.lock
+	@.ci/host-packages python3-venv
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.lock
+
+# The test environment holds all of the runtime's: where it is fresh, a demo needs no other.
+$(VENV)/.runtime: locks/runtime.lock pyproject.toml | $(UV)
+	@[ -x $(VENV)/bin/python ] || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	@[ $(VENV)/.dev -nt locks/dev.lock ] || $(UV) pip sync --quiet --python $(VENV)/bin/python --require-hashes locks/runtime.lock
+	@$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: locks/dev.lock pyproject.toml | $(UV)
+	@[ -x $(VENV)/bin/python ] || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	@$(UV) pip sync --quiet --python $(VENV)/bin/python --require-hashes locks/dev.lock
+	@$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation -e . -e images/researcher/enclave_client
+	@touch $@ $(VENV)/.runtime
+
+.demo-data-venv/.ready: locks/demo-data.lock | $(UV)
+	@$(UV) venv --quiet --clear --python $(PYTHON) .demo-data-venv
+	@$(UV) pip sync --quiet --python .demo-data-venv/bin/python --require-hashes locks/demo-data.lock
+	@touch $@
