@@ -1,0 +1,43 @@
+"""The control store's schema, one step a file, run from inside the package: no alembic.ini.
+
+Several processes may start at once: one migrates, the others wait and find nothing to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+ONE_AT_A_TIME = 7_236_991  # any constant will do; PostgreSQL's advisory locks are numbers
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Return alembic's configuration with the scripts inside the package."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def head() -> str | None:
+    """Return the newest revision this program knows."""
+    return ScriptDirectory.from_config(config()).get_current_head()
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision the database is at; None when it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring the database to `to` inside the caller's transaction, which must be a writing one."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": ONE_AT_A_TIME})
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    command.upgrade(config(connection), to)

@@ -1,0 +1,315 @@
+"""The control store: who and what the agreements in force allow, and which sessions are open.
+
+Everything is read as the nouns of `model`; everything is changed inside `record`, which commits
+only after audit has given a receipt. Holds no row of an agency's data, no key and no password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    delete,
+    event,
+    insert,
+    make_url,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from enclave import documents, migrations, tables
+from enclave.errors import Conflict, NotFound, Unavailable
+from enclave.events import Event, Receipt
+from enclave.model import (
+    PROJECT_MOVES,
+    Agency,
+    Dataset,
+    Person,
+    Policy,
+    ProjectState,
+    Session,
+)
+
+T = TypeVar("T")
+BUSY_MS = 10_000
+
+
+class Appends(Protocol):
+    """Whoever gives a receipt for an event or raises `AuditUnavailable`: the audit client."""
+
+    def append(self, event: Event) -> Receipt:
+        """Return proof that the event is durable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """Where a project stands. `extract_epoch` is None until an extract fits the policy."""
+
+    id: str
+    state: ProjectState
+    policy_sha256: str
+    extract_epoch: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One registered version of a dataset and the Delta versions that hold it."""
+
+    dataset: str
+    version: int
+    agency: str
+    rows: int
+    sha256: str
+    identifiers_version: int | None
+    content_version: int | None
+    stored_at: str
+
+
+class ControlStore:
+    """The store at a SQLAlchemy URL (SQLite or PostgreSQL), brought to the newest schema.
+
+    Raises `Unavailable` when the database cannot be opened or is newer than this program.
+    """
+
+    def __init__(self, url: str):
+        self.engine = _engine(url)
+        self._writing = self.engine.execution_options(enclave_writing=True)
+        self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        with self.engine.connect() as connection:
+            known, at = migrations.head(), migrations.current(connection)
+        if at != known:
+            with self._writing.begin() as connection:
+                migrations.upgrade(connection)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def record(self, audit: Appends, event: Event) -> Iterator[Connection]:
+        """Open a transaction that commits only once `audit` has a durable receipt for `event`.
+
+        Raises `AuditUnavailable` (or whatever the block raised) with everything rolled back.
+        """
+        with self._writing.begin() as connection:
+            yield connection
+            audit.append(event)
+
+    # Reading -----------------------------------------------------------------------------------
+
+    def people(self) -> Mapping[str, Person]:
+        """Return everyone with a role here, by id."""
+        return self._all("person", Person)
+
+    def person(self, id: str) -> Person:
+        """Return one person; raises `NotFound`."""
+        return self._one("person", id, Person)
+
+    def agencies(self) -> Mapping[str, Agency]:
+        """Return the Participating Agencies, by id."""
+        return self._all("agency", Agency)
+
+    def datasets(self) -> Mapping[str, Dataset]:
+        """Return every described dataset, by id."""
+        return self._all("dataset", Dataset)
+
+    def dataset(self, id: str) -> Dataset:
+        """Return one dataset's dictionary; raises `NotFound`."""
+        return self._one("dataset", id, Dataset)
+
+    def hashes(self, kind: str) -> Mapping[str, str]:
+        """Return the SHA-256 of every document of a kind, by id."""
+        table = tables.documents
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(table.c.id, table.c.sha256).where(_is(kind)))
+            return {row.id: row.sha256 for row in rows}
+
+    def body(self, kind: str, id: str) -> str | None:
+        """Return a document's stored JSON, or None."""
+        table = tables.documents
+        with self.engine.connect() as connection:
+            found = select(table.c.body).where(_is(kind), table.c.id == id)
+            return connection.execute(found).scalar_one_or_none()
+
+    def projects(self) -> tuple[ProjectRow, ...]:
+        """Return every project ever provisioned, closed ones too, by id."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(tables.projects).order_by(tables.projects.c.id))
+            return tuple(_project(row) for row in rows)
+
+    def project(self, id: str) -> ProjectRow:
+        """Return where one project stands; raises `NotFound`."""
+        with self.engine.connect() as connection:
+            return find_project(connection, id)
+
+    def policy(self, project: str) -> Policy:
+        """Return what the project's agreement allows; raises `NotFound`."""
+        with self.engine.connect() as connection:
+            found = select(tables.projects.c.policy).where(tables.projects.c.id == project)
+            body = connection.execute(found).scalar_one_or_none()
+        if body is None:
+            raise _no_project(project)
+        return documents.read(Policy, body)
+
+    def sessions(self, project: str | None = None) -> tuple[Session, ...]:
+        """Return the open sessions, of one project or of all, by id."""
+        table = tables.sessions
+        found = select(table.c.id, table.c.person, table.c.project).where(
+            table.c.closed_at.is_(None)
+        )
+        if project is not None:
+            found = found.where(table.c.project == project)
+        with self.engine.connect() as connection:
+            rows = connection.execute(found.order_by(table.c.id))
+            return tuple(Session(row.id, row.person, row.project) for row in rows)
+
+    def deliveries(self, dataset: str | None = None) -> tuple[DeliveryRow, ...]:
+        """Return registered deliveries, of one dataset or of all, oldest version first."""
+        table = tables.deliveries
+        found = select(table).order_by(table.c.dataset, table.c.version)
+        if dataset is not None:
+            found = found.where(table.c.dataset == dataset)
+        with self.engine.connect() as connection:
+            return tuple(DeliveryRow(**row._asdict()) for row in connection.execute(found))
+
+    def _all(self, kind: str, noun: type[T]) -> dict[str, T]:
+        table = tables.documents
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                select(table.c.id, table.c.body).where(_is(kind)).order_by(table.c.id)
+            )
+            return {row.id: documents.read(noun, row.body) for row in rows}
+
+    def _one(self, kind: str, id: str, noun: type[T]) -> T:
+        body = self.body(kind, id)
+        if body is None:
+            raise NotFound(f"There is no {kind} “{id}”.")
+        return documents.read(noun, body)
+
+
+# Changing: only on the connection that `ControlStore.record` gives -----------------------------
+
+
+def put(connection: Connection, kind: str, id: str, noun: object) -> str:
+    """Store a document in place of the one with that id; return its SHA-256."""
+    body = documents.canonical(noun).decode()
+    drop(connection, kind, id)
+    row = {"kind": kind, "id": id, "body": body, "sha256": documents.sha256(body)}
+    connection.execute(insert(tables.documents).values(row))
+    return row["sha256"]
+
+
+def drop(connection: Connection, kind: str, id: str) -> None:
+    """Forget a document."""
+    connection.execute(delete(tables.documents).where(_is(kind), tables.documents.c.id == id))
+
+
+def provision(connection: Connection, policy: Policy) -> None:
+    """Add a project under its policy; raises `Conflict` when the id was ever used."""
+    used = select(tables.projects.c.id).where(tables.projects.c.id == policy.project)
+    if connection.execute(used).first():
+        raise Conflict(
+            f"The project id “{policy.project}” has been used before.",
+            hint="Ids are never used twice, since outputs and log entries carry them.",
+        )
+    row = {"id": policy.project, "state": ProjectState.PROVISIONED.value, **_policy(policy)}
+    connection.execute(insert(tables.projects).values(row))
+
+
+def amend(connection: Connection, policy: Policy) -> None:
+    """Put a new policy in place; the extract made under the old one no longer counts."""
+    if find_project(connection, policy.project).state is ProjectState.CLOSED:
+        raise Conflict(f"The project “{policy.project}” is closed and cannot be amended.")
+    _set_project(connection, policy.project, extract_epoch=None, **_policy(policy))
+
+
+def move(connection: Connection, project: str, to: ProjectState, *, epoch: int | None) -> None:
+    """Move a project to a state and note its extract's epoch.
+
+    Raises `Conflict` where `model.PROJECT_MOVES` does not lead there.
+    """
+    at = find_project(connection, project).state
+    if to not in PROJECT_MOVES[at]:
+        raise Conflict(f"The project “{project}” is {at.value} and cannot become {to.value}.")
+    _set_project(connection, project, state=to.value, extract_epoch=epoch)
+
+
+def find_project(connection: Connection, id: str) -> ProjectRow:
+    """Return where a project stands as this transaction sees it; raises `NotFound`."""
+    row = connection.execute(select(tables.projects).where(tables.projects.c.id == id)).first()
+    if row is None:
+        raise _no_project(id)
+    return _project(row)
+
+
+def _set_project(connection: Connection, id: str, **values: Any) -> None:
+    table = tables.projects
+    connection.execute(update(table).where(table.c.id == id).values(**values))
+
+
+def _policy(policy: Policy) -> dict[str, str]:
+    body = documents.canonical(policy).decode()
+    return {"policy": body, "policy_sha256": documents.sha256(body)}
+
+
+def _project(row: Any) -> ProjectRow:
+    return ProjectRow(row.id, ProjectState(row.state), row.policy_sha256, row.extract_epoch)
+
+
+def _no_project(id: str) -> NotFound:
+    return NotFound(f"There is no project “{id}”.", hint="`enclave project list` names them all.")
+
+
+def _is(kind: str) -> Any:
+    return tables.documents.c.kind == kind
+
+
+# Opening the database --------------------------------------------------------------------------
+
+
+def _engine(url: str) -> Engine:
+    where = make_url(url)
+    if where.get_backend_name() not in ("sqlite", "postgresql"):
+        raise Unavailable(
+            "The control store is SQLite or PostgreSQL.",
+            hint="Set ENCLAVE_CONTROL_URL to sqlite:///… or postgresql+psycopg://…",
+        )
+    if where.get_backend_name() == "postgresql":
+        return create_engine(where.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    Path(where.database or "").parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(where)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(raw: DBAPIConnection, _record: object) -> None:
+    # We begin transactions ourselves: the driver would leave DDL outside them.
+    raw.isolation_level = None
+    cursor = raw.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_MS}",
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        "synchronous=FULL",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    # A writer takes its lock at once: two that began by reading could only fail each other.
+    writing = connection.get_execution_options().get("enclave_writing")
+    connection.execute(text("BEGIN IMMEDIATE" if writing else "BEGIN"))

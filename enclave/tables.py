@@ -1,0 +1,65 @@
+"""The control store's tables as SQLAlchemy sees them. Their DDL is `migrations/versions/0001`.
+
+A test compares the two on SQLite and on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("policy_sha256", Text, nullable=False),
+    Column("extract_epoch", Integer),
+    CheckConstraint("state IN ('provisioned', 'active', 'closed')", name="project_state"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("project", Text, ForeignKey("projects.id"), nullable=False),
+    Column("opened_at", Text, nullable=False),
+    Column("closed_at", Text),
+    Index("sessions_open", "project", "closed_at"),
+)
+
+# One row makes a delivered version visible; versions of the two Delta tables without one are not.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("dataset", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("agency", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("identifiers_version", BigInteger),
+    Column("content_version", BigInteger),
+    Column("stored_at", Text, nullable=False),
+)
