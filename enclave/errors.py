@@ -71,6 +71,12 @@ class AuditUnavailable(Unavailable):
     code = "audit.unavailable"
 
 
+class AuditRefused(Conflict):
+    """Audit answered, and does not take this event: it contradicts what is already logged."""
+
+    code = "audit.event-refused"
+
+
 class KeyMissing(Unavailable):
     """The key that opens this is not there, or was destroyed on purpose."""
 

@@ -50,6 +50,20 @@ class Settings(BaseSettings):
         "demo", description="Prefix of container and image names, so that two enclaves can coexist."
     )
 
+    audit_checkpoint_seconds: float = Field(
+        10.0, gt=0, description="How often a busy audit log signs a checkpoint, in seconds."
+    )
+    audit_grace_seconds: float = Field(
+        20.0,
+        ge=0,
+        description="How long a sender may be away before its open intents end as interrupted.",
+    )
+
+    @property
+    def audit_dir(self) -> Path:
+        """Return the audit service's own directory."""
+        return self.state_dir / "audit"
+
     @property
     def database_url(self) -> str:
         """Return the control store's URL."""

@@ -1,0 +1,152 @@
+"""Decides what may enter the log, and stamps it: sequence numbers, intents and their ends.
+
+Never talks to a socket and never signs. Rules kept here, each checked again by the verifier:
+a sender's events are gapless; a retry is the same entry; a query's outcome follows its intent;
+an intent ends once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from audit.log import Batch, Entry, Log, Sender
+from enclave.errors import AuditRefused
+from enclave.events import Action, Event, Receipt, Scalar, Stamp, Verdict, encode
+
+ENDS = frozenset({Action.QUERY_OUTCOME, Action.QUERY_DENIED, Action.INTERRUPTED})
+
+# Social security numbers have no business in an event. Rooms leave them out; should one slip
+# through, it must not become permanent.
+_IDENTIFIER = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
+MASK = "[identifier removed]"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One event as it arrived: the socket says the source, the client the instance and number."""
+
+    sender: Sender
+    event: Event
+
+
+class SequenceGap(Exception):
+    """A sender skipped a number: either it or we have lost something, so nothing is taken."""
+
+
+Answer = Receipt | AuditRefused
+
+
+def admit(log: Log, requests: Sequence[Request]) -> list[Answer]:
+    """Append a batch in one transaction; return a receipt or a refusal for each request.
+
+    Raises SequenceGap (nothing of the batch is stored) or sqlite3.Error (likewise).
+    """
+    with log.write() as batch:
+        return [_admit_one(log, batch, request) for request in requests]
+
+
+def _admit_one(log: Log, batch: Batch, request: Request) -> Answer:
+    sender = request.sender
+    expected = log.next_seq(sender.source, sender.instance)
+    if sender.seq > expected:
+        raise SequenceGap(f"{sender.source} sent {sender.seq} where {expected} was due")
+    if sender.seq < expected:
+        return _repeat(log.find(sender))
+    objection = _object(log, request.event)
+    event = request.event if objection is None else _refusal(request.event, objection)
+    receipt = batch.add(_stamp(event, sender), sender)
+    if objection is not None:
+        return AuditRefused(objection)
+    _follow_intent(batch, event, receipt.index)
+    return receipt
+
+
+def _repeat(entry: Entry | None) -> Answer:
+    """Return what was answered the first time."""
+    assert entry is not None  # its number is below the next one, and numbers are gapless
+    if entry.body is not None:
+        refused = facts(entry.body)["detail"].get("refused")
+        if refused is not None:
+            return AuditRefused(str(refused))
+    return Receipt(entry.index, entry.leaf.hex())
+
+
+def _object(log: Log, event: Event) -> str | None:
+    """Return why this event may not stand in the log as it is, or None."""
+    if event.intent is None:
+        missing = event.action in (Action.QUERY_INTENT, Action.QUERY_OUTCOME)
+        return "A query's intent and outcome carry the query's id." if missing else None
+    known = log.intent(event.intent)
+    if event.action is Action.QUERY_INTENT and known is not None:
+        return "An intent with this id is already logged."
+    if event.action is Action.QUERY_OUTCOME and known is None:
+        return "No intent was logged before this outcome."
+    if event.action in ENDS and known is not None and known[1] is not None:
+        return "This intent has already ended."
+    return None
+
+
+def _refusal(event: Event, objection: str) -> Event:
+    """Return what is stored in place of a refused event, so that its number is not missing."""
+    return replace(
+        event,
+        action=Action.ACCESS_DENIED,
+        verdict=Verdict.DENIED,
+        detail={"refused": objection, "attempted": event.action.value},
+    )
+
+
+def _follow_intent(batch: Batch, event: Event, index: int) -> None:
+    if event.intent is None:
+        return
+    if event.action is Action.QUERY_INTENT:
+        batch.begin_intent(event.intent, index)
+    elif event.action in ENDS:
+        batch.end_intent(event.intent, index)
+
+
+def _stamp(event: Event, sender: Sender) -> bytes:
+    stamp = Stamp(
+        time=time.time_ns() // 1_000_000,
+        source=sender.source,
+        instance=sender.instance,
+        seq=sender.seq,
+        nonce=secrets.token_hex(16),
+    )
+    return encode(replace(event, detail=_masked(event.detail)), stamp)
+
+
+def _masked(detail: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    return {
+        key: _IDENTIFIER.sub(MASK, value) if isinstance(value, str) else value
+        for key, value in detail.items()
+    }
+
+
+def facts(body: bytes) -> dict[str, Any]:
+    """Return our own part of a stored event: `unmapped.enclave`."""
+    part: dict[str, Any] = json.loads(body)["unmapped"]["enclave"]
+    return part
+
+
+def interruption(intent: Entry) -> Event:
+    """Return the event that ends an intent whose sender is gone."""
+    assert intent.body is not None  # retention never reaches an open intent
+    body, ours = json.loads(intent.body), facts(intent.body)
+    return Event(
+        action=Action.INTERRUPTED,
+        actor=body["actor"]["user"]["uid"],
+        verdict=Verdict.FAILED,
+        project=ours["project"],
+        agencies=tuple(ours["agencies"]),
+        datasets=tuple(ours["datasets"]),
+        intent=ours["intent"],
+        session=ours["session"],
+        detail={"interrupted_source": intent.sender.source, "intent_index": intent.index},
+    )

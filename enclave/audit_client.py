@@ -1,0 +1,211 @@
+"""`AuditClient(settings, source).append(event)`: a receipt for a durable event, or an exception.
+
+Never returns before the audit service has committed, never drops an event in silence, and never
+lets a caller go on without a receipt. Any number of threads may append at once: the service
+commits whatever waits in one go. Make one after forking, not before.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import struct
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from enclave.errors import AuditRefused, AuditUnavailable, Invalid
+from enclave.events import Event, Receipt
+from enclave.settings import Settings
+
+SOURCES = ("admin", "vault", "linkage", "gateway", "hub", "egress", "audit-web")
+MAX_EVENT = 256 * 1024  # bytes of one event on the wire
+_BACKOFF = (0.05, 1.0)  # seconds: first and longest pause between two attempts to connect
+_NEXT_STEP = "Nothing was done. Try again; if it stays so, tell the administrator."
+
+
+def socket_path(settings: Settings, source: str) -> Path:
+    """Return where the audit service listens for `source`; each source has its own directory."""
+    return settings.run_dir / "audit" / source / "log.sock"
+
+
+@dataclass(slots=True)
+class _Pending:
+    """An event on its way, and who waits for it."""
+
+    line: bytes
+    receipt: Future[Receipt] = field(default_factory=Future)
+
+
+class AuditClient:
+    """One sender. `timeout` is how long a caller waits for a receipt, in seconds.
+
+    Raises AuditUnavailable when no receipt came in time, AuditRefused when the service found the
+    event in contradiction with the log, Invalid when it is too large. Close it, or use `with`.
+    """
+
+    def __init__(self, settings: Settings, source: str, *, timeout: float = 15.0):
+        if source not in SOURCES:
+            raise ValueError(f"no audit source is named {source}")
+        self.source = source
+        self._path = socket_path(settings, source)
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+        self._trouble = "The audit service does not answer."
+        self._greeting = ""
+        self._renew()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def append(self, event: Event) -> Receipt:
+        """Send one event and wait until it is durable."""
+        pending = self._enqueue(json.dumps(asdict(event), ensure_ascii=False))
+        try:
+            return pending.receipt.result(self._timeout)
+        except FutureTimeout:
+            self._retire()
+            raise AuditUnavailable(self._trouble, hint=_NEXT_STEP) from None
+
+    def close(self) -> None:
+        """Say goodbye, so that the service knows nothing more will come, and stop."""
+        self._stop.set()
+        with self._lock:
+            if self._socket is not None:
+                with suppress(OSError):
+                    self._socket.sendall(b'{"bye":true}\n')
+                    self._socket.shutdown(socket.SHUT_WR)
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+        self._fail_all()
+
+    def _renew(self) -> None:
+        """Become a new instance, which starts counting at 0."""
+        self._instance = secrets.token_hex(8)
+        self._next = 0
+        self._pending: dict[int, _Pending] = {}
+
+    def _enqueue(self, wire: str) -> _Pending:
+        with self._lock:
+            if self._stop.is_set():
+                raise AuditUnavailable("The connection to the audit service is closed.")
+            line = f'{{"seq":{self._next},"event":{wire}}}\n'.encode()
+            if len(line) > MAX_EVENT:
+                raise Invalid("This event is too large to be logged.")
+            pending = self._pending[self._next] = _Pending(line)
+            self._next += 1
+            self._start()
+            if self._socket is not None:
+                self._transmit(self._socket, line)
+            return pending
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name=f"audit-{self.source}", daemon=True
+            )
+            self._thread.start()
+
+    def _transmit(self, connection: socket.socket, line: bytes) -> None:
+        """Send under the lock, in order. A broken connection is the reading thread's to mend."""
+        try:
+            connection.sendall(line)
+        except OSError:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            self._socket = None
+
+    def _retire(self) -> None:
+        """Give up this instance: a number whose fate is unknown must not be left in the middle."""
+        self._fail_all()
+        with self._lock:
+            if self._socket is not None:
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+                self._socket = None
+
+    def _fail_all(self) -> None:
+        with self._lock:
+            waiting = list(self._pending.values())
+            self._renew()
+        for pending in waiting:
+            pending.receipt.set_exception(AuditUnavailable(self._trouble, hint=_NEXT_STEP))
+
+    def _run(self) -> None:
+        """Keep a connection for as long as the client lives; hand answers to those who wait."""
+        pause = _BACKOFF[0]
+        while not self._stop.is_set():
+            connected = False
+            with (
+                suppress(OSError, ValueError, KeyError),
+                self._connect() as connection,
+                connection.makefile("rb") as answers,
+            ):
+                connected = self._greet(connection, json.loads(answers.readline()))
+                if connected:
+                    self._read(answers)
+            with self._lock:
+                self._socket = None
+            pause = _BACKOFF[0] if connected else min(pause * 2, _BACKOFF[1])
+            self._stop.wait(pause)
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Bounds a send to a service that has stopped reading; receiving may wait for ever.
+            wait = struct.pack("ll", max(1, int(self._timeout)), 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+            connection.connect(str(self._path))
+            with self._lock:
+                self._greeting = self._instance
+            connection.sendall(json.dumps({"hello": self._greeting}).encode() + b"\n")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _greet(self, connection: socket.socket, answer: dict[str, Any]) -> bool:
+        """Resend everything that has no receipt yet; say whether we are connected."""
+        if "error" in answer:
+            self._trouble = str(answer["error"])
+            return False
+        with self._lock:
+            if self._greeting != self._instance:
+                return False  # retired meanwhile: greet again under the new name
+            for pending in list(self._pending.values()):
+                connection.sendall(pending.line)
+            self._socket = connection
+        return True
+
+    def _read(self, answers: BinaryIO) -> None:
+        for line in answers:
+            answer = json.loads(line)
+            if "error" in answer:
+                self._trouble = str(answer["error"])
+                return
+            with self._lock:
+                known = self._greeting == self._instance
+                pending = self._pending.pop(answer["seq"], None) if known else None
+            if pending is None:
+                continue
+            if "refused" in answer:
+                pending.receipt.set_exception(AuditRefused(answer["refused"]))
+            else:
+                pending.receipt.set_result(Receipt(answer["index"], answer["leaf"]))

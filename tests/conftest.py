@@ -1,0 +1,42 @@
+"""Fixtures every room's tests may use: fresh settings, a real audit service, a client of it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from enclave.audit_client import AuditClient
+from enclave.settings import Settings
+from tests.support.audit import AuditProcess
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    """Settings of an enclave of this test's own; paths short enough for Unix sockets."""
+    place = Path(tempfile.mkdtemp(prefix="enc-"))
+    yield Settings(
+        state_dir=place / "s",
+        run_dir=place / "r",
+        audit_checkpoint_seconds=0.2,
+        audit_grace_seconds=1.0,
+    )
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def audit_service(settings: Settings) -> Iterator[AuditProcess]:
+    """A running `audit serve`; kill() and start() it at will, read events() from it."""
+    service = AuditProcess(settings).start()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def audit(audit_service: AuditProcess) -> Iterator[AuditClient]:
+    """A client that speaks as `admin`."""
+    with audit_service.client("admin") as client:
+        yield client

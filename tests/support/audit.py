@@ -1,0 +1,104 @@
+"""A real `audit serve` in a process of its own, for the tests of every room."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from audit.custody import AuditFiles
+from audit.log import LogReader
+from enclave.audit_client import SOURCES, AuditClient, socket_path
+from enclave.settings import Settings
+
+START_SECONDS = 30
+
+
+def environment(settings: Settings) -> Mapping[str, str]:
+    """The environment in which another process reads these same settings."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return {**os.environ, **{f"ENCLAVE_{key.upper()}": str(v) for key, v in values.items()}}
+
+
+class AuditProcess:
+    """Start, kill, restart the service; read what it has stored."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.files = AuditFiles(settings.audit_dir)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, wrapper: tuple[str, ...] = ()) -> AuditProcess:
+        """Start the service and wait until every source's socket answers."""
+        self.process = subprocess.Popen(
+            [*wrapper, sys.executable, "-m", "audit.cli", "serve"],
+            env=environment(self.settings),
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"audit serve ended with {self.process.returncode}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError("audit serve did not start")
+            time.sleep(0.02)
+        return self
+
+    def answers(self) -> bool:
+        """Whether the last source to be opened accepts connections."""
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(str(socket_path(self.settings, SOURCES[-1])))
+            return True
+        return False
+
+    def stop(self) -> int:
+        """Stop it as an operator would; return its exit code."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=15)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """Stop it as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def client(self, source: str = "admin", *, timeout: float = 15.0) -> AuditClient:
+        """A sender; close it, or use `with`."""
+        return AuditClient(self.settings, source, timeout=timeout)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every stored event, whole, in order."""
+        return [json.loads(body) for body in self.bodies()]
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Our own part (`unmapped.enclave`) of every stored event, with `actor` beside it."""
+        return [
+            {**event["unmapped"]["enclave"], "actor": event["actor"]["user"]["uid"]}
+            for event in self.events()
+        ]
+
+    def bodies(self) -> list[bytes]:
+        """The exact bytes of every entry."""
+        log = LogReader.open(self.files.log)
+        try:
+            return [entry.body or b"" for entry in log.entries()]
+        finally:
+            log.close()
+
+    @property
+    def directory(self) -> Path:
+        """Where the log lies."""
+        return self.files.directory
