@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
-from typing import override
 
 import click
+from typing_extensions import override
 
 from enclave.errors import EnclaveError
 
