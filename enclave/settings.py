@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     )
     oidc_client_id: str = Field("enclave", description="Our client id at the identity provider.")
     oidc_client_secret: str = Field("enclave-demo", description="Our client secret there.")
+    oidc_auth_time: bool = Field(
+        True,
+        description="The identity provider's token says when the person authenticated (`auth_time`); "
+        "a decision's re-login is refused without it. Off: asking with `prompt=login` is proof.",
+    )
     require_mfa: bool = Field(
         True, description="Refuse a log-in whose token does not say a second factor was used."
     )
