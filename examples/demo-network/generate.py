@@ -4,7 +4,7 @@ Persons, names, dates of birth, addresses, numbers and their errors (typos, nick
 numbers, swapped days and months) come from pseudopeople's simulated population: nobody in these
 files exists. **Content columns are synthetic too**, drawn here with a fixed seed: industry, county,
 quarter, employer, credential, college, grade, district, programme, month. What they show was put
-in on purpose and is no finding about Connecticut:
+in on purpose (synthetic.yml) and is no finding about Connecticut:
 
 * a credential raises wages from the year after its award, more for a bachelor's degree than for
   a certificate, most in computing and engineering, least in education and the humanities;
@@ -23,6 +23,9 @@ Runs in an environment of its own (locks/demo-data.lock), imports nothing of the
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,76 +38,8 @@ import yaml
 
 SEED = 20260701
 YEARS = (2019, 2020, 2021)
-COUNTIES: Mapping[str, float] = {
-    "Fairfield": 0.27,
-    "Hartford": 0.25,
-    "New Haven": 0.24,
-    "New London": 0.08,
-    "Litchfield": 0.05,
-    "Middlesex": 0.05,
-    "Tolland": 0.04,
-    "Windham": 0.02,
-}
-COUNTY_PAY: Mapping[str, float] = {
-    "Fairfield": 1.25,
-    "Hartford": 1.08,
-    "New Haven": 1.0,
-    "New London": 0.97,
-    "Litchfield": 0.93,
-    "Middlesex": 1.02,
-    "Tolland": 0.95,
-    "Windham": 0.85,
-}
-CREDENTIALS: Mapping[str, float] = {
-    "certificate": 0.3,
-    "associate": 0.3,
-    "bachelor": 0.3,
-    "master": 0.1,
-}
-CREDENTIAL_PAY: Mapping[str, float] = {
-    "certificate": 1.06,
-    "associate": 1.16,
-    "bachelor": 1.38,
-    "master": 1.6,
-}
-FIELDS: Mapping[str, float] = {
-    "health": 0.27,
-    "business": 0.25,
-    "computing": 0.15,
-    "education": 0.14,
-    "engineering": 0.11,
-    "humanities": 0.08,
-}
-FIELD_PAY: Mapping[str, float] = {
-    "computing": 1.28,
-    "engineering": 1.22,
-    "health": 1.14,
-    "business": 1.06,
-    "education": 0.96,
-    "humanities": 0.92,
-}
-INDUSTRIES: Mapping[str, float] = {
-    "62": 0.2,
-    "44": 0.16,
-    "31": 0.12,
-    "61": 0.12,
-    "72": 0.11,
-    "54": 0.09,
-    "52": 0.08,
-    "23": 0.06,
-    "51": 0.04,
-    "11": 0.02,
-}
-TOWNS: Mapping[str, tuple[str, ...]] = {
-    "Fairfield": ("Bridgeport", "Stamford", "Norwalk", "Danbury"),
-    "Hartford": ("Hartford", "New Britain", "West Hartford"),
-    "New Haven": ("New Haven", "Waterbury", "Meriden"),
-    "New London": ("New London", "Norwich"),
-    "Litchfield": ("Torrington",),
-    "Middlesex": ("Middletown",),
-    "Tolland": ("Vernon",),
-    "Windham": ("Windham",),
-}
+HERE = Path(__file__).parent
+SYNTHETIC = yaml.safe_load((HERE / "synthetic.yml").read_text())
 ADDRESS = ("street_number", "street_name", "unit_number", "city", "zipcode")
 GRADES = ("PK", "PK", "K", *map(str, range(1, 13)), "12")  # by age, 3 to 18
 
@@ -131,16 +66,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--truth", type=Path, help="also write who is who; keep it outside")
     options = parser.parse_args(arguments)
     options.target.mkdir(parents=True, exist_ok=True)
-    world, truths = make_world(options.seed), []
-    for name, make in DATASETS.items():
-        truths.append(write(name, make(world), target=options.target, rng=world.rng))
+    # pseudopeople draws progress bars even into log files
+    quiet = contextlib.nullcontext() if sys.stderr.isatty() else io.StringIO()
+    with quiet as sink, contextlib.redirect_stderr(sink or sys.stderr):
+        world = make_world(options.seed)
+        truths = [
+            write(name, make(world), target=options.target, rng=world.rng)
+            for name, make in DATASETS.items()
+        ]
     if options.truth:
         pd.concat(truths).to_csv(options.truth, index=False)
 
 
 def write(name: str, rows: pd.DataFrame, *, target: Path, rng: np.random.Generator) -> pd.DataFrame:
-    """Number the rows in random order and write the dictionary's columns; return who is who."""
-    dictionary = yaml.safe_load((Path(__file__).parent / f"datasets/{name}.yml").read_text())
+    """Write the dictionary's columns, rows numbered in random order; return who is who."""
+    dictionary = yaml.safe_load((HERE / f"datasets/{name}.yml").read_text())
     rows = rows.iloc[rng.permutation(len(rows))].reset_index(drop=True)
     rows["record_id"] = [f"{dictionary['agency'].upper()}-{n:07d}" for n in range(1, len(rows) + 1)]
     rows[[field["name"] for field in dictionary["fields"]]].to_csv(
@@ -160,7 +100,9 @@ def make_world(seed: int) -> World:
         for year in YEARS[:2]
     )
     households = pd.unique(pd.concat([wages.household_id, census.household_id, wic.household_id]))
-    county_of = dict(zip(households, draw(rng, COUNTIES, len(households)), strict=True))
+    county_of = dict(
+        zip(households, draw(rng, SYNTHETIC["counties"], len(households)), strict=True)
+    )
     awards = make_awards(rng, wages, numbers(seed + 1), county_of)
     return World(rng, numbers(seed), census, wages, wic, awards, county_of, seed)
 
@@ -204,18 +146,19 @@ def make_awards(
     awarded = pd.concat([awarded, awarded[rng.random(len(awarded)) < 0.1]], ignore_index=True)
     count = len(awarded)
     home = awarded.household_id.map(county_of)
-    county = np.where(rng.random(count) < 0.75, home, draw(rng, COUNTIES, count))
-    credential = draw(rng, CREDENTIALS, count)
+    county = np.where(rng.random(count) < 0.75, home, draw(rng, SYNTHETIC["counties"], count))
+    credential = draw(rng, SYNTHETIC["credentials"], count)
+    town = [SYNTHETIC["towns"][place][0] for place in county]
     university = np.isin(credential, ("bachelor", "master"))
     return awarded.assign(
         ssn=awarded.ssn.where(rng.random(count) >= 0.08),
         credential=credential,
-        field_of_study=draw(rng, FIELDS, count),
+        field_of_study=draw(rng, SYNTHETIC["fields"], count),
         year=rng.integers(2014, 2021, count),
         county=county,
         institution=[
-            f"{'State University at' if is_state else 'Community College of'} {TOWNS[place][0]}"
-            for is_state, place in zip(university, county, strict=True)
+            f"{'State University at' if is_state else 'Community College of'} {name}"
+            for is_state, name in zip(university, town, strict=True)
         ],
     )
 
@@ -226,14 +169,19 @@ def make_wages(world: World) -> pd.DataFrame:
     paid = pd.to_numeric(forms.wages, errors="coerce").fillna(20000).clip(2000, 250000).to_numpy()
     worked = np.where(paid >= 12000, 4, rng.integers(1, 4, len(forms)))
     employers = sorted(forms.employer_id.astype(str).unique())
-    industry = dict(zip(employers, draw(rng, INDUSTRIES, len(employers)), strict=True))
+    industry = dict(zip(employers, draw(rng, SYNTHETIC["industries"], len(employers)), strict=True))
     home = forms.household_id.map(world.county_of)
-    county = np.where(rng.random(len(forms)) < 0.85, home, draw(rng, COUNTIES, len(forms)))
+    county = np.where(
+        rng.random(len(forms)) < 0.85, home, draw(rng, SYNTHETIC["counties"], len(forms))
+    )
     forms = forms.assign(
         county=county,
         employer_id="E" + forms.employer_id.astype(str).str.zfill(4),
         industry=forms.employer_id.astype(str).map(industry),
-        quarterly=paid / worked * pd.Series(county).map(COUNTY_PAY) * premium(world, forms),
+        quarterly=paid
+        / worked
+        * pd.Series(county).map(SYNTHETIC["county_pay"])
+        * premium(world, forms),
     )
     rows = forms.loc[forms.index.repeat(worked)]
     rows = rows.assign(quarter=5 - worked[rows.index] + rows.groupby(level=0).cumcount())
@@ -241,10 +189,10 @@ def make_wages(world: World) -> pd.DataFrame:
 
 
 def premium(world: World, forms: pd.DataFrame) -> np.ndarray:
-    """Return what a form's wage is multiplied by for the best credential awarded before its year."""
+    """Return each form's factor: that of the best credential awarded before its year."""
     awards = world.awards[["simulant_id", "credential", "field_of_study", "year"]].assign(
-        factor=world.awards.credential.map(CREDENTIAL_PAY)
-        * world.awards.field_of_study.map(FIELD_PAY)
+        factor=world.awards.credential.map(SYNTHETIC["credential_pay"])
+        * world.awards.field_of_study.map(SYNTHETIC["field_pay"])
     )
     pairs = forms[["simulant_id", "year"]].reset_index().merge(awards, on="simulant_id")
     earned = pairs[pairs.year_y < pairs.year_x].groupby("index").factor.max()
@@ -265,7 +213,7 @@ def make_enrolment(world: World) -> pd.DataFrame:
     return pupils.assign(
         county=county,
         district=[
-            f"{TOWNS[c][h % len(TOWNS[c])]} Public Schools"
+            f"{SYNTHETIC['towns'][c][h % len(SYNTHETIC['towns'][c])]} Public Schools"
             for c, h in zip(county, pupils.household_id.map(_stable), strict=True)
         ],
         grade=[GRADES[int(years) - 3] for years in pupils.age],
