@@ -1,0 +1,137 @@
+"""The inspector: decides whether one query may run, from its text, the catalogue and the policy.
+
+Characters → second parser → engine's own tree → both name the same tables → bound plan → what the
+agreement says of each column. Never runs a query, and holds empty tables, never a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from enclave.gateway.inspector import agreement, bound_plan, engine_tree, limits
+from enclave.gateway.inspector.catalogue import Catalogue
+from enclave.gateway.inspector.second_tree import SecondReader, second_reader
+from enclave.gateway.refusals import (
+    NotAQuestion,
+    NotGranted,
+    NotUnderstood,
+    QueryDenied,
+    ReadersDisagree,
+    TooLarge,
+)
+
+__all__ = ["Inspection", "Inspector", "make_inspector"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """An allowed query: what it reads, under which clause, and its text without literals."""
+
+    sql: str
+    redacted: str
+    views: tuple[str, ...]
+    columns: tuple[str, ...]
+    agencies: tuple[str, ...]
+    datasets: tuple[str, ...]
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspector:
+    """Decides over one project's queries. Safe to use from many threads."""
+
+    catalogue: Catalogue
+    second: SecondReader
+    empty: duckdb.DuckDBPyConnection
+
+    def inspect(self, sql: str) -> Inspection:
+        """Return what an allowed query reads; raises a `QueryDenied` that names the clause."""
+        text = limits.read(sql)
+        try:
+            views, columns = self._read(text)
+        except RecursionError:
+            raise TooLarge("The query nests too deeply to be checked.") from None
+        agreement.check(self.catalogue, views, columns)
+        return self._allowed(text, views, columns)
+
+    def redact(self, sql: str) -> str:
+        """Return a query's text without literals, for the log; a dash if it cannot be split."""
+        try:
+            return limits.read(sql).redacted(self.catalogue.names())
+        except QueryDenied:
+            return "-"
+
+    def _read(self, text: limits.Text) -> tuple[frozenset[str], frozenset[str]]:
+        if _is_show_tables(text):
+            return frozenset(), frozenset()
+        cursor = self.empty.cursor()
+        try:
+            return self._read_with(cursor, text.sql, _question(text))
+        finally:
+            cursor.close()
+
+    def _read_with(
+        self, cursor: duckdb.DuckDBPyConnection, sql: str, question: str
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        tree = self.second.parse(question)
+        found = engine_tree.read(cursor, sql, self.catalogue)
+        if self.second.tables(tree) != found:
+            raise ReadersDisagree("The two parsers do not see the same tables in the query.")
+        try:
+            bound = bound_plan.read(cursor, question)
+            second = self.second.read(tree)
+        except (NotUnderstood, NotGranted) as refused:
+            raise agreement.explain(self.catalogue, tree, found, refused) from None
+        if not bound.tables <= found or not bound.columns <= second.columns:
+            raise ReadersDisagree("The plan reads more than the parsers see in the query.")
+        return found, second.columns
+
+    def _allowed(
+        self, text: limits.Text, views: frozenset[str], columns: frozenset[str]
+    ) -> Inspection:
+        read = [self.catalogue.views[name] for name in sorted(views)]
+        return Inspection(
+            sql=text.sql,
+            redacted=text.redacted(self.catalogue.names()),
+            views=tuple(view.name for view in read),
+            columns=tuple(sorted(columns)),
+            agencies=tuple(sorted({view.agency for view in read})),
+            datasets=tuple(sorted({view.dataset for view in read})),
+            clause="; ".join(view.clause for view in read) or self.catalogue.policy.agreement,
+        )
+
+
+def make_inspector(catalogue: Catalogue) -> Inspector:
+    """Return an inspector with the catalogue's tables, empty, in a database of its own."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "enable_external_access": "false",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "python_enable_replacements": "false",
+        "max_expression_depth": "250",
+        "memory_limit": "256MB",
+        "threads": "1",
+    }
+    empty = duckdb.connect(":memory:", config=config)
+    for name, schema in catalogue.schemas.items():
+        empty.from_arrow(schema.empty_table()).create(name)
+    empty.execute("SET lock_configuration = true")
+    return Inspector(catalogue, second_reader(catalogue), empty)
+
+
+def _is_show_tables(text: limits.Text) -> bool:
+    words = [word.text.lower() for word in text.words if word.text != ";"]
+    return words == ["show", "tables"]
+
+
+def _question(text: limits.Text) -> str:
+    """Return the query itself, or the one inside DESCRIBE and SUMMARIZE."""
+    if not text.words[0].says("describe", "desc", "summarize"):
+        return text.sql
+    if len(text.words) < 2:
+        raise NotAQuestion("DESCRIBE and SUMMARIZE need a view or a query.")
+    first = text.words[1]
+    rest = text.sql[first.at :]
+    return rest if first.says("select", "with", "from") or first.text == "(" else f"FROM {rest}"

@@ -1,0 +1,138 @@
+"""Read a query's characters before any parser does: size, alphabet, nesting.
+
+For handing both parsers only text that they split into the same words (of 19 Unicode spaces they
+disagree on six), and for giving the log a text without literals. Never parses SQL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from enclave.gateway.refusals import NotUnderstood, OddText, TooLarge
+
+MAX_BYTES = 20_000
+MAX_DEPTH = 40
+MAX_WORDS = 4_000
+
+# One alternative per kind of word, in the order DuckDB's own scanner tries them.
+_WORDS = re.compile(
+    r"""
+      (?P<space>(?:[ \t\n]|\r\n)+)
+    | (?P<comment>--[^\r\n]*|/\*(?:(?!/\*|\*/)[\s\S])*\*/)
+    | (?P<string>'(?:[^']|'')*')
+    | (?P<quoted>"(?:[^"]|"")+")
+    | (?P<number>(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
+    | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<symbol>[!%&()*+,\-./:;<=>?@\[\]^{|}~#])
+    """,
+    re.VERBOSE,
+)
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a query: its kind (a group of `_WORDS`), its text and where it starts."""
+
+    kind: str
+    text: str
+    at: int
+
+    def says(self, *names: str) -> bool:
+        """Say whether this is one of the given bare words, in any case."""
+        return self.kind == "name" and self.text.lower() in names
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A query that passed the limits, and its words without spaces and comments."""
+
+    sql: str
+    words: tuple[Word, ...]
+
+    def redacted(self, known: Collection[str]) -> str:
+        """Return the text without comments, with `?` for each literal and each unknown quoted name.
+
+        A quoted name may hold anything, so only names of granted views and columns are kept.
+        """
+        return " ".join(_redact(word, known) for word in self.words)
+
+
+def read(sql: str) -> Text:
+    """Split a query into words. Raises TooLarge, OddText or NotUnderstood."""
+    if len(sql.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise TooLarge(
+            f"The query is longer than {MAX_BYTES:,} bytes.",
+            hint="Join against a view or a VALUES list in a shorter query instead of long lists.",
+        )
+    words = _split(sql)
+    if len(words) > MAX_WORDS:
+        raise TooLarge(f"The query has more than {MAX_WORDS:,} words.", hint="Split it in steps.")
+    _check_depth(words)
+    if not words:
+        raise NotUnderstood("The query is empty.", hint="Try SHOW TABLES.")
+    return Text(sql, words)
+
+
+def _split(sql: str) -> tuple[Word, ...]:
+    words: list[Word] = []
+    at = 0
+    previous = "space"
+    while at < len(sql):
+        found = _WORDS.match(sql, at)
+        if found is None or found.lastgroup is None:
+            raise _odd(sql, at)
+        kind, text = found.lastgroup, found.group()
+        if kind in ("comment", "quoted", "string"):
+            _check_quoted(kind, text, previous)
+        if kind not in ("space", "comment"):
+            words.append(Word(kind, text, at))
+        previous, at = kind, found.end()
+    return tuple(words)
+
+
+def _check_quoted(kind: str, text: str, previous: str) -> None:
+    if "\0" in text:
+        raise OddText("The query holds a NUL character.")
+    if kind == "comment" and not text.isascii():
+        raise OddText("A comment holds characters outside ASCII.", hint="Leave it out.")
+    if kind == "string" and previous in ("name", "string", "quoted", "number"):
+        raise OddText(
+            "A string stands directly behind another word, as in E'…' or X'…'.",
+            hint="Put a space before it; escape a quote by doubling it.",
+        )
+
+
+def _odd(sql: str, at: int) -> NotUnderstood | OddText:
+    character = sql[at]
+    if character == "$":
+        return OddText(
+            "The query holds a `$` outside a string.",
+            hint="Write values into the query; put strings in single quotes.",
+        )
+    if character in "'\"/":
+        return NotUnderstood("A quote or comment is not closed, or a comment stands in a comment.")
+    name = f"U+{ord(character):04X}"
+    return OddText(
+        f"The character {name} may stand only inside a string or a quoted name.",
+        hint="It often comes in by copying from a web page or a document: type it again.",
+    )
+
+
+def _check_depth(words: tuple[Word, ...]) -> None:
+    depth = 0
+    for word in words:
+        if word.kind == "symbol":
+            depth += (word.text in _OPEN) - (word.text in _CLOSE)
+        if depth > MAX_DEPTH:
+            raise TooLarge(f"The query nests deeper than {MAX_DEPTH} brackets.")
+
+
+def _redact(word: Word, known: Collection[str]) -> str:
+    if word.kind in ("string", "number"):
+        return "?"
+    if word.kind == "quoted" and word.text.strip('"').lower() not in known:
+        return '"?"'
+    return word.text

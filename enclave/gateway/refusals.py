@@ -1,0 +1,101 @@
+"""Every way the gateway says no: a stable code each, one sentence, the clause and the next step.
+
+Never carries a value from a view, a literal of the researcher's query or a path of the server.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from enclave.errors import Denied, EnclaveError, Invalid, Unavailable
+
+
+class QueryDenied(Denied):
+    """The inspector, or the agreement behind it, refuses this query."""
+
+    code: ClassVar[str] = "query.denied"
+
+
+class TooLarge(QueryDenied):
+    """Too long, too deep or too wide to be checked with certainty."""
+
+    code = "query.too-large"
+
+
+class OddText(QueryDenied):
+    """Characters that two parsers could read differently."""
+
+    code = "query.odd-text"
+
+
+class NotUnderstood(QueryDenied):
+    """Not SQL that both parsers can read."""
+
+    code = "query.syntax"
+
+
+class NotAQuestion(QueryDenied):
+    """A statement that does something else than asking one question."""
+
+    code = "query.statement"
+
+
+class ConstructRefused(QueryDenied):
+    """A construct that is not on the list of reviewed ones."""
+
+    code = "query.construct"
+
+
+class FunctionRefused(QueryDenied):
+    """A function that is banned, or that nobody has reviewed yet."""
+
+    code = "query.function"
+
+
+class NotGranted(QueryDenied):
+    """A view or a column that the agreement does not grant."""
+
+    code = "query.not-granted"
+
+
+class UseNotGranted(QueryDenied):
+    """A column that is granted, but not for this use."""
+
+    code = "query.column-role"
+
+
+class ReadersDisagree(QueryDenied):
+    """The two parsers or the bound plan understand the query differently: nobody may run it."""
+
+    code = "query.readers-disagree"
+
+
+class NotInForce(QueryDenied):
+    """The agreement has not begun or has ended."""
+
+    code = "agreement.not-in-force"
+
+
+class QueryFailed(Invalid):
+    """The query was allowed but the engine could not finish it."""
+
+    code = "query.failed"
+
+
+class QueryStopped(EnclaveError):
+    """The query was stopped: its time was over, its session closed or its client gone."""
+
+    code = "query.stopped"
+    status = 408
+
+
+class SessionEnded(Denied):
+    """The session behind this socket is closed."""
+
+    code = "session.ended"
+
+
+class GatewayUnavailable(Unavailable):
+    """The gateway cannot answer for this project now."""
+
+    code = "gateway.unavailable"
