@@ -83,7 +83,7 @@ def look_at_services(settings: Settings) -> Iterator[Finding]:
 
 def look_at_isolation(settings: Settings) -> Iterator[Finding]:
     """Find a Docker engine or bubblewrap; a workspace runs in nothing less."""
-    found = engine.available(settings)
+    found = engine.available()
     if found:
         yield Finding("isolation", " and ".join(found))
     else:

@@ -55,14 +55,12 @@ def up(base_port: int | None) -> None:
     console = Console()
     started = time.monotonic()
     settings = demo_settings(base_port)
-    settings = run_steps(console, settings, (Step("Check this machine", steps.check_machine),))
-    isolation = engine.choose(settings)
-    settings = settings.model_copy(update={"isolation": isolation})
+    run_steps(console, settings, (Step("Check this machine", steps.check_machine),))
+    settings = engine.prepare(settings)
     run_steps(
         console,
         settings,
         (
-            Step(f"Workspace image ({isolation})", engine.prepare),
             Step("Simulated population", steps.simulate),
             Step("Agreements, deliveries, linkage, extracts", steps.load),
             Step("Services", start_services),
@@ -71,7 +69,7 @@ def up(base_port: int | None) -> None:
     print_welcome(console, settings, time.monotonic() - started)
 
 
-def run_steps(console: Console, settings: Settings, todo: Sequence[Step]) -> Settings:
+def run_steps(console: Console, settings: Settings, todo: Sequence[Step]) -> None:
     """Run steps one after another with a spinner and the seconds each takes."""
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
@@ -79,7 +77,6 @@ def run_steps(console: Console, settings: Settings, todo: Sequence[Step]) -> Set
             task = progress.add_task(step.title, total=1)
             told = step.run(settings)
             progress.update(task, completed=1, description=f"{step.title}: {told}")
-    return settings
 
 
 def start_services(settings: Settings) -> str:

@@ -1,0 +1,51 @@
+"""What isolates workspaces on this machine: found, made ready, stopped. Never less than a sandbox.
+
+The work is done by the workspace room's own program: the ground floor imports no room.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+from enclave.demo.supervisor import environment
+from enclave.errors import Unavailable
+from enclave.settings import Settings
+
+BUILD = (sys.executable, "-m", "hub_config.build")
+
+
+def prepare(settings: Settings) -> Settings:
+    """Make images ready and return the settings with the isolation that works here.
+
+    Docker where it runs, else bubblewrap, else `Unavailable`: never an unisolated process.
+    `ENCLAVE_ISOLATION` asks for one of the two and no other. Its progress goes to the terminal.
+    """
+    wanted = os.environ.get("ENCLAVE_ISOLATION", "auto")
+    done = subprocess.run(
+        (*BUILD, wanted),
+        env=dict(environment(settings)),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Unavailable(
+            "This machine can isolate workspaces neither with Docker nor with bubblewrap.",
+            hint="An unisolated workspace is never started; the lines above say what is missing.",
+        )
+    return settings.model_copy(update={"isolation": done.stdout.split()[-1]})
+
+
+def stop(settings: Settings) -> None:
+    """Stop the workspaces, and the engine if it was started from here."""
+    subprocess.run((*BUILD, "stop"), env=dict(environment(settings)), check=False)
+
+
+def available() -> tuple[str, ...]:
+    """Return the isolations whose program is installed here."""
+    programs = {"Docker": "dockerd", "bubblewrap": "bwrap"}
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return tuple(name for name, program in programs.items() if shutil.which(program, path=path))
