@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     oidc_client_secret: str = Field("enclave-demo", description="Our client secret there.")
     oidc_auth_time: bool = Field(
         True,
-        description="The identity provider's token says when the person authenticated (`auth_time`); "
+        description="The identity provider's token says when someone authenticated (`auth_time`); "
         "a decision's re-login is refused without it. Off: asking with `prompt=login` is proof.",
     )
     require_mfa: bool = Field(
