@@ -17,6 +17,7 @@ from enclave.errors import EnclaveError
 COMMANDS: Mapping[str, str] = {
     "plan": "enclave.governance.cli:plan",
     "apply": "enclave.governance.cli:apply",
+    "agreement": "enclave.governance.cli:agreement",
     "project": "enclave.governance.cli:project",
     "deliver": "enclave.vault.cli:deliver",
     "gateway": "enclave.gateway.cli:gateway",

@@ -77,6 +77,22 @@ def close_session(
     shutil.rmtree(directory(settings, session), ignore_errors=True)
 
 
+def close_groundless(store: ControlStore, audit: Appends, settings: Settings) -> int:
+    """Close every open session that could not be opened today; return how many those were.
+
+    For the day an agreement ends, a person loses a role or a program died half way.
+    """
+    count = 0
+    for session in store.sessions():
+        policy = store.policy(session.project)
+        try:
+            check_may_open(store, policy, person=session.person, today=date.today())
+        except Denied as denied:
+            close_session(store, audit, settings, session=session.id, reason=denied.sentence)
+            count += 1
+    return count
+
+
 def find(store: ControlStore, session: str) -> Session:
     """Return an open session; raises `NotFound`."""
     table = tables.sessions

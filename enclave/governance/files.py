@@ -232,6 +232,12 @@ def read_network(directory: Path) -> Files:
     )
 
 
+def read_agreement(file: Path) -> Sourced[EMouFile] | Sourced[DsaFile]:
+    """Read one agreement's file by itself; raises `InvalidFiles`."""
+    found: Sourced[EMouFile] | Sourced[DsaFile] = _read("agreement", file, file.parent)[0]
+    return found
+
+
 def _paths(directory: Path) -> Iterator[tuple[str, Path]]:
     yield "network", directory / "network.yml"
     for kind, folder in (

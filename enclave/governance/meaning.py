@@ -1,0 +1,123 @@
+"""Why a change matters, in sentences: who sees what, who loses it, who must sign again.
+
+Pure text over two policies or two documents. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from enclave.model import Column, DisclosureRules, Policy, View
+
+
+def grant(policy: Policy) -> Iterator[str]:
+    """Say what a new project gives to whom."""
+    people = ", ".join(sorted(policy.researchers))
+    yield f"{people} may work from {policy.starts} to {policy.ends} ({policy.mode.value})."
+    for view in policy.views:
+        columns = ", ".join(column.name for column in view.columns)
+        rows = f", rows where {view.rows}" if view.rows else ", all rows"
+        yield f"{view.name} of {view.agency} becomes visible: {columns}{rows}."
+    yield f"All project data is destroyed by {policy.destroy_by}."
+
+
+def policy_changes(old: Policy, new: Policy) -> Iterator[str]:
+    """Say what follows when one policy takes another's place."""
+    signed_again = old.agreement_sha256 != new.agreement_sha256
+    for person in sorted(new.researchers - old.researchers):
+        yield f"{person} may open workspaces of project {new.project}."
+    for person in sorted(old.researchers - new.researchers):
+        yield f"{person} loses project {new.project} at once."
+    yield from _view_changes(old, new)
+    yield from _rule_changes(old, new)
+    for name in ("title", "purpose", "mode", "starts", "ends", "destroy_by"):
+        was, becomes = getattr(old, name), getattr(new, name)
+        if was != becomes:
+            yield f"{name}: “{was}” becomes “{becomes}”."
+    if signed_again:
+        yield f"The text of {new.agreement} changes, so every party signs it again."
+    yield "Open sessions close, and the extract must be built again."
+
+
+def _view_changes(old: Policy, new: Policy) -> Iterator[str]:
+    before = {view.name: view for view in old.views}
+    after = {view.name: view for view in new.views}
+    for name in sorted(before.keys() | after.keys()):
+        was, becomes = before.get(name), after.get(name)
+        yield from _column_changes(was, becomes, project=new.project)
+        if was and becomes and was.rows != becomes.rows:
+            rows = (was.rows or "all", becomes.rows or "all")
+            yield f"Rows of {name}: were {rows[0]}, become {rows[1]}; {_sign(becomes)}."
+        if was and becomes and was.dataset != becomes.dataset:
+            yield f"{name} shows {becomes.dataset} in place of {was.dataset}; {_sign(becomes)}."
+
+
+def _column_changes(was: View | None, becomes: View | None, *, project: str) -> Iterator[str]:
+    before, after = _columns(was), _columns(becomes)
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if new and becomes and old is None:
+            full = f"{becomes.name}.{name}"
+            yield f"{full} becomes visible to project {project}; {_sign(becomes)}."
+        elif old and was and new is None:
+            yield f"{was.name}.{name} is no longer visible to project {project}."
+        elif old and new and becomes and old.role is not new.role:
+            full = f"{becomes.name}.{name}"
+            yield f"{full} was {old.role.value}, becomes {new.role.value}; {_sign(becomes)}."
+        elif old and new and becomes and old != new:
+            yield f"{becomes.name}.{name} is described anew."
+
+
+def _columns(view: View | None) -> Mapping[str, Column]:
+    return {column.name: column for column in view.columns} if view else {}
+
+
+def _sign(view: View) -> str:
+    return f"needs {view.agency.upper()}'s signature again"
+
+
+def _rule_changes(old: Policy, new: Policy) -> Iterator[str]:
+    for agency in sorted(old.rules.keys() & new.rules.keys()):
+        for rule in fields(DisclosureRules):
+            was = getattr(old.rules[agency], rule.name)
+            becomes = getattr(new.rules[agency], rule.name)
+            if was != becomes:
+                yield f"{agency}'s {rule.name} for outputs: {was} becomes {becomes}."
+
+
+def differences(old: str, new: str) -> Iterator[str]:
+    """Say which values differ between two JSON documents, each by its path."""
+    yield from _walk(json.loads(old), json.loads(new), "")
+
+
+def _walk(old: Any, new: Any, path: str) -> Iterator[str]:
+    before, after = _keyed(old), _keyed(new)
+    if before is None or after is None:
+        if old != new:
+            yield f"{path}: {_show(old)} becomes {_show(new)}."
+        return
+    for key in [*before, *(key for key in after if key not in before)]:
+        place = f"{path}.{key}" if path else key
+        if key not in after:
+            yield f"{place} is taken away."
+        elif key not in before:
+            yield f"{place} is added."
+        else:
+            yield from _walk(before[key], after[key], place)
+
+
+def _keyed(value: Any) -> Mapping[str, Any] | None:
+    """Return a mapping, or a list of named things by their names, or None for a plain value."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        names = [str(item.get("name", item.get("party", ""))) for item in value]
+        return dict(zip(names, value, strict=True)) if len(set(names)) == len(names) else None
+    return None
+
+
+def _show(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
