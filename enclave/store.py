@@ -6,8 +6,10 @@ only after audit has given a receipt. Holds no row of an agency's data, no key a
 
 from __future__ import annotations
 
+import fcntl
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -84,11 +86,20 @@ class ControlStore:
     def __init__(self, url: str):
         self.engine = _engine(url)
         self._writing = self.engine.execution_options(enclave_writing=True)
-        self._bring_up_to_date()
+        try:
+            self._bring_up_to_date()
+        except BaseException:
+            self.close()
+            raise
 
     def _bring_up_to_date(self) -> None:
         with self.engine.connect() as connection:
             known, at = migrations.head(), migrations.current(connection)
+        if at is not None and not migrations.knows(at):
+            raise Unavailable(
+                "The control store is newer than this program.",
+                hint="Bring the program up to date; data is never migrated backwards.",
+            )
         if at != known:
             with self._writing.begin() as connection:
                 migrations.upgrade(connection)
@@ -288,23 +299,27 @@ def _engine(url: str) -> Engine:
         )
     if where.get_backend_name() == "postgresql":
         return create_engine(where.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    Path(where.database or "").parent.mkdir(parents=True, exist_ok=True)
+    _prepare_file(Path(where.database or "control.db"))
     engine = create_engine(where)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
 
 
+def _prepare_file(path: Path) -> None:
+    """Make the file and put it in WAL mode, one program at a time: SQLite would not wait for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with closing(sqlite3.connect(path)) as raw:
+            raw.execute("PRAGMA journal_mode=WAL")
+
+
 def _on_connect(raw: DBAPIConnection, _record: object) -> None:
     # We begin transactions ourselves: the driver would leave DDL outside them.
     raw.isolation_level = None
     cursor = raw.cursor()
-    for pragma in (
-        f"busy_timeout={BUSY_MS}",
-        "journal_mode=WAL",
-        "foreign_keys=ON",
-        "synchronous=FULL",
-    ):
+    for pragma in (f"busy_timeout={BUSY_MS}", "foreign_keys=ON", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

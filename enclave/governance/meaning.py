@@ -20,7 +20,7 @@ def grant(policy: Policy) -> Iterator[str]:
     for view in policy.views:
         columns = ", ".join(column.name for column in view.columns)
         rows = f", rows where {view.rows}" if view.rows else ", all rows"
-        yield f"{view.name} of {view.agency} becomes visible: {columns}{rows}."
+        yield f"The view {view.name} of {view.agency} becomes visible: {columns}{rows}."
     yield f"All project data is destroyed by {policy.destroy_by}."
 
 

@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 ONE_AT_A_TIME = 7_236_991  # any constant will do; PostgreSQL's advisory locks are numbers
@@ -28,6 +29,14 @@ def config(connection: Connection | None = None) -> Config:
 def head() -> str | None:
     """Return the newest revision this program knows."""
     return ScriptDirectory.from_config(config()).get_current_head()
+
+
+def knows(revision: str) -> bool:
+    """Return whether a revision is one of this program's."""
+    try:
+        return ScriptDirectory.from_config(config()).get_revision(revision) is not None
+    except CommandError:
+        return False
 
 
 def current(connection: Connection) -> str | None:
