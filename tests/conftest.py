@@ -13,6 +13,8 @@ from enclave.audit_client import AuditClient
 from enclave.settings import Settings
 from tests.support.audit import AuditProcess
 
+pytest_plugins = ("tests.support.web_fixtures",)
+
 
 @pytest.fixture
 def settings() -> Iterator[Settings]:

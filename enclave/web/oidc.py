@@ -7,6 +7,7 @@ issuer's.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 SKEW_SECONDS = 60
 TIMEOUT_SECONDS = 5.0
 KEEP_SECONDS = 3600
+_log = logging.getLogger(__name__)
+
 SCOPE = "openid profile email"
 
 # RFC 8176 names methods, not strength: two of different kinds, or the provider's own word `mfa`
@@ -110,6 +113,7 @@ class IdentityProvider:
                     redirect_uri=redirect_uri,
                 )
         except OAuthError as error:
+            _log.warning("a code was refused: %s", error.error)
             raise LoginFailed(
                 "The identity provider did not accept this log-in.", hint="Log in once more."
             ) from error
@@ -136,6 +140,7 @@ class IdentityProvider:
             )
             claims.validate(now=int(self._clock()), leeway=SKEW_SECONDS)
         except (JoseError, ValueError) as error:
+            _log.warning("an ID token was refused: %s", type(error).__name__)
             raise LoginFailed(
                 "The identity provider's token does not prove who you are.",
                 hint="Log in once more; if it happens again, tell the operating group.",

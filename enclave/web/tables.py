@@ -114,6 +114,12 @@ class Table:
         return max(1, ceil(self.total / self.state.size))
 
     @property
+    def span(self) -> str:
+        """Say which rows these are: 26–50 of 10,000."""
+        first, last = self.state.offset + 1, self.state.offset + len(self.rows)
+        return f"{first:,}{f'–{last:,}' if last > first else ''} of {self.total:,}"
+
+    @property
     def is_filtered(self) -> bool:
         """Whether a filter is set, so that "nothing here" is no whole truth."""
         return any(self.state.value(filter.name) for filter in self.filters)

@@ -95,20 +95,19 @@ def _serve(given: Mapping[str, Any]) -> None:
 
     import oidc_provider_mock
     import werkzeug.serving
-    from authlib.oauth2.rfc7636 import CodeChallenge
     from oidc_provider_mock import _app, _storage
 
     if given["auth_time"]:
         # a code lives for an instant here, so the time of its redemption is the log-in's
         _storage.AuthorizationCode.get_auth_time = lambda _self: int(time.time())
-    _check_pkce(_app, CodeChallenge)
+    _check_pkce(_app)
     users = [_storage.User(sub=sub, claims=dict(c)) for sub, c in given["people"].items()]
     app = oidc_provider_mock.app(user_claims=users)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     werkzeug.serving.make_server("127.0.0.1", given["port"], app, threaded=True).serve_forever()
 
 
-def _check_pkce(module: Any, challenge: Any) -> None:
+def _check_pkce(module: Any) -> None:
     """Keep each code's challenge aside, and demand the verifier when the code is redeemed."""
     challenges: dict[str, str] = {}
     save = module.AuthorizationCodeGrant.save_authorization_code

@@ -1,0 +1,71 @@
+"""Fixtures for pages: a gallery site with everything real behind it, and a Chromium to look at it.
+
+Loaded by tests/conftest.py, so any room's page tests may use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.applications import Starlette
+
+from enclave.audit_client import AuditClient
+from enclave.settings import Settings
+from enclave.store import ControlStore
+from enclave.web.app import make_app
+from enclave.web.sessions import WebSessions
+from tests.support import gallery
+from tests.support.idp import IdentityProviderProcess
+from tests.support.web import Clock, Visitor
+
+
+@pytest.fixture(scope="session")
+def idp() -> Iterator[IdentityProviderProcess]:
+    """A real identity provider that knows the gallery's visitors."""
+    people = {id: {"name": person.name} for id, person in gallery.PEOPLE.items()}
+    process = IdentityProviderProcess(people).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def web_settings(settings: Settings, idp: IdentityProviderProcess) -> Settings:
+    """The test's settings, with the real identity provider in them."""
+    return settings.model_copy(update={"oidc_issuer": idp.issuer})
+
+
+@pytest.fixture
+def web_store(web_settings: Settings, audit: AuditClient) -> Iterator[ControlStore]:
+    """A control store that knows the gallery's visitors."""
+    store = ControlStore(web_settings.database_url)
+    gallery.enter_people(store, audit)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The sessions' time, which the test may move on."""
+    return Clock()
+
+
+@pytest.fixture
+def gallery_app(
+    web_settings: Settings, web_store: ControlStore, audit: AuditClient, clock: Clock
+) -> Starlette:
+    """The gallery, to be visited without a browser."""
+    return make_app(
+        gallery.site("http://review.localhost:8001"),
+        gallery.routes(),
+        settings=web_settings,
+        store=web_store,
+        audit=audit,
+        sessions=WebSessions(web_store.engine, clock=clock),
+    )
+
+
+@pytest.fixture
+def visitor(gallery_app: Starlette, idp: IdentityProviderProcess) -> Visitor:
+    """A browser without a screen; log in with `visitor.log_in("dora")`."""
+    return Visitor(gallery_app, idp)
