@@ -45,16 +45,29 @@ def open_session(
         raise
     session = Session(secrets.token_hex(8), person, project)
     make_directories(settings, session.id)
-    with store.record(audit, _event(Action.SESSION_OPENED, session, policy)) as connection:
-        _check_active(find_project(connection, project).state, policy)  # it may have just closed
-        row = {"id": session.id, "person": person, "project": project, "opened_at": _now()}
-        connection.execute(insert(tables.sessions).values(row))
+    try:
+        _insert(store, audit, session, policy)
+    except BaseException:
+        shutil.rmtree(directory(settings, session.id), ignore_errors=True)
+        raise
     try:
         tell(settings)
     except Unavailable:
         close_session(store, audit, settings, session=session.id, reason="a service refused it")
         raise
     return session
+
+
+def _insert(store: ControlStore, audit: Appends, session: Session, policy: Policy) -> None:
+    with store.record(audit, _event(Action.SESSION_OPENED, session, policy)) as connection:
+        _check_active(find_project(connection, session.project).state, policy)  # it may have closed
+        row = {
+            "id": session.id,
+            "person": session.person,
+            "project": session.project,
+            "opened_at": _now(),
+        }
+        connection.execute(insert(tables.sessions).values(row))
 
 
 def close_session(
@@ -73,8 +86,10 @@ def close_session(
     with store.record(audit, event) as connection:
         table = tables.sessions
         connection.execute(update(table).where(table.c.id == session).values(closed_at=_now()))
-    tell(settings)
-    shutil.rmtree(directory(settings, session), ignore_errors=True)
+    try:
+        tell(settings)
+    finally:
+        shutil.rmtree(directory(settings, session), ignore_errors=True)
 
 
 def close_groundless(store: ControlStore, audit: Appends, settings: Settings) -> int:

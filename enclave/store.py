@@ -6,29 +6,14 @@ only after audit has given a receipt. Holds no row of an agency's data, no key a
 
 from __future__ import annotations
 
-import fcntl
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    create_engine,
-    delete,
-    event,
-    insert,
-    make_url,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection, delete, insert, select, update
 
-from enclave import documents, migrations, tables
+from enclave import database, documents, migrations, tables
 from enclave.errors import Conflict, NotFound, Unavailable
 from enclave.events import Event, Receipt
 from enclave.model import (
@@ -42,7 +27,6 @@ from enclave.model import (
 )
 
 T = TypeVar("T")
-BUSY_MS = 10_000
 
 
 class Appends(Protocol):
@@ -84,8 +68,8 @@ class ControlStore:
     """
 
     def __init__(self, url: str):
-        self.engine = _engine(url)
-        self._writing = self.engine.execution_options(enclave_writing=True)
+        self.engine = database.engine(url)
+        self._writing = self.engine.execution_options(**{database.WRITING: True})
         try:
             self._bring_up_to_date()
         except BaseException:
@@ -285,46 +269,3 @@ def _no_project(id: str) -> NotFound:
 
 def _is(kind: str) -> Any:
     return tables.documents.c.kind == kind
-
-
-# Opening the database --------------------------------------------------------------------------
-
-
-def _engine(url: str) -> Engine:
-    where = make_url(url)
-    if where.get_backend_name() not in ("sqlite", "postgresql"):
-        raise Unavailable(
-            "The control store is SQLite or PostgreSQL.",
-            hint="Set ENCLAVE_CONTROL_URL to sqlite:///… or postgresql+psycopg://…",
-        )
-    if where.get_backend_name() == "postgresql":
-        return create_engine(where.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    _prepare_file(Path(where.database or "control.db"))
-    engine = create_engine(where)
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    return engine
-
-
-def _prepare_file(path: Path) -> None:
-    """Make the file and put it in WAL mode, one program at a time: SQLite would not wait for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with closing(sqlite3.connect(path)) as raw:
-            raw.execute("PRAGMA journal_mode=WAL")
-
-
-def _on_connect(raw: DBAPIConnection, _record: object) -> None:
-    # We begin transactions ourselves: the driver would leave DDL outside them.
-    raw.isolation_level = None
-    cursor = raw.cursor()
-    for pragma in (f"busy_timeout={BUSY_MS}", "foreign_keys=ON", "synchronous=FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _on_begin(connection: Connection) -> None:
-    # A writer takes its lock at once: two that began by reading could only fail each other.
-    writing = connection.get_execution_options().get("enclave_writing")
-    connection.execute(text("BEGIN IMMEDIATE" if writing else "BEGIN"))

@@ -79,5 +79,3 @@ def test_a_database_newer_than_the_program_is_refused(store: ControlStore, url: 
 def test_other_databases_are_refused_in_a_sentence(wrong: str) -> None:
     with pytest.raises(Unavailable, match="SQLite or PostgreSQL"):
         ControlStore(wrong)
-
-
