@@ -1,0 +1,117 @@
+"""Workspaces in Docker containers that have no network at all, only sockets of their own session.
+
+Every limit and prohibition is written here once, as the container's configuration; nothing about
+it is left to Docker's defaults. Later, the notebook server and the kernel get a container each;
+both will be made from `configuration`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import docker
+from docker.types import LogConfig, Ulimit
+from dockerspawner import DockerSpawner
+from typing_extensions import override
+
+from hub_config import images
+from hub_config.workspace import HOME, Limits, Mount, Workspace, mounts
+
+PORT = 8888  # never listened on; the server refuses a socket beside any other number
+
+
+def configuration(limits: Limits) -> dict[str, Any]:
+    """Return what `docker create` is told about isolation and limits."""
+    return {
+        "network_mode": "none",
+        "read_only": True,
+        "tmpfs": {
+            "/tmp": f"rw,nosuid,nodev,noexec,size={limits.scratch},mode=1777",  # noqa: S108
+            "/run/lock": "ro,size=4k",
+        },
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "privileged": False,
+        "init": True,
+        "pids_limit": limits.processes,
+        "mem_limit": limits.memory,
+        "memswap_limit": limits.memory,
+        "mem_swappiness": 0,
+        "cpu_period": 100_000,
+        "cpu_quota": int(limits.processors * 100_000),
+        "ipc_mode": "private",
+        "cgroupns": "private",
+        "shm_size": "64m",
+        "oom_score_adj": 500,
+        "ulimits": [
+            Ulimit(name="nofile", soft=limits.files, hard=limits.files),
+            Ulimit(name="nproc", soft=limits.processes * 2, hard=limits.processes * 2),
+            Ulimit(name="core", soft=0, hard=0),
+        ],
+        "log_config": LogConfig(type="json-file", config={"max-size": "1m", "max-file": "1"}),
+    }
+
+
+def volumes(seen: Iterable[Mount]) -> dict[str, dict[str, str]]:
+    """Return mounts as Docker's bind volumes."""
+    return {
+        str(mount.source): {"bind": str(mount.target), "mode": "rw" if mount.writable else "ro"}
+        for mount in seen
+    }
+
+
+class EnclaveSpawner(Workspace, DockerSpawner):
+    """Starts the researcher's container for one project."""
+
+    @override
+    async def start(self) -> str:
+        settings, limits = self.hands.settings, self.hands.limits
+        self.image = images.researcher_image(settings)
+        self.prefix = settings.instance
+        self.name_template = "{prefix}-workspace-{username}--{servername}"
+        self.object_name = self._object_name_default()
+        self.port, self.use_internal_ip, self.remove = PORT, True, True
+        self.pull_policy = "never"
+        self.mem_limit, self.cpu_limit = limits.memory, limits.processors
+        self.volumes = volumes(mounts(settings, self.session, self.home))
+        self.extra_host_config = configuration(limits)
+        self.extra_create_kwargs = {
+            "user": "1000:1000",
+            "hostname": "workspace",
+            "working_dir": str(HOME),
+            "labels": {"enclave.instance": settings.instance, "enclave.session": self.session},
+        }
+        await super().start()
+        return await self.until_ready(self._ended)
+
+    async def _ended(self) -> object:
+        return await DockerSpawner.poll(self)
+
+    @override
+    async def get_ip_and_port(self) -> tuple[str, int]:
+        """Answer the base class, which asks; there is no address, the socket is all there is."""
+        return ("127.0.0.1", PORT)
+
+    @override
+    async def poll(self) -> int | str | None:
+        """Return None while the container runs; an overdue one is stopped first."""
+        status: int | str | None = await super().poll()
+        if status is None and (why := self.overdue()):
+            self.log.info("Stopping %s: %s", self._log_name, why)
+            await self.stop()
+            await self.close(why)
+            return 0
+        return status
+
+
+def left_over(instance: str) -> dict[str, str]:
+    """Return `{session: container id}` of this instance's containers, running or not."""
+    client = docker.from_env(timeout=30)
+    try:
+        label = f"enclave.instance={instance}"
+        found = client.containers.list(all=True, filters={"label": label})
+        return {container.labels.get("enclave.session", ""): container.id for container in found}
+    finally:
+        client.close()
+
