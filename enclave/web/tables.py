@@ -115,9 +115,9 @@ class Table:
 
     @property
     def span(self) -> str:
-        """Say which rows these are: 26–50 of 10,000."""
+        """Say which rows these are: 26 to 50 of 10,000."""
         first, last = self.state.offset + 1, self.state.offset + len(self.rows)
-        return f"{first:,}{f'–{last:,}' if last > first else ''} of {self.total:,}"
+        return f"{first:,}{f' to {last:,}' if last > first else ''} of {self.total:,}"
 
     @property
     def is_filtered(self) -> bool:

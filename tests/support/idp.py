@@ -1,7 +1,6 @@
 """A real oidc-provider-mock in a process of its own, with the people a test wants.
 
-Run as a module it serves; imported it starts that process. It adds two things the package lacks
-and real providers have: `auth_time`, and PKCE that is really checked.
+What that process runs is idp_server.py.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -39,7 +37,7 @@ class IdentityProviderProcess:
         """Start it and wait until it answers."""
         given = {"port": self.port, "people": self._people, "auth_time": self._auth_time}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.idp", json.dumps(given)],
+            [sys.executable, "-m", "tests.support.idp_server", json.dumps(given)],
             env={**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1"},
             stderr=subprocess.DEVNULL,
         )
@@ -87,50 +85,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _serve(given: Mapping[str, Any]) -> None:
-    warnings.simplefilter("ignore")  # the package leans on a part of Authlib that will move
-    import logging
-
-    import oidc_provider_mock
-    import werkzeug.serving
-    from oidc_provider_mock import _app, _storage
-
-    if given["auth_time"]:
-        # a code lives for an instant here, so the time of its redemption is the log-in's
-        _storage.AuthorizationCode.get_auth_time = lambda _self: int(time.time())
-    _check_pkce(_app)
-    users = [_storage.User(sub=sub, claims=dict(c)) for sub, c in given["people"].items()]
-    app = oidc_provider_mock.app(user_claims=users)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    werkzeug.serving.make_server("127.0.0.1", given["port"], app, threaded=True).serve_forever()
-
-
-def _check_pkce(module: Any) -> None:
-    """Keep each code's challenge aside, and demand the verifier when the code is redeemed."""
-    challenges: dict[str, str] = {}
-    save = module.AuthorizationCodeGrant.save_authorization_code
-
-    def saving(self: Any, code: str, request: Any) -> Any:
-        challenges[code] = request.payload.data.get("code_challenge", "")
-        return save(self, code, request)
-
-    validate = module.AuthorizationCodeGrant.validate_token_request
-
-    def validating(self: Any) -> Any:
-        from authlib.oauth2.rfc6749.errors import InvalidGrantError
-        from authlib.oauth2.rfc7636 import create_s256_code_challenge
-
-        form = self.request.form
-        wanted = challenges.get(form.get("code", ""), "")
-        if wanted and create_s256_code_challenge(form.get("code_verifier", "")) != wanted:
-            raise InvalidGrantError("code_verifier does not fit")
-        return validate(self)
-
-    module.AuthorizationCodeGrant.save_authorization_code = saving
-    module.AuthorizationCodeGrant.validate_token_request = validating
-
-
-if __name__ == "__main__":
-    _serve(json.loads(sys.argv[1]))

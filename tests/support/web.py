@@ -1,4 +1,4 @@
-"""A site of ours with everything real behind it: control store, audit service, identity provider."""
+"""A site of ours with everything real behind it: store, audit service, identity provider."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, Page
 from starlette.applications import Starlette
 
 from enclave.audit_client import AuditClient
@@ -16,8 +17,9 @@ from enclave.store import ControlStore
 from enclave.web.app import make_app
 from enclave.web.sessions import WebSessions
 from tests.support import gallery
+from tests.support.browser import WIDE, chromium_browser
 from tests.support.idp import IdentityProviderProcess
-from tests.support.web import Clock, Visitor
+from tests.support.web import Clock, Visitor, serving
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +71,43 @@ def gallery_app(
 def visitor(gallery_app: Starlette, idp: IdentityProviderProcess) -> Visitor:
     """A browser without a screen; log in with `visitor.log_in("dora")`."""
     return Visitor(gallery_app, idp)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One headless Chromium for the whole run."""
+    with chromium_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page in a context of its own: no cookies, 1280 by 900."""
+    context = chromium.new_context(viewport=WIDE)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def plain_page(chromium: Browser) -> Iterator[Page]:
+    """A page with JavaScript off."""
+    context = chromium.new_context(viewport=WIDE, java_script_enabled=False)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def gallery_url(
+    web_settings: Settings, web_store: ControlStore, audit: AuditClient, clock: Clock
+) -> Iterator[str]:
+    """The gallery on a port, for a real browser."""
+    serving_it = serving(
+        gallery.site,
+        gallery.routes(),
+        settings=web_settings,
+        store=web_store,
+        audit=audit,
+        clock=clock,
+    )
+    with serving_it as app:
+        yield app.state.web.site.url

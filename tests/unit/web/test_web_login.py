@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from enclave.web.oidc import Identity
 from tests.support import gallery
 from tests.support.audit import AuditProcess
 from tests.support.web import Visitor
@@ -175,6 +176,4 @@ def test_a_form_with_an_unknown_field_is_refused_by_name(visitor):
 )
 def test_only_two_kinds_of_proof_are_two_factors(methods, enough):
     """RFC 8176: `amr` names methods; NIST SP 800-63B asks for two kinds."""
-    from enclave.web.oidc import Identity
-
     assert Identity("a", 0, frozenset(methods), None).used_second_factor is enough
