@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.axe import assert_accessible
-from tests.support.browser import NARROW, log_in, screenshot
+from tests.support.browser import NARROW, WIDE, log_in, screenshot
 
 pytestmark = pytest.mark.browser
 
