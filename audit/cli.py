@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import sys
+from pathlib import Path
 
 import click
 
@@ -29,12 +31,59 @@ def serve() -> None:
     asyncio.run(Service(Settings()).run())
 
 
+@audit.command()
+def web() -> None:
+    """Run the auditor's site on the setting `audit_url`. Stops on SIGTERM."""
+    from audit.web.app import make_audit_app  # noqa: PLC0415
+    from enclave.audit_client import AuditClient  # noqa: PLC0415
+    from enclave.settings import Settings  # noqa: PLC0415
+    from enclave.store import ControlStore  # noqa: PLC0415
+    from enclave.web.serve import run  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    settings = Settings()
+    store = ControlStore(settings.database_url)
+    with AuditClient(settings, "audit-web") as client:
+        app = make_audit_app(settings, store, client)
+        app.state.room.index_in_background()
+        run(app)
+    store.close()
+
+
+@audit.command("verify")
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--checkpoint",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A signed checkpoint that you kept where the operator cannot change it.",
+)
+@click.option(
+    "--key",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The log's public key, kept likewise.",
+)
+def verify_command(directory: Path, checkpoint: Path, key: Path) -> None:
+    """Verify a log offline against a checkpoint and a key that you kept yourself.
+
+    DIRECTORY is the audit service's directory or a copy of it. Exit code 1 if anything is wrong.
+    """
+    from audit.reporting import run_verification  # noqa: PLC0415
+
+    passed = run_verification(directory, checkpoint=checkpoint, key=key)
+    sys.exit(0 if passed else 1)
+
+
 def main() -> None:
     """Run the command; an `EnclaveError` becomes one sentence on stderr and exit code 1."""
     try:
         audit()
     except EnclaveError as error:
         click.echo(error.explain(), err=True)
+        sys.exit(1)
+    except (sqlite3.Error, OSError) as error:
+        click.echo(f"The audit log cannot be used: {error}.", err=True)
         sys.exit(1)
 
 

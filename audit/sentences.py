@@ -1,0 +1,176 @@
+"""Turns an event into one sentence a person can read, and its parts into words.
+
+Never shows more than the event holds, and never guesses: an unknown detail is left to the JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from enclave.events import Action, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One logged event as pages and the index read it; `time` in ms since 1970, UTC."""
+
+    index: int
+    time: int
+    actor: str
+    action: Action
+    verdict: Verdict
+    project: str | None
+    agencies: tuple[str, ...]
+    datasets: tuple[str, ...]
+    columns: tuple[str, ...]
+    clause: str | None
+    intent: str | None
+    session: str | None
+    source: str
+    detail: Mapping[str, Any]
+
+
+def read(index: int, body: bytes) -> Fact:
+    """Read a stored event's bytes."""
+    event = json.loads(body)
+    ours = event["unmapped"]["enclave"]
+    policies = [entry["policy"]["desc"] for entry in event["authorizations"]]
+    return Fact(
+        index=index,
+        time=event["time"],
+        actor=event["actor"]["user"]["uid"],
+        action=Action(ours["action"]),
+        verdict=Verdict(ours["verdict"]),
+        project=ours["project"],
+        agencies=tuple(ours["agencies"]),
+        datasets=tuple(ours["datasets"]),
+        columns=tuple(ours["columns"]),
+        clause=policies[0] if policies else None,
+        intent=ours["intent"],
+        session=ours["session"],
+        source=ours["source"],
+        detail=ours["detail"],
+    )
+
+
+TITLES: Mapping[Action, str] = {
+    Action.AGREEMENT_APPLIED: "Agreements applied",
+    Action.DELIVERY_STORED: "Delivery stored",
+    Action.DELIVERY_REFUSED: "Delivery refused",
+    Action.LINKAGE_RUN: "Linkage run",
+    Action.CROSSWALK_PUBLISHED: "Crosswalk published",
+    Action.PROJECT_PROVISIONED: "Project provisioned",
+    Action.PROJECT_AMENDED: "Project amended",
+    Action.PROJECT_BUILT: "Project extract built",
+    Action.PROJECT_CLOSED: "Project closed",
+    Action.LOGIN: "Log-in",
+    Action.LOGOUT: "Log-out",
+    Action.SESSION_OPENED: "Workspace opened",
+    Action.SESSION_CLOSED: "Workspace closed",
+    Action.QUERY_INTENT: "Query begun",
+    Action.QUERY_OUTCOME: "Query answered",
+    Action.QUERY_DENIED: "Query denied",
+    Action.CATALOGUE_READ: "Catalogue read",
+    Action.OUTPUT_SUBMITTED: "Output submitted",
+    Action.OUTPUT_REFUSED: "Output refused",
+    Action.OUTPUT_PROTECTED: "Output protected",
+    Action.OUTPUT_VIEWED: "Output viewed",
+    Action.OUTPUT_COMMENTED: "Output commented",
+    Action.OUTPUT_VOTED: "Vote on an output",
+    Action.OUTPUT_RELEASED: "Output released",
+    Action.OUTPUT_REJECTED: "Output rejected",
+    Action.OUTPUT_WITHDRAWN: "Output withdrawn",
+    Action.OUTPUT_DOWNLOADED: "Output downloaded",
+    Action.AUDIT_SEARCHED: "Audit log searched",
+    Action.AUDIT_VERIFIED: "Audit log verified",
+    Action.ACCESS_DENIED: "Access denied",
+    Action.SERVICE_STARTED: "Service started",
+    Action.INTERRUPTED: "Query interrupted",
+}
+
+# What the person did; `{data}` are the datasets or, failing them, the agencies.
+_PHRASES: Mapping[Action, str] = {
+    Action.AGREEMENT_APPLIED: "applied the agreements",
+    Action.DELIVERY_STORED: "delivered {data}",
+    Action.DELIVERY_REFUSED: "tried to deliver {data}, and the delivery was refused",
+    Action.LINKAGE_RUN: "ran the linkage of {data}",
+    Action.CROSSWALK_PUBLISHED: "published the project's crosswalk",
+    Action.PROJECT_PROVISIONED: "provisioned the project",
+    Action.PROJECT_AMENDED: "amended the project",
+    Action.PROJECT_BUILT: "built the project's extract from {data}",
+    Action.PROJECT_CLOSED: "closed the project",
+    Action.LOGIN: "logged in",
+    Action.LOGOUT: "logged out",
+    Action.SESSION_OPENED: "opened a workspace",
+    Action.SESSION_CLOSED: "closed a workspace",
+    Action.QUERY_INTENT: "began a query on {data}",
+    Action.QUERY_OUTCOME: "queried {data}",
+    Action.QUERY_DENIED: "was refused a query",
+    Action.CATALOGUE_READ: "read the project's catalogue",
+    Action.OUTPUT_SUBMITTED: "submitted an output for release",
+    Action.OUTPUT_REFUSED: "submitted an output, and it was refused",
+    Action.OUTPUT_PROTECTED: "had an output protected against disclosure",
+    Action.OUTPUT_VIEWED: "looked at an output under review",
+    Action.OUTPUT_COMMENTED: "commented on an output under review",
+    Action.OUTPUT_RELEASED: "had an output released",
+    Action.OUTPUT_REJECTED: "had an output rejected",
+    Action.OUTPUT_WITHDRAWN: "withdrew an output",
+    Action.OUTPUT_DOWNLOADED: "downloaded a released output",
+    Action.AUDIT_SEARCHED: "looked into the audit log",
+    Action.AUDIT_VERIFIED: "verified the audit log",
+    Action.SERVICE_STARTED: "started the audit service",
+}
+
+
+def sentence(fact: Fact, names: Mapping[str, str] | None = None) -> str:
+    """Return what happened in one sentence; `names` turns ids of people into their names."""
+    who = (names or {}).get(fact.actor, fact.actor)
+    who = "The system" if who == "system" else who
+    where = f" in {fact.project}" if fact.project else ""
+    return f"{who} {_phrase(fact)}{where}{_rows(fact)}."
+
+
+def _phrase(fact: Fact) -> str:
+    data = _listed(fact.datasets or tuple(a.upper() for a in fact.agencies)) or "data"
+    match fact.action:
+        case Action.LOGIN if fact.verdict is not Verdict.ALLOWED:
+            return "tried to log in and was refused"
+        case Action.OUTPUT_VOTED:
+            voted = "approve" if fact.verdict is Verdict.ALLOWED else "reject"
+            agencies = _listed(tuple(agency.upper() for agency in fact.agencies))
+            return f"voted to {voted} an output" + (f" for {agencies}" if agencies else "")
+        case Action.ACCESS_DENIED:
+            tried = fact.detail.get("attempted")
+            return f"was refused access{f' ({tried})' if tried else ''}"
+        case Action.INTERRUPTED:
+            return "lost a query that was interrupted before it was answered"
+        case Action.QUERY_OUTCOME if fact.verdict is Verdict.FAILED:
+            return f"queried {data}, and the query failed"
+        case action:
+            return _PHRASES[action].format(data=data)
+
+
+def _rows(fact: Fact) -> str:
+    rows = fact.detail.get("rows")
+    if fact.action not in (Action.QUERY_OUTCOME, Action.DELIVERY_STORED) or rows is None:
+        return ""
+    got = "and received " if fact.action is Action.QUERY_OUTCOME else ""
+    return f" {got}{'(' if not got else ''}{rows:,} row{'s' * (rows != 1)}{')' if not got else ''}"
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def searchable(fact: Fact) -> str:
+    """Return the text that free-text search looks in: the sentence, the clause, every value."""
+    values = [str(value) for value in fact.detail.values() if value is not None]
+    parts = [sentence(fact), TITLES[fact.action], fact.action.value, fact.verdict.value]
+    names = [*fact.agencies, *fact.datasets, *fact.columns]
+    ids = [fact.intent, fact.session, fact.clause, fact.source]
+    return " ".join([*parts, *names, *(i for i in ids if i), *values])

@@ -1,0 +1,192 @@
+"""The pages of entries: overview, list, and one entry with the proof that it is in the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from audit import merkle
+from audit.log import Entry
+from audit.note import Checkpoint
+from audit.search import Wanted
+from audit.sentences import TITLES, Fact, read, sentence
+from audit.web import asking, charting
+from audit.web.room import Room
+from enclave.errors import NotFound
+from enclave.events import Action, Verdict
+from enclave.web import tables, words
+from enclave.web.tables import Cell, Column
+
+TONES: Mapping[Verdict, Any] = {
+    Verdict.ALLOWED: "good",
+    Verdict.DENIED: "bad",
+    Verdict.REWRITTEN: "info",
+    Verdict.FAILED: "warn",
+}
+RECENT = 8
+
+
+def columns(names: Mapping[str, str]) -> list[Column[Fact]]:
+    """Return the columns of a list of entries."""
+    return [
+        Column("index", "Entry", lambda f: Cell(f"{f.index:,}", f"/events/{f.index}"), sort=None),
+        Column("time", "Time", lambda f: words.when_ms(f.time), sortable=False),
+        Column("what", "What happened", lambda f: sentence(f, names), sortable=False),
+        Column("data", "Data of", _data, sortable=False),
+        Column("verdict", "Verdict", verdict, sortable=False),
+    ]
+
+
+def _data(fact: Fact) -> Cell | None:
+    if not fact.agencies and not fact.datasets:
+        return None
+    agencies = ", ".join(agency.upper() for agency in fact.agencies)
+    return Cell(agencies or "unnamed", note=", ".join(fact.datasets) or None)
+
+
+def verdict(fact: Fact) -> Cell:
+    """Return the verdict as a tag."""
+    return Cell(asking.VERDICTS[fact.verdict], tone=TONES[fact.verdict])
+
+
+def overview(room: Room, request: Request) -> Response:
+    """Show how much happened when, and what was refused lately."""
+    room.look(request, "overview")
+    with room.browse() as browser:
+        everything, denied = Wanted(), Wanted(verdict=Verdict.DENIED)
+        context = {
+            "total": browser.count(everything),
+            "denied": browser.count(denied),
+            "people": len(browser.choices("actor")),
+            "projects": len(browser.choices("project")),
+            "charts": [charting.by_day(browser, everything), charting.by_hour(browser, everything)],
+            "refusals": browser.find(denied, limit=RECENT),
+            "recent": browser.find(everything, limit=RECENT),
+        }
+    return room.show(request, "overview.html", names=room.names(), **_words(), **context)
+
+
+def listing(room: Room, request: Request) -> Response:
+    """Show the entries that fit the filters, newest first, with their charts."""
+    asked, names = asking.wanted(request), room.names()
+    at = tables.state(request, columns(names), sort="-index")
+    with room.browse() as browser:
+        total = browser.count(asked)
+        kept = {"number": at.page, "found": total, **asking.logged(asked)}
+        room.look(request, "events", kept)
+        found = browser.find(asked, offset=at.offset, limit=at.size, newest_first=at.descending)
+        table = tables.page_of(
+            found,
+            columns(names),
+            at,
+            total=total,
+            caption="Entries",
+            empty="Nothing has been logged yet.",
+            filters=asking.filters(browser, names),
+        )
+        drawn = [charting.by_day(browser, asked), charting.by_hour(browser, asked)]
+    return room.show(request, "events.html", table=table, charts=drawn if total else ())
+
+
+def entry(room: Room, request: Request) -> Response:
+    """Show one entry: the sentence, the facts, the exact text that is hashed."""
+    with room.log() as log:
+        size, found = log.count(), _entry(log.entry(request.path_params["index"]))
+    room.look(request, "entry", {"entry": found.index})
+    names, fact = room.names(), _fact(found)
+    return room.show(
+        request,
+        "entry.html",
+        entry=found,
+        fact=fact,
+        text=json.dumps(json.loads(found.body), indent=2, ensure_ascii=False) if found.body else "",
+        related=_related(room, fact),
+        names=names,
+        last=size - 1,
+        **_words(),
+    )
+
+
+def _related(room: Room, fact: Fact | None) -> list[Fact]:
+    """Return the other entries of the same query."""
+    if fact is None or fact.intent is None:
+        return []
+    with room.browse() as browser:
+        found = browser.find(Wanted(intent=fact.intent, lookups=True), newest_first=False)
+    return [other for other in found if other.index != fact.index]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An inclusion proof worked out in front of the auditor; `problem` says why it failed."""
+
+    checkpoint: Checkpoint
+    leaf: bytes
+    steps: tuple[merkle.Step, ...] = ()
+    problem: str | None = None
+
+
+def proof(room: Room, request: Request) -> Response:
+    """Work out the path from the entry's text to the signed root, and show every step."""
+    standing = room.watch.look()
+    with room.log() as log:
+        found = _entry(log.entry(request.path_params["index"]))
+        checkpoint = standing.checkpoint
+        if checkpoint is None or checkpoint.size <= found.index:
+            worked = None
+        else:
+            path = merkle.inclusion_proof(log.node, found.index, checkpoint.size)
+            worked = _work(found, checkpoint, path)
+    verified = worked is not None and worked.problem is None
+    kept = {"entry": found.index, "passed": verified}
+    room.look(request, "proof", kept, action=Action.AUDIT_VERIFIED)
+    note = room.files.checkpoint.read_text()
+    fact = _fact(found)
+    return room.show(
+        request,
+        "proof.html",
+        entry=found,
+        fact=fact,
+        proof=worked,
+        note=note,
+        names=room.names(),
+        interval=room.settings.audit_checkpoint_seconds,
+        **_words(),
+    )
+
+
+def _work(found: Entry, checkpoint: Checkpoint, path: list[bytes]) -> Proof:
+    leaf = found.leaf if found.body is None else merkle.leaf_hash(found.body)
+    try:
+        steps = tuple(merkle.climb(leaf, found.index, checkpoint.size, path))
+    except merkle.ProofError as error:
+        return Proof(checkpoint, leaf, problem=f"{error}".capitalize() + ".")
+    end = steps[-1].result if steps else leaf
+    if end != checkpoint.root:
+        return Proof(checkpoint, leaf, steps, "The path leads to another root than the signed one.")
+    return Proof(checkpoint, leaf, steps)
+
+
+def _entry(entry: Entry | None) -> Entry:
+    if entry is None:
+        raise NotFound("The log has no entry with this number.", hint="The list shows what exists.")
+    return entry
+
+
+def _fact(entry: Entry) -> Fact | None:
+    return read(entry.index, entry.body) if entry.body is not None else None
+
+
+def _words() -> dict[str, Any]:
+    """Return what templates need to put facts into words."""
+    return {
+        "sentence": sentence,
+        "titles": TITLES,
+        "verdicts": asking.VERDICTS,
+        "tones": TONES,
+    }
