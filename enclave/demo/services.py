@@ -91,7 +91,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "proxy",
         (sys.executable, "-m", "hub_config.proxy"),
-        lambda s: answers_http(s.hub_url, "/hub/health"),
+        lambda s: answers_http(s.hub_url, "/healthz"),
     ),
     Service(
         "hub",
