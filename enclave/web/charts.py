@@ -7,19 +7,22 @@ what is left out is said in `note`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 
 BAR_LIMIT = 25
 BUCKET_LIMIT = 120
 HEAT_LIMIT = 40
 LEVELS = 5
 WIDTH = 640
-LABEL_WIDTH = 190
+LABEL_WIDTH = 190  # at most
+LETTER_WIDTH = 7
 VALUE_WIDTH = 90
 ROW_HEIGHT = 26
 LABEL_LETTERS = 26
+TALL = 120
+BASE_LINE = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Tick:
     text: str
     x: float
     y: float
+    anchor: str = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,14 @@ def bars(
     """
     shown, rest = items[:BAR_LIMIT], items[BAR_LIMIT:]
     most = max((value for _, value in shown), default=0) or 1
-    room = WIDTH - LABEL_WIDTH - VALUE_WIDTH
+    start = _label_width(name for name, _ in shown)
+    room = WIDTH - start - VALUE_WIDTH
     marks = tuple(
         Mark(
             label=name,
             short=_short(name),
             text=_text(value),
-            x=LABEL_WIDTH,
+            x=start,
             y=place * ROW_HEIGHT,
             width=round(room * value / most, 2),
             height=ROW_HEIGHT - 8,
@@ -112,29 +117,31 @@ def timeline(
     """Return upright bars over time, one a bucket; neighbours are added up where there are many."""
     shown = _merged(buckets)
     most = max((value for _, value in shown), default=0) or 1
-    step, tall = WIDTH / max(1, len(shown)), 120
+    step = WIDTH / max(1, len(shown))
     marks = tuple(
         Mark(
             label=name,
             short=name,
             text=_text(value),
             x=round(place * step, 2),
-            y=round(tall - tall * value / most, 2),
+            y=round(BASE_LINE - TALL * value / most, 2),
             width=round(max(1.0, step - min(2.0, step / 4)), 2),
-            height=round(tall * value / most, 2),
+            height=round(TALL * value / most, 2),
         )
         for place, (name, value) in enumerate(shown)
     )
-    ends = (shown[0][0], shown[-1][0]) if len(shown) > 1 else ()
+    ends = [Tick(shown[0][0], 0, BASE_LINE + 18)] if shown else []
+    if len(shown) > 1:
+        ends.append(Tick(shown[-1][0], WIDTH, BASE_LINE + 18, "end"))
     return Chart(
         id=id or _slug(title),
         kind="timeline",
         title=title,
         description=_summary(shown, unit),
         width=WIDTH,
-        height=tall + 28,
+        height=BASE_LINE + 24,
         marks=marks,
-        ticks=tuple(Tick(text, x, tall + 20) for text, x in zip(ends, (0, WIDTH), strict=False)),
+        ticks=(Tick(f"{_text(most)} {unit}", 0, 12), *ends),
         head=(label, unit),
         rows=tuple((name, _text(value)) for name, value in shown),
         note="" if len(shown) == len(buckets) else f"{len(buckets):,} steps drawn as {len(shown)}.",
@@ -153,13 +160,14 @@ def heat_map(
     """Return a grid of cells, darker where the value is higher; missing cells count as 0."""
     down, across = rows[:HEAT_LIMIT], columns[:HEAT_LIMIT]
     most = max((values.get((r, c), 0) for r in down for c in across), default=0) or 1
-    step = (WIDTH - LABEL_WIDTH) / max(1, len(across))
+    start = _label_width(down)
+    step = (WIDTH - start) / max(1, len(across))
     marks = tuple(
         Mark(
             label=f"{r}, {c}",
             short=_short(r) if place == 0 else "",
             text=_text(values.get((r, c), 0)),
-            x=round(LABEL_WIDTH + place * step, 2),
+            x=round(start + place * step, 2),
             y=line * ROW_HEIGHT,
             width=round(step - 2, 2),
             height=ROW_HEIGHT - 2,
@@ -178,7 +186,7 @@ def heat_map(
         width=WIDTH,
         height=max(1, len(down)) * ROW_HEIGHT + 24,
         marks=marks,
-        ticks=_column_ticks(across, step, len(down) * ROW_HEIGHT + 16),
+        ticks=_column_ticks(across, start, step, len(down) * ROW_HEIGHT + 16),
         head=("", *across),
         rows=tuple((r, *(_text(values.get((r, c), 0)) for c in across)) for r in down),
         note=left_out if len(rows) > len(down) or len(columns) > len(across) else "",
@@ -186,18 +194,24 @@ def heat_map(
     )
 
 
-def _column_ticks(across: Sequence[str], step: float, y: float) -> tuple[Tick, ...]:
-    every = max(1, ceil(len(across) * 60 / (WIDTH - LABEL_WIDTH)))
+def _column_ticks(across: Sequence[str], start: float, step: float, y: float) -> tuple[Tick, ...]:
+    every = ceil(70 / step)
     return tuple(
-        Tick(_short(name, 9), round(LABEL_WIDTH + place * step + step / 2, 2), y)
+        Tick(_short(name, 9), round(start + place * step + step / 2, 2), y, "middle")
         for place, name in enumerate(across)
         if place % every == 0
     )
 
 
+def _label_width(names: Iterable[str]) -> int:
+    longest = max((len(_short(name)) for name in names), default=0)
+    return min(LABEL_WIDTH, longest * LETTER_WIDTH + 12)
+
+
 def _legend(most: float, unit: str) -> tuple[str, ...]:
     tops = [most * level / LEVELS for level in range(1, LEVELS + 1)]
-    return (f"0 {unit}", *(f"up to {_text(round(top, 1))}" for top in tops))
+    shown = [_text(floor(top) if most >= LEVELS else round(top, 2)) for top in tops]
+    return (f"0 {unit}", *(f"up to {top}" for top in shown))
 
 
 def _merged(buckets: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

@@ -6,7 +6,6 @@ The functions rooms call from their handlers. Never decides what a room's page m
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -186,8 +185,10 @@ def _fingerprint(path: str) -> str:
     return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
 
 
-def current(nav: Mapping[str, str] | tuple[tuple[str, str], ...], here: str) -> str | None:
+def current(nav: tuple[tuple[str, str], ...], here: str) -> str | None:
     """Return the navigation entry a page belongs to: the longest address it starts with."""
-    hrefs = [href for _, href in (nav.items() if isinstance(nav, Mapping) else nav)]
-    fitting = [href for href in hrefs if here == href or here.startswith(href.rstrip("/") + "/")]
+    hrefs = [href for _, href in nav]
+    fitting = [
+        href for href in hrefs if here == href or (href != "/" and here.startswith(f"{href}/"))
+    ]
     return max(fitting, key=len, default=None)
