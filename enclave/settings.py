@@ -5,6 +5,7 @@ docs/reference/settings.md is generated from the descriptions below.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -73,3 +74,8 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """Return the control store's URL."""
         return self.control_url or f"sqlite:///{(self.state_dir / 'control.db').resolve()}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which a child process reads these same settings."""
+        given = self.model_dump(mode="json", exclude_none=True)
+        return os.environ | {f"ENCLAVE_{name.upper()}": str(value) for name, value in given.items()}

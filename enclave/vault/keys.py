@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from enclave.durable import sync_directory, write_once
 from enclave.errors import Invalid, KeyMissing
 from enclave.settings import Settings
 
@@ -43,7 +44,7 @@ def create(settings: Settings, project: str) -> str:
         key = secrets.token_bytes(KEY_BYTES)
         sealed = seal(_root(settings), key, context=_context(project))
         record = {"project": project, "fingerprint": fingerprint(key), "wrapped": _text(sealed)}
-        _write_once(_path(settings, project), json.dumps(record).encode())
+        write_once(_path(settings, project), json.dumps(record).encode())
     return fingerprint(load(settings, project))
 
 
@@ -73,7 +74,7 @@ def destroy(settings: Settings, project: str) -> str:
     tombstone, path = _tombstone(settings, project), _path(settings, project)
     if not tombstone.exists():
         record = {"project": project, "fingerprint": _recorded_fingerprint(path)}
-        _write_once(tombstone, json.dumps(record).encode())
+        write_once(tombstone, json.dumps(record).encode())
     if path.exists():
         with path.open("r+b") as file:  # best effort: a flash disk may keep the old cells
             file.write(secrets.token_bytes(path.stat().st_size))
@@ -108,41 +109,14 @@ def unseal(key: bytes, sealed: bytes, *, context: bytes) -> bytes:
     return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
 
 
-def sync_directory(path: Path) -> None:
-    """Make names in a directory survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _root(settings: Settings) -> bytes:
     path = settings.state_dir / "keys" / "root.key"
     if not path.exists():
-        _write_once(path, secrets.token_bytes(KEY_BYTES))
+        write_once(path, secrets.token_bytes(KEY_BYTES))
     root = path.read_bytes()
     if len(root) != KEY_BYTES:
         raise KeyMissing("The root key is damaged.", hint="Restore it from its sealed copy.")
     return root
-
-
-def _write_once(path: Path, body: bytes) -> None:
-    """Write a file whole with mode 0600 unless it is there; of two writers the first wins."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    sync_directory(path.parent)
 
 
 def _recorded_fingerprint(path: Path) -> str:

@@ -1,0 +1,90 @@
+"""`linkage`: the command line of the linkage zone."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+
+import click
+
+from enclave.audit_client import AuditClient
+from enclave.errors import EnclaveError
+from enclave.settings import Settings
+from enclave.store import ControlStore
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def linkage() -> None:
+    r"""Link the agencies' identifiers into a person registry; hand out project pseudonyms.
+
+    \b
+    Examples:
+      linkage run                         link what was delivered
+      linkage publish credential-pay      write that project's crosswalk
+      linkage quality --truth truth.csv   how good it is, where the truth is known
+    """
+
+
+@linkage.command()
+@click.option("--retrain", is_flag=True, help="Train the model afresh and keep the new weights.")
+def run(retrain: bool) -> None:
+    """Link the newest deliveries; persons keep their ids."""
+    from linkage.run import link  # noqa: PLC0415 - Splink takes a second to import
+
+    settings = Settings()
+    with AuditClient(settings, "linkage") as audit:
+        store = ControlStore(settings.database_url)
+        report = link(settings, store, audit, actor=_actor(), retrain=retrain)
+    if report is None:
+        click.echo("Nothing new was delivered since the last run.")
+        return
+    click.echo(
+        f"Run {report.run}: {report.records:,} records, {report.identities:,} identities, "
+        f"{report.pairs:,} pairs weighed, {report.persons:,} persons"
+    )
+    changed = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.changes.items()))
+    click.echo(f"Ids: {changed or 'unchanged'}")
+
+
+@linkage.command()
+@click.argument("project")
+def publish(project: str) -> None:
+    """Write PROJECT's crosswalk, encrypted under the project's key."""
+    from linkage import publish as publishing  # noqa: PLC0415 - as above
+
+    settings = Settings()
+    with AuditClient(settings, "linkage") as audit:
+        done = publishing.publish(
+            settings, ControlStore(settings.database_url), audit, project=project, actor=_actor()
+        )
+    click.echo(f"Crosswalk of {project}: {done.records:,} records, audit log entry {done.index}")
+
+
+@linkage.command()
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="CSV with dataset, record_id, simulant_id; never a file of the enclave's.",
+)
+def quality(truth: Path) -> None:
+    """Compare the registry with the TRUTH of a simulated population."""
+    from linkage import quality as measuring  # noqa: PLC0415 - as above
+
+    click.echo(f"{'pairs of':<32}{'precision':>10}{'recall':>10}{'F1':>10}")
+    for each in measuring.measure(Settings(), truth):
+        click.echo(f"{each.of:<32}{each.precision:>10.4f}{each.recall:>10.4f}{each.f1:>10.4f}")
+
+
+def main() -> None:
+    """Run the command; an `EnclaveError` becomes one sentence on stderr and exit code 1."""
+    try:
+        linkage()
+    except EnclaveError as error:
+        click.echo(error.explain(), err=True)
+        sys.exit(1)
+
+
+def _actor() -> str:
+    return f"host:{getpass.getuser()}"
