@@ -1,0 +1,164 @@
+"""Finds out what a submitted table is, and protects it: lineage, recomputation, earlier releases.
+
+Reads the journal, the extract and custody; changes nothing. Whatever cannot be established is a
+refusal with a sentence: nothing passes for want of evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import reduce
+
+import duckdb
+
+from egress_review.custody import Custody, Piece
+from egress_review.errors import OutputRefused
+from egress_review.evidence import Evidence, check_equal, recompute
+from egress_review.ledger import Entry, load
+from egress_review.lineage_sql import Views
+from egress_review.model import Request
+from egress_review.policy import LEDGER
+from egress_review.protect import Protected, protect
+from egress_review.read import Sheet, read_csv
+from egress_review.store import ReviewStore
+from enclave.errors import NotFound
+from enclave.gateway.engine_duckdb import open_engine
+from enclave.gateway.journal import lineage
+from enclave.model import DisclosureRules, Lineage, Policy
+from enclave.settings import Settings
+from enclave.store import ControlStore
+from enclave.vault import keys
+from enclave.vault.extract import open_extract
+
+MOST_QUERIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is known of a submitted table once it is protected.
+
+    `rules` are the strictest of the agencies'; `columns` what the queries read.
+    """
+
+    protected: Protected
+    agencies: tuple[str, ...]
+    views: tuple[str, ...]
+    columns: tuple[str, ...]
+    persons: int
+    rules: DisclosureRules
+
+
+class Checker:
+    """Checks requests of any project; holds nothing between two of them."""
+
+    def __init__(
+        self, settings: Settings, store: ControlStore, reviews: ReviewStore, custody: Custody
+    ):
+        self._settings, self._store = settings, store
+        self._reviews, self._custody = reviews, custody
+
+    def check(self, request: Request) -> Finding:
+        """Return the protected table of a request. Raises `OutputRefused` or another sentence."""
+        sheet = read_csv(self._custody.open(request.id, Piece.RAW))
+        lineages = self.lineages(request)
+        policy = self._store.policy(request.project)
+        agencies = tuple(sorted(frozenset[str]().union(*(one.agencies for one in lineages))))
+        rules = strictest(policy, agencies, self._store)
+        evidence = self._recomputed(policy, lineages, sheet, rules)
+        protected = protect(evidence, self._earlier(request), rules)
+        return Finding(
+            protected=protected,
+            agencies=agencies,
+            views=tuple(sorted({view for one in lineages for view in one.views})),
+            columns=tuple(sorted({column for one in lineages for column in one.columns})),
+            persons=len(evidence.population.persons),
+            rules=rules,
+        )
+
+    def lineages(self, request: Request) -> tuple[Lineage, ...]:
+        """Return what the request's queries read. Raises unless all are its author's own."""
+        if not 1 <= len(request.queries) <= MOST_QUERIES:
+            raise OutputRefused(
+                f"An output needs between 1 and {MOST_QUERIES} queries it was made from.",
+                hint='Pass queries=[table.attrs["enclave.query"]] to submit().',
+            )
+        try:
+            found = lineage(self._settings, request.project, request.queries)
+        except NotFound:
+            raise _not_yours() from None
+        if any((one.person, one.project) != (request.person, request.project) for one in found):
+            raise _not_yours()
+        if not all(one.agencies for one in found):
+            raise OutputRefused("One of the queries read no agency's data.")
+        return found
+
+    def _recomputed(
+        self,
+        policy: Policy,
+        lineages: Sequence[Lineage],
+        sheet: Sheet,
+        rules: DisclosureRules,
+    ) -> Evidence:
+        key = keys.load(self._settings, policy.project)
+        epoch = self._store.project(policy.project).extract_epoch
+        extract = open_extract(self._settings, policy.project, key, epoch=epoch)
+        with closing(open_engine(extract, policy=policy)) as engine:
+            views = _columns(engine, [view.name for view in policy.views])
+            return _matching(engine, views, lineages, sheet, rules)
+
+    def _earlier(self, request: Request) -> list[Entry]:
+        """Return the ledger of the project: what is released or may be, except this request."""
+        known = self._reviews.requests(project=request.project, states=LEDGER)
+        return [
+            load(self._custody.open(one.id, Piece.LEDGER)) for one in known if one.id != request.id
+        ]
+
+
+def strictest(policy: Policy, agencies: Sequence[str], store: ControlStore) -> DisclosureRules:
+    """Return the rules that satisfy every agency whose data is used (R22)."""
+    known = store.agencies()
+    rules = [policy.rules[a] if a in policy.rules else known[a].rules for a in agencies]
+    return reduce(DisclosureRules.strictest, rules)
+
+
+def _columns(engine: duckdb.DuckDBPyConnection, names: Sequence[str]) -> Views:
+    views = {}
+    for name in names:
+        quoted = '"' + name.replace('"', '""') + '"'
+        engine.execute(f"SELECT * FROM {quoted} LIMIT 0")  # noqa: S608 - the policy's own name
+        views[name] = [column[0] for column in engine.description or ()]
+    return views
+
+
+def _matching(
+    engine: duckdb.DuckDBPyConnection,
+    views: Views,
+    lineages: Sequence[Lineage],
+    sheet: Sheet,
+    rules: DisclosureRules,
+) -> Evidence:
+    """Return the evidence of the one query whose answer the table is."""
+    refusals: list[OutputRefused] = []
+    for one in lineages:
+        try:
+            evidence = recompute(engine, one.sql, views, rules)
+            check_equal(sheet, evidence)
+            return evidence
+        except OutputRefused as refused:
+            refusals.append(refused)
+    if len(refusals) == 1:
+        raise refusals[0]
+    raise OutputRefused(
+        f"The table is not the answer of any of its {len(refusals)} queries: "
+        f"{refusals[0].sentence}",
+        hint=refusals[0].hint,
+    )
+
+
+def _not_yours() -> OutputRefused:
+    return OutputRefused(
+        "One of the queries was not run to its end by you in this project.",
+        hint="Run it in this workspace and submit its answer.",
+    )

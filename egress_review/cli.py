@@ -1,0 +1,74 @@
+"""`egress-review`: runs the intake and the review site in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from contextlib import suppress
+
+import click
+
+from egress_review.intake import Intake
+from egress_review.service import ReviewService
+from egress_review.web import make_site
+from enclave.audit_client import AuditClient
+from enclave.errors import EnclaveError
+from enclave.events import Action, Event
+from enclave.settings import Settings
+from enclave.store import ControlStore
+from enclave.web.serve import server
+
+log = logging.getLogger("egress_review")
+
+SECONDS_BETWEEN_RETRIES = 30.0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def egress_review() -> None:
+    """Review what leaves the enclave."""
+
+
+@egress_review.command()
+def serve() -> None:
+    """Take outputs in from workspaces and show them to reviewers, until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    settings = Settings()
+    with AuditClient(settings, "egress") as audit:
+        control = ControlStore(settings.database_url)
+        audit.append(Event(Action.SERVICE_STARTED, actor="egress", detail={"service": "egress"}))
+        asyncio.run(_serve(settings, ReviewService(settings, control, audit)))
+        control.close()
+
+
+async def _serve(settings: Settings, service: ReviewService) -> None:
+    await asyncio.to_thread(service.recover)
+    intake = Intake(settings, service)
+    await intake.start()
+    retries = asyncio.create_task(_retry(service))
+    try:
+        await server(make_site(settings, service)).serve()
+    finally:
+        retries.cancel()
+        with suppress(asyncio.CancelledError):
+            await retries
+        await intake.stop()
+
+
+async def _retry(service: ReviewService) -> None:
+    """Write, in the background, releases that could not be written when the last vote came."""
+    while True:
+        await asyncio.sleep(SECONDS_BETWEEN_RETRIES)
+        try:
+            await asyncio.to_thread(service.finish_releases)
+        except EnclaveError as error:
+            log.warning("%s", error.explain())
+
+
+def main() -> None:
+    """Run the command; an `EnclaveError` becomes one sentence on stderr and exit code 1."""
+    try:
+        egress_review()
+    except EnclaveError as error:
+        click.echo(error.explain(), err=True)
+        sys.exit(1)

@@ -1,0 +1,122 @@
+"""Keeps what must not be seen: originals and evidence, sealed on disk under egress's own key.
+
+Only released bytes lie open, and only once they are released. Every file is written whole and
+synced before the state that needs it is committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+
+from enclave.errors import KeyMissing, NotFound, Unavailable
+from enclave.settings import Settings
+from enclave.vault.extract import write_durably
+from enclave.vault.keys import KEY_BYTES, seal, sync_directory, unseal
+
+
+class Piece(StrEnum):
+    """What is kept of a request, sealed."""
+
+    RAW = "raw.csv"  # as submitted
+    FULL = "full.csv"  # the same table, unprotected, row for row beside the protected one
+    PROTECTED = "protected.csv"
+    LEDGER = "ledger.json"
+    SALT = "salt"
+
+
+class Custody:
+    """The egress room's files: S/egress/{key,quarantine,released}."""
+
+    def __init__(self, settings: Settings):
+        self._root = settings.state_dir / "egress"
+        for name in ("quarantine", "released"):
+            (self._root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._key = _key(self._root / "key")
+
+    def keep(self, request: str, piece: Piece, content: bytes) -> None:
+        """Seal one piece of a request durably; replaces what was there."""
+        place = self._quarantine(request)
+        place.mkdir(exist_ok=True, mode=0o700)
+        sync_directory(place.parent)
+        write_durably(
+            place / piece.value, seal(self._key, content, context=_context(request, piece))
+        )
+
+    def open(self, request: str, piece: Piece) -> bytes:
+        """Return one piece. Raises `NotFound`, or `Unavailable` if it was changed on disk."""
+        try:
+            sealed = (self._quarantine(request) / piece.value).read_bytes()
+            return unseal(self._key, sealed, context=_context(request, piece))
+        except FileNotFoundError:
+            raise NotFound("This part of the request is no longer kept.") from None
+        except InvalidTag:
+            raise Unavailable("A file of this request was changed on disk.") from None
+
+    def commit(self, request: str, *contents: bytes) -> str:
+        """Return a SHA-256 commitment to contents under the request's secret salt, as hex.
+
+        Without the salt, whoever holds a plain hash of an original could try values for its few
+        hidden numbers until the hash fits. So no plain hash of anything hidden leaves this room.
+        """
+        digest = hashlib.sha256(self.open(request, Piece.SALT))
+        for content in contents:
+            digest.update(hashlib.sha256(content).digest())
+        return digest.hexdigest()
+
+    def forget(self, request: str, *pieces: Piece) -> None:
+        """Remove pieces of a request."""
+        for piece in pieces:
+            (self._quarantine(request) / piece.value).unlink(missing_ok=True)
+
+    def release(self, request: str, files: dict[str, bytes]) -> None:
+        """Put the released files where the site may hand them out; repeating it changes nothing."""
+        place = self._root / "released" / request
+        place.mkdir(exist_ok=True, mode=0o700)
+        for name, content in files.items():
+            write_durably(place / name, content)
+        sync_directory(place.parent)
+
+    def released(self, request: str, name: str) -> bytes:
+        """Return one released file. Raises `NotFound`."""
+        try:
+            return (self._root / "released" / request / name).read_bytes()
+        except FileNotFoundError:
+            raise NotFound("There is no such released file.") from None
+
+    def strays(self, known: frozenset[str]) -> None:
+        """Remove what a crash left of requests that never came to be."""
+        for place in (self._root / "quarantine").iterdir():
+            if place.name not in known:
+                shutil.rmtree(place)
+
+    def _quarantine(self, request: str) -> Path:
+        return self._root / "quarantine" / request
+
+
+def _context(request: str, piece: Piece) -> bytes:
+    return f"enclave/egress/1/{request}/{piece.value}".encode()
+
+
+def _key(path: Path) -> bytes:
+    """Return the room's key, made at the first start; of two starters the first wins."""
+    if not path.exists():
+        draft = path.with_name(f".key.{secrets.token_hex(8)}")
+        write_durably(draft, secrets.token_bytes(KEY_BYTES))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        sync_directory(path.parent)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise KeyMissing("Egress review's key is damaged.", hint="Restore it from its sealed copy.")
+    return key

@@ -1,0 +1,12 @@
+"""Egress review's own refusals, in the house's one tree of errors. Never carries a data value."""
+
+from __future__ import annotations
+
+from enclave.errors import EnclaveError
+
+
+class OutputRefused(EnclaveError):
+    """The output cannot go to review as it is; the sentence says what would be possible."""
+
+    code = "output.refused"
+    status = 422

@@ -1,0 +1,270 @@
+"""Takes outputs in from workspaces: one Unix socket a session, so the path says who speaks.
+
+The sockets under R/sessions/*/egress are kept equal to the control store's open sessions: at the
+start, at every `sync` on the control socket, and after a crash. Never believes a name in a body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from egress_review import permissions
+from egress_review.model import Request, State
+from egress_review.read import MOST_BYTES
+from egress_review.service import ReviewService, Submission, suppressed_rows, waiting_for
+from enclave.errors import EnclaveError, Invalid, NotFound
+from enclave.model import Session
+from enclave.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MOST_BODY = MOST_BYTES * 4 // 3 + 64 * 1024  # base64 of the largest file, and its words
+MOST_LISTED = 200
+SERVICE = web.AppKey("service", ReviewService)
+SESSION = web.AppKey("session", Session)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class OutputBody(BaseModel):
+    """The body of `POST /outputs`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    context: str = ""
+    filename: str
+    content_base64: str
+    queries: list[str] = Field(default_factory=list, max_length=100)
+
+
+def make_intake(service: ReviewService, session: Session) -> web.Application:
+    """Return the intake of one session: what it can see is its own person's in its project."""
+    app = web.Application(client_max_size=MOST_BODY, middlewares=[_sentences])
+    app[SERVICE], app[SESSION] = service, session
+    app.add_routes(
+        [
+            web.post("/outputs", _submit),
+            web.get("/outputs", _list),
+            web.get("/outputs/{id}", _show),
+            web.post("/outputs/{id}/withdraw", _withdraw),
+        ]
+    )
+    return app
+
+
+class Intake:
+    """The open sockets of all sessions, and the control socket that is told of changes."""
+
+    def __init__(self, settings: Settings, service: ReviewService):
+        self._settings, self._service = settings, service
+        self._open: dict[str, web.AppRunner] = {}
+        self._turn = asyncio.Lock()
+        self._control: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Open the control socket and every session's intake."""
+        path = self._settings.run_dir / "egress" / "control.sock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        self._control = await asyncio.start_unix_server(self._answer, path)
+        path.chmod(0o600)
+        await self.sync()
+
+    async def stop(self) -> None:
+        """Close every socket."""
+        if self._control is not None:
+            self._control.close()
+        for session in list(self._open):
+            await self._close(session)
+
+    async def sync(self) -> None:
+        """Make the sockets equal to the store's open sessions."""
+        async with self._turn:
+            sessions = await asyncio.to_thread(self._service.control.sessions)
+            wanted = {session.id: session for session in sessions}
+            for gone in self._open.keys() - wanted.keys():
+                await self._close(gone)
+            for session in wanted.values():
+                if session.id not in self._open or not self._path(session.id).exists():
+                    await self._serve(session)
+
+    async def _serve(self, session: Session) -> None:
+        await self._close(session.id)
+        path = self._path(session.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        runner = web.AppRunner(make_intake(self._service, session), access_log=None)
+        await runner.setup()
+        await web.UnixSite(runner, str(path)).start()
+        path.chmod(0o666)  # the directory is mounted into that session's container alone
+        self._open[session.id] = runner
+
+    async def _close(self, session: str) -> None:
+        runner = self._open.pop(session, None)
+        if runner is not None:
+            await runner.cleanup()
+            self._path(session).unlink(missing_ok=True)
+
+    def _path(self, session: str) -> Path:
+        return self._settings.run_dir / "sessions" / session / "egress" / "intake.sock"
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answer = "error The only word understood here is sync."
+        if (await reader.readline()).strip() == b"sync":
+            try:
+                await self.sync()
+                answer = "ok"
+            except (EnclaveError, OSError) as error:
+                log.exception("sync")
+                answer = f"error The intake sockets cannot be opened ({type(error).__name__})."
+        writer.write(f"{answer}\n".encode())
+        await writer.drain()
+        writer.close()
+
+
+# Handlers --------------------------------------------------------------------------------------
+
+
+@web.middleware
+async def _sentences(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every refusal into its sentence, and everything unforeseen into one without detail."""
+    try:
+        return await handler(request)
+    except EnclaveError as error:
+        return _error(error)
+    except web.HTTPRequestEntityTooLarge:
+        return _error(Invalid(f"The file is larger than {MOST_BYTES:,} bytes."))
+    except web.HTTPException as error:
+        return _error(
+            NotFound("The intake has no such address.")
+            if error.status == 404
+            else Invalid("The intake cannot read this request.")
+        )
+    except Exception:
+        log.exception("intake")
+        return web.json_response(
+            {"code": "egress.unexpected", "sentence": "The intake failed; nothing was released."},
+            status=500,
+        )
+
+
+def _error(error: EnclaveError) -> web.Response:
+    body = {
+        "code": error.code,
+        "sentence": error.sentence,
+        "hint": error.hint,
+        "clause": error.clause,
+        "explain": error.explain(),
+    }
+    return web.json_response(body, status=error.status)
+
+
+async def _submit(request: web.Request) -> web.Response:
+    submission = _submission(await request.read())
+    service, session = request.app[SERVICE], request.app[SESSION]
+    made = await asyncio.to_thread(service.submit, session, submission)
+    answer = await asyncio.to_thread(describe, service, made)
+    return web.json_response(answer, status=422 if made.state is State.REFUSED else 201)
+
+
+def _submission(body: bytes) -> Submission:
+    try:
+        read = OutputBody.model_validate_json(body)
+        content = base64.b64decode(read.content_base64, validate=True)
+    except (ValidationError, binascii.Error):
+        raise Invalid("This is not a submission as the workspace's submit() sends it.") from None
+    return Submission(read.title, read.context, read.filename, tuple(read.queries), content)
+
+
+async def _list(request: web.Request) -> web.Response:
+    service, session = request.app[SERVICE], request.app[SESSION]
+    mine = await asyncio.to_thread(
+        lambda: service.reviews.requests(person=session.person, project=session.project)
+    )
+    latest = list(reversed(mine))[:MOST_LISTED]
+    return web.json_response({"outputs": [_outline(one) for one in latest]})
+
+
+async def _show(request: web.Request) -> web.Response:
+    found = await asyncio.to_thread(_own, request)
+    answer = await asyncio.to_thread(describe, request.app[SERVICE], found)
+    return web.json_response(answer)
+
+
+async def _withdraw(request: web.Request) -> web.Response:
+    service, session = request.app[SERVICE], request.app[SESSION]
+    found = await asyncio.to_thread(_own, request)
+    person = await asyncio.to_thread(service.control.person, session.person)
+    withdrawn = await asyncio.to_thread(service.withdraw, person, found.id)
+    return web.json_response(_outline(withdrawn))
+
+
+def _own(request: web.Request) -> Request:
+    """Return a request of this session's person in this session's project, or nothing."""
+    service, session = request.app[SERVICE], request.app[SESSION]
+    found = service.reviews.request(request.match_info["id"])
+    permissions.check_see(service.control.person(session.person), found)
+    if (found.person, found.project) != (session.person, session.project):
+        raise NotFound("There is no such request.", hint="Your list shows what you may open.")
+    return found
+
+
+def _outline(request: Request) -> dict[str, object]:
+    return {
+        "request": request.id,
+        "status": request.state.value,
+        "title": request.title,
+        "filename": request.filename,
+        "submitted_at": request.submitted_at.isoformat(timespec="seconds"),
+        "sentence": request.sentence,
+    }
+
+
+def describe(service: ReviewService, request: Request) -> dict[str, object]:
+    """Return what the researcher is told, inside, of a request of their own.
+
+    In the workspace the researcher has the unprotected table, so why each row is hidden is said
+    here; the released file does not tell one reason from another.
+    """
+    votes = service.reviews.votes(request.id)
+    body = _outline(request) | {
+        "agencies": list(request.agencies),
+        "approved_by": [vote.agency for vote in votes if vote.approve],
+        "waiting_for": list(waiting_for(request, votes)) if request.agencies else [],
+        "comments": [
+            {"person": said.person, "text": said.text}
+            for said in service.reviews.comments(request.id)
+        ],
+        "review_url": f"/requests/{request.id}",
+    }
+    if request.shown:
+        body |= {"summary": dict(request.summary), "suppressed": suppressed_rows(service, request)}
+        body["sentence"] = request.sentence or _told(request)
+    return body
+
+
+def _told(request: Request) -> str:
+    said = request.summary
+    if not said["hidden"]:
+        return (
+            f"No number had to be hidden. {_names(request.agencies)} will now decide; "
+            "the file is released when all of them have agreed."
+        )
+    return (
+        f"{said['hidden']} of {said['rows']} rows are hidden: {said['primary']} because of the "
+        f"agencies' rules (fewer than {said['safe_threshold']} people, or one of them dominates) "
+        f"and {said['complementary']} so that those cannot be worked out from the rest. "
+        f"{_names(request.agencies)} will now decide."
+    )
+
+
+def _names(agencies: tuple[str, ...]) -> str:
+    return ", ".join(agency.upper() for agency in agencies)

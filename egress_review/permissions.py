@@ -1,0 +1,82 @@
+"""Who may do what to a request, whatever state it is in. States stand in `policy`.
+
+Each rule is a pair: `check_x` raises a sentence for a person, `may_x` answers yes or no.
+A request one may not know of is `NotFound`: its id tells nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from egress_review.model import Request
+from enclave.errors import Denied, EnclaveError, NotFound
+from enclave.model import Person, Role
+
+Check = Callable[[Person, Request], None]
+
+
+def _may(check: Check) -> Callable[[Person, Request], bool]:
+    @wraps(check)
+    def may(person: Person, request: Request) -> bool:
+        try:
+            check(person, request)
+        except EnclaveError:
+            return False
+        return True
+
+    return may
+
+
+def is_author(person: Person, request: Request) -> bool:
+    """Say whether this person asked for the release."""
+    return person.id == request.person
+
+
+def is_reviewer(person: Person, request: Request) -> bool:
+    """Say whether this person reviews for an agency whose data the output uses (R3, R31)."""
+    return Role.REVIEWER in person.roles and person.agency in request.agencies
+
+
+def check_see(person: Person, request: Request) -> None:
+    """Raise unless this person asked for the release or reviews it."""
+    if not (is_author(person, request) or is_reviewer(person, request)):
+        raise NotFound("There is no such request.", hint="Your list shows what you may open.")
+
+
+def check_see_raw(person: Person, request: Request) -> None:
+    """Raise unless this person reviews the output; its author saw it inside and not here.
+
+    The site is outside the enclave: even the author may not take the unprotected table here.
+    """
+    check_see(person, request)
+    if not is_reviewer(person, request) or is_author(person, request):
+        raise Denied("The unprotected table is shown only to the agencies' reviewers.")
+
+
+def check_vote(person: Person, request: Request) -> None:
+    """Raise unless this person may decide for their agency; the author never votes."""
+    check_see(person, request)
+    if is_author(person, request):
+        raise Denied("Nobody votes on an output of their own.")
+    if not is_reviewer(person, request):
+        raise Denied("Only reviewers of the agencies whose data the output uses decide on it.")
+
+
+def check_withdraw(person: Person, request: Request) -> None:
+    """Raise unless this person asked for the release."""
+    check_see(person, request)
+    if not is_author(person, request):
+        raise Denied("Only who asked for a release can withdraw it.")
+
+
+def check_download(person: Person, request: Request) -> None:
+    """Raise unless this person asked for the release or decided on it."""
+    check_see(person, request)
+
+
+may_see = _may(check_see)
+may_see_raw = _may(check_see_raw)
+may_vote = _may(check_vote)
+may_withdraw = _may(check_withdraw)
+may_download = _may(check_download)

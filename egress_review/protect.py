@@ -1,0 +1,148 @@
+"""Protects one recomputed table against itself and everything the project released before.
+
+Suppression proposes, the independent attacker disposes: nothing passes here that the attacker
+could undo. Raises rather than release less than was asked without saying so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from egress_review.errors import OutputRefused
+from egress_review.evidence import Evidence, overlap
+from egress_review.ledger import Entry
+from egress_review.read import read_csv
+from egress_review.render import MARK, show, write_csv
+from egress_review.sdc.attacker import Interval, Unknown, attack
+from egress_review.sdc.certificate import Certificate, certify, publish
+from egress_review.sdc.linking import Problem, link
+from egress_review.sdc.primary import sensitive
+from egress_review.sdc.suppress import Pattern, suppress
+from egress_review.sdc.tables import Table
+from enclave.errors import Unavailable
+from enclave.model import DisclosureRules
+
+NOTHING_LEFT = 0.75  # a table this much of which is sensitive is a list of people, not a summary
+_COARSER = "Group more coarsely: merge categories, drop a breakdown, or leave out a margin."
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """The bytes that may be released, the same unprotected, and why the former are safe."""
+
+    content: bytes
+    full: bytes
+    entry: Entry
+    certificate: Certificate
+    optimal: bool
+
+    @property
+    def complementary(self) -> int:
+        """How many rows are hidden only to protect others."""
+        return len(self.entry.table.hidden - self.entry.table.primary)
+
+
+def protect(
+    evidence: Evidence, earlier: Sequence[Entry], rules: DisclosureRules, *, budget: float = 20.0
+) -> Protected:
+    """Return the protected table. Raises `OutputRefused` with what would help."""
+    _check_overlap(evidence, earlier, rules)
+    reasons = sensitive(evidence.table, rules)
+    if reasons and len(reasons) >= NOTHING_LEFT * len(evidence.table.cells):
+        raise OutputRefused(
+            f"{len(reasons)} of {len(evidence.table.cells)} rows are too small or too dominated "
+            "to publish, so nearly nothing would be left.",
+            hint=_COARSER,
+        )
+    table = replace(evidence.table, primary=frozenset(reasons))
+    before = [entry.table for entry in earlier]
+    problem = link(table, before, rules)
+    pattern = suppress(problem.system, budget=budget)
+    _check_possible(table, problem, pattern)
+    hidden = frozenset(i for i, gate in enumerate(problem.gates) if pattern.hidden[gate])
+    table = replace(table, hidden=hidden)
+    content = released_bytes(evidence, hidden)
+    certificate, bounds = _certify(table, before, rules, content=content)
+    named = {index: tuple(r.value for r in found) for index, found in reasons.items()}
+    entry = Entry(table, evidence.population, named, _cell_bounds(table, bounds), evidence.numbers)
+    full = released_bytes(evidence, frozenset())
+    return Protected(content, full, entry, certificate, pattern.proved)
+
+
+def released_bytes(evidence: Evidence, hidden: frozenset[int]) -> bytes:
+    """Return the file as released: labels, and numbers or the one mark."""
+    rows = [
+        [
+            MARK if number and index in hidden else show(value)
+            for value, number in zip(line, evidence.numbers, strict=True)
+        ]
+        for index, line in enumerate(evidence.lines)
+    ]
+    return write_csv(evidence.columns, rows)
+
+
+def _check_overlap(evidence: Evidence, earlier: Sequence[Entry], rules: DisclosureRules) -> None:
+    for entry in earlier:
+        if 0 < overlap(evidence.population, entry.population) < rules.safe_threshold:
+            raise OutputRefused(
+                "The table describes almost the same people as an earlier output of this project: "
+                "subtracting one from the other would single out a few of them.",
+                hint="Use the same selection as before, or one that differs by more people.",
+            )
+
+
+def _check_possible(table: Table, problem: Problem, pattern: Pattern) -> None:
+    if problem.conflicts:
+        raise OutputRefused(
+            f"{len(problem.conflicts)} rows may not be published now, but an earlier output of "
+            "this project already shows them.",
+            hint="Ask the agencies' reviewers; the rules have become stricter since.",
+        )
+    if pattern.unprotected:
+        owners = {problem.owners[need.variable] for need in pattern.unprotected}
+        marks = {owner[0] for owner in owners if owner}
+        rows = [" / ".join(_label(part) for part in c.key) for c in table.cells if c.mark in marks]
+        raise OutputRefused(
+            "Even with every number hidden these rows could be worked out from what was released "
+            f"before or from what is always known: {'; '.join(rows)[:300] or 'an earlier output'}.",
+            hint=_COARSER,
+        )
+
+
+def _label(part: str) -> str:
+    return part.removeprefix("=")
+
+
+def _certify(
+    table: Table, before: Sequence[Table], rules: DisclosureRules, *, content: bytes
+) -> tuple[Certificate, dict[Unknown, Interval]]:
+    """Let the independent attacker at the bytes; raises `Unavailable` if it wins."""
+    if hidden_in(content) != table.hidden:
+        raise Unavailable("The protected file does not hide what it should; nothing was released.")
+    tables = (*before, table)
+    bounds = attack([publish(one) for one in tables])
+    certificate = certify(tables, bounds, rules)
+    if certificate.exposed:
+        raise OutputRefused(
+            f"{len(certificate.exposed)} hidden numbers could still be worked out, so the table "
+            "was not accepted.",
+            hint=_COARSER,
+        )
+    return certificate, bounds
+
+
+def hidden_in(content: bytes) -> frozenset[int]:
+    """Return the rows of a released file that carry the mark, by reading the file."""
+    return frozenset(i for i, row in enumerate(read_csv(content).rows) if MARK in row)
+
+
+def _cell_bounds(
+    table: Table, bounds: dict[Unknown, Interval]
+) -> dict[int, dict[str, tuple[float, float]]]:
+    found: dict[int, dict[str, tuple[float, float]]] = {}
+    for index in table.hidden:
+        mark = table.cells[index].mark
+        names = [m.name for m in table.measures if (mark, m.name) in bounds]
+        found[index] = {name: bounds[mark, name] for name in names}
+    return found

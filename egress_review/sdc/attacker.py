@@ -1,0 +1,247 @@
+"""The independent attacker: bounds each hidden number from what is published alone.
+
+Shares no code with `linking` or `suppress`: it derives its own equations from the rows as they
+stand in the released tables, including every margin they imply, and bounds each hidden number by
+linear programs. It never sees a true value of a hidden cell, and it never decides anything.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import highspy
+import numpy as np
+from scipy.sparse import csc_matrix
+from scipy.sparse.csgraph import connected_components
+
+MOST_DIMENSIONS = 5
+SLACK = 1e-7  # of the largest number of a component: what solver and rounding may differ by
+
+Unknown = tuple[object, str]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as released: `None` in `shown` is a hidden number, `None` in `labels` a total.
+
+    `group` stands for the set of people-rows described; equal groups are equal cells everywhere.
+    """
+
+    group: object
+    labels: tuple[str | None, ...]
+    shown: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A released table and what is common knowledge about its numbers.
+
+    `at_least` gives, per measure, the least a shown row can have (None: it may be negative).
+    `overlapping` names measures whose parts may share persons; `within` pairs (smaller, larger).
+    """
+
+    rows: tuple[Row, ...]
+    at_least: Mapping[str, float | None]
+    overlapping: frozenset[str] = frozenset()
+    within: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class _Knowledge:
+    """Facts gathered so far: numbers known, lower limits, and linear facts `low<=sum<=high`."""
+
+    known: dict[Unknown, float] = field(default_factory=dict)
+    limit: dict[Unknown, float] = field(default_factory=dict)
+    facts: list[tuple[dict[Unknown, float], bool]] = field(default_factory=list)
+
+
+def attack(published: Sequence[Published]) -> dict[Unknown, Interval]:
+    """Return, for every hidden number (group, measure), the least and most it can be.
+
+    Raises `ValueError` if the published tables contradict each other.
+    """
+    knowledge = _Knowledge()
+    for table in published:
+        _read(knowledge, table)
+    for table in published:
+        _sum_up(knowledge, table)
+        _compare(knowledge, table)
+    asked = {(row.group, name) for table in published for row in table.rows for name in row.shown}
+    hidden = [name for name in knowledge.limit if name not in knowledge.known]
+    return _bound(knowledge, hidden, asked)
+
+
+def _read(knowledge: _Knowledge, table: Published) -> None:
+    for row in table.rows:
+        for measure, number in row.shown.items():
+            name = (row.group, measure)
+            if number is not None:
+                knowledge.known[name] = number
+            least = table.at_least[measure]
+            limit = -np.inf if least is None else least
+            knowledge.limit[name] = max(knowledge.limit.get(name, -np.inf), limit)
+
+
+def _sum_up(knowledge: _Knowledge, table: Published) -> None:
+    """Every total, shown or not, equals the rows below it, whichever way they are broken down."""
+    by_shape: dict[tuple[bool, ...], list[Row]] = defaultdict(list)
+    for row in table.rows:
+        by_shape[tuple(label is not None for label in row.labels)].append(row)
+    groups = {(_shape(row), row.labels): row.group for row in table.rows}
+    for shape, rows in by_shape.items():
+        for coarse in _coarser(shape, set(by_shape)):
+            _roll_up(knowledge, table, rows, coarse, groups)
+
+
+def _shape(row: Row) -> tuple[bool, ...]:
+    return tuple(label is not None for label in row.labels)
+
+
+def _coarser(shape: tuple[bool, ...], present: set[tuple[bool, ...]]) -> Iterator[tuple[bool, ...]]:
+    if len(shape) > MOST_DIMENSIONS:
+        nothing = (False,) * len(shape)
+        others = [one for one in present | {nothing} if one != shape]
+        yield from (one for one in others if all(a <= b for a, b in zip(one, shape, strict=True)))
+        return
+    for keep in itertools.product((False, True), repeat=len(shape)):
+        if keep != shape and all(a <= b for a, b in zip(keep, shape, strict=True)):
+            yield keep
+
+
+def _roll_up(
+    knowledge: _Knowledge,
+    table: Published,
+    rows: Iterable[Row],
+    coarse: tuple[bool, ...],
+    groups: Mapping[tuple[tuple[bool, ...], tuple[str | None, ...]], object],
+) -> None:
+    below: dict[tuple[str | None, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        kept = tuple(
+            label if keep else None for label, keep in zip(row.labels, coarse, strict=True)
+        )
+        below[kept].append(row)
+    for labels, parts in below.items():
+        group = groups.get((coarse, labels), _union(parts))
+        for measure in table.at_least:
+            _relate(knowledge, (group, measure), [(part.group, measure) for part in parts], table)
+
+
+def _union(parts: list[Row]) -> object:
+    """Name the group of a total nobody printed so that another table's same group has that name."""
+    marks = [part.group for part in parts]
+    return tuple(sum(column) for column in zip(*marks, strict=True))
+
+
+def _relate(knowledge: _Knowledge, total: Unknown, parts: list[Unknown], table: Published) -> None:
+    if parts == [total]:
+        return
+    least = table.at_least[total[1]]
+    if total[1] not in table.overlapping:
+        knowledge.limit.setdefault(total, -np.inf if least is None else 0.0)
+        fact = defaultdict(float, {total: 1.0})
+        for part in parts:
+            fact[part] -= 1.0
+        knowledge.facts.append((dict(fact), True))
+    elif total in knowledge.limit:
+        knowledge.facts.append(({total: -1.0, **dict.fromkeys(parts, 1.0)}, False))
+        knowledge.facts += [({total: 1.0, part: -1.0}, False) for part in parts if part != total]
+
+
+def _compare(knowledge: _Knowledge, table: Published) -> None:
+    for smaller, larger in table.within:
+        for row in table.rows:
+            fact = {(row.group, larger): 1.0, (row.group, smaller): -1.0}
+            knowledge.facts.append((fact, False))
+
+
+def _bound(
+    knowledge: _Knowledge, hidden: list[Unknown], asked: set[Unknown]
+) -> dict[Unknown, Interval]:
+    place = {name: column for column, name in enumerate(hidden)}
+    rows, sides = _remaining(knowledge, place)
+    bounds: dict[Unknown, Interval] = {}
+    for columns, mine in _pieces(len(hidden), rows):
+        solver, unit = _program(
+            [(rows[r], sides[r]) for r in mine], columns, _limits(knowledge, hidden, columns)
+        )
+        for place_of, column in enumerate(columns):
+            if hidden[column] in asked:
+                bounds[hidden[column]] = (
+                    _extreme(solver, place_of, unit, 1),
+                    _extreme(solver, place_of, unit, -1),
+                )
+    return bounds
+
+
+def _remaining(
+    knowledge: _Knowledge, place: Mapping[Unknown, int]
+) -> tuple[list[dict[int, float]], list[Interval]]:
+    """Put in the known numbers; keep the facts that still say something about a hidden one."""
+    seen: set[tuple[object, ...]] = set()
+    rows, sides = [], []
+    for fact, exact in knowledge.facts:
+        row = {place[name]: weight for name, weight in fact.items() if name in place}
+        rest = sum(w * knowledge.known[name] for name, w in fact.items() if name not in place)
+        print_of = (frozenset(row.items()), exact, round(rest, 6))
+        if row and print_of not in seen:
+            seen.add(print_of)
+            rows.append(row)
+            sides.append((-rest, -rest if exact else np.inf))
+    return rows, sides
+
+
+def _pieces(count: int, rows: list[dict[int, float]]) -> Iterator[tuple[list[int], list[int]]]:
+    """Split the unknowns into groups that no equation joins, each with its equations."""
+    pairs = [(next(iter(row)), column) for row in rows for column in row]
+    left, right = zip(*pairs, strict=True) if pairs else ((), ())
+    graph = csc_matrix((np.ones(len(pairs)), (left, right)), shape=(count, count))
+    number, labels = connected_components(graph, directed=False)
+    columns: list[list[int]] = [[] for _ in range(number)]
+    mine: list[list[int]] = [[] for _ in range(number)]
+    for column, label in enumerate(labels):
+        columns[label].append(column)
+    for index, row in enumerate(rows):
+        mine[labels[next(iter(row))]].append(index)
+    yield from zip(columns, mine, strict=True)
+
+
+def _limits(knowledge: _Knowledge, hidden: list[Unknown], columns: list[int]) -> list[float]:
+    return [knowledge.limit[hidden[column]] for column in columns]
+
+
+def _program(
+    facts: list[tuple[dict[int, float], Interval]], columns: list[int], limits: list[float]
+) -> tuple[highspy.Highs, float]:
+    """Return a solver that holds the facts on one piece, and the unit it measures in."""
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.silent()
+    unit = max([abs(side[0]) for _, side in facts] + [1.0]) / 1_000.0
+    for limit in limits:
+        solver.addVar(limit / unit, highspy.kHighsInf)
+    local = {column: place for place, column in enumerate(columns)}
+    for row, (low, high) in facts:
+        where = np.array([local[column] for column in row], dtype=np.int32)
+        weights = np.array(list(row.values()))
+        solver.addRow(low / unit - SLACK, high / unit + SLACK, len(row), where, weights)
+    return solver, unit
+
+
+def _extreme(solver: highspy.Highs, column: int, unit: float, sign: int) -> float:
+    solver.changeColCost(column, float(sign))
+    solver.run()
+    status = solver.getModelStatus()
+    value = float(solver.getSolution().col_value[column]) if solver.getSolution().col_value else 0.0
+    solver.changeColCost(column, 0.0)
+    if status == highspy.HighsModelStatus.kOptimal:
+        return value * unit
+    if status in (
+        highspy.HighsModelStatus.kUnbounded,
+        highspy.HighsModelStatus.kUnboundedOrInfeasible,
+    ):
+        return -sign * np.inf
+    raise ValueError("The published tables contradict each other.")

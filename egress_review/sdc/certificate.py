@@ -1,0 +1,123 @@
+"""The attacker's bounds held against what each sensitive cell is owed; and their check.
+
+No solver here: `certify` compares, `verify` repeats the comparison from the certificate alone.
+A certificate names cells by number, not by value, and is safe to show a reviewer, not to publish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from egress_review.sdc.attacker import Interval, Published, Row, Unknown
+from egress_review.sdc.floors import Name, floors, least
+from egress_review.sdc.primary import owed
+from egress_review.sdc.tables import Cell, Kind, Measure, Table
+from enclave.model import DisclosureRules
+
+NEAR = 1e-3  # counts are whole numbers, and sums are owed whole percents
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sensitive number: how far each way it must stay open, and how far it does."""
+
+    table: int
+    cell: int
+    measure: str
+    owed_up: float
+    owed_down: float
+    open_up: float
+    open_down: float
+
+    @property
+    def safe(self) -> bool:
+        """Whether both ways are open as far as owed."""
+        near = NEAR * max(1.0, self.owed_up)
+        return self.open_up >= self.owed_up - near and self.open_down >= self.owed_down - near
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Every sensitive number of a release and of the ones before it, with its finding."""
+
+    standard: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def exposed(self) -> tuple[Finding, ...]:
+        """The findings that are not safe; a release needs this to be empty."""
+        return tuple(finding for finding in self.findings if not finding.safe)
+
+
+def publish(table: Table) -> Published:
+    """Return a table as outsiders get it: hidden numbers gone, what is common knowledge added."""
+    within = [
+        (smaller.name, larger.name)
+        for larger in table.measures
+        for smaller in table.measures
+        if larger.kind is Kind.ROWS and smaller.kind in (Kind.PERSONS, Kind.NONNULL)
+    ]
+    return Published(
+        rows=tuple(_row(cell, table, index) for index, cell in enumerate(table.cells)),
+        at_least={m.name: None if m.signed else least(m) for m in table.measures},
+        overlapping=frozenset(m.name for m in table.measures if not m.adds_up),
+        within=tuple(within),
+    )
+
+
+def _row(cell: Cell, table: Table, index: int) -> Row:
+    labels = tuple(label if place in cell.level else None for place, label in enumerate(cell.key))
+    hidden = index in table.hidden
+    shown = {m.name: None if hidden else cell.values[m.name] for m in table.measures}
+    return Row(cell.mark, labels, shown)
+
+
+def certify(
+    tables: Sequence[Table], bounds: Mapping[Unknown, Interval], rules: DisclosureRules
+) -> Certificate:
+    """Compare the attacker's bounds with what every sensitive cell of every table is owed.
+
+    A sensitive number the attacker has no bounds for was published somewhere: not open at all.
+    """
+    floor = floors(tables)
+    findings = [
+        _finding((number, index), measure, tables, bounds, (rules, floor))
+        for number, table in enumerate(tables)
+        for index in sorted(table.primary)
+        for measure in table.measures
+    ]
+    return Certificate("strict", tuple(findings))
+
+
+def _finding(
+    place: tuple[int, int],
+    measure: Measure,
+    tables: Sequence[Table],
+    bounds: Mapping[Unknown, Interval],
+    standard: tuple[DisclosureRules, Mapping[Name, float]],
+) -> Finding:
+    number, index = place
+    rules, floor = standard
+    cell = tables[number].cells[index]
+    name, value = (cell.mark, measure.name), cell.values[measure.name]
+    up, down = owed(cell, measure, rules, floor=floor[name])
+    low, high = bounds.get(name, (value, value))
+    return Finding(number, index, measure.name, up, down, high - value, value - low)
+
+
+def verify(certificate: Mapping[str, object]) -> bool:
+    """Say whether a stored certificate's findings really are all safe."""
+    findings = certificate["findings"]
+    assert isinstance(findings, list)
+    return all(Finding(**finding).safe for finding in findings)
+
+
+def as_json(certificate: Certificate) -> dict[str, object]:
+    """Return the certificate as plain data; an unbounded reach becomes a large number."""
+    plain = asdict(certificate)
+    for finding in plain["findings"]:
+        finding["open_up"] = min(finding["open_up"], 1e300)
+        finding["open_down"] = min(finding["open_down"], 1e300)
+    plain["findings"] = list(plain["findings"])
+    return plain

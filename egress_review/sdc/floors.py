@@ -1,0 +1,49 @@
+"""What the mere presence of rows gives away: the least a number can be, whatever is hidden.
+
+A shown row has at least one source row and one person; a total has at least what its parts have.
+No suppression can take that back, so protection downwards is owed no further than this.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from egress_review.sdc.tables import Kind, Margin, Mark, Measure, Table, margins
+
+Name = tuple[Mark, str]
+
+
+def least(measure: Measure) -> float:
+    """Return the least a shown row can have of a measure, known to anyone who can read."""
+    if measure.signed:
+        return -math.inf
+    return 1.0 if measure.kind in (Kind.ROWS, Kind.PERSONS) else 0.0
+
+
+def floors(tables: Sequence[Table]) -> dict[Name, float]:
+    """Return, for every cell and implied margin, the least each measure can be."""
+    found: dict[Name, float] = {}
+    for table in tables:
+        for cell in table.cells:
+            for measure in table.measures:
+                name = (cell.mark, measure.name)
+                low = min(least(measure), cell.values[measure.name])
+                found[name] = max(found.get(name, -math.inf), low)
+    sums = [(table, list(margins(table))) for table in tables]
+    while any([_raise(found, table, known) for table, known in sums]):
+        pass  # a margin of margins needs another round; there are at most as many as dimensions
+    return found
+
+
+def _raise(found: dict[Name, float], table: Table, known: Sequence[Margin]) -> bool:
+    raised = False
+    for margin in known:
+        for measure in table.measures:
+            name = (margin.total, measure.name)
+            parts = [found[table.cells[part].mark, measure.name] for part in margin.parts]
+            low = sum(parts) if measure.adds_up else max(parts)
+            if low > found.get(name, -math.inf):
+                found[name] = low
+                raised = True
+    return raised

@@ -1,0 +1,249 @@
+"""Build one system of equations from a new table and everything the project released before.
+
+The same cell (by its mark) is the same unknown wherever it stands, so two tables that share a
+margin, shown or only implied, are protected together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from egress_review.sdc.floors import Name, floors
+from egress_review.sdc.primary import owed
+from egress_review.sdc.system import FREE, KNOWN, Need, System
+from egress_review.sdc.tables import Kind, Margin, Mark, Measure, Table, margins
+from enclave.model import DisclosureRules
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A system and how to read its answer: gate of each new cell, and cells nothing can save.
+
+    `conflicts` are indices of new cells that are sensitive although already published.
+    `owners[v]` says which (mark, measure) a variable of the system is, for reports.
+    """
+
+    system: System
+    gates: tuple[int, ...]
+    conflicts: tuple[int, ...]
+    owners: tuple[Name | None, ...]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What is collected before it becomes arrays; lives only inside `link`."""
+
+    floor: dict[Name, float]
+    index: dict[Name, int] = field(default_factory=dict)
+    value: list[float] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    rows: list[dict[int, float]] = field(default_factory=list)
+    owners: list[Name | None] = field(default_factory=list)
+
+    def variable(self, name: Name, value: float) -> int:
+        """Return the number of a named unknown, making it if it is new."""
+        if name not in self.index:
+            self.index[name] = self._add(value, self.floor[name], name)
+        return self.index[name]
+
+    def slack(self, value: float) -> int:
+        """Return a new nameless unknown that cannot be negative."""
+        return self._add(value, 0.0, None)
+
+    def _add(self, value: float, low: float, owner: Name | None) -> int:
+        self.value.append(value)
+        self.low.append(low)
+        self.owners.append(owner)
+        return len(self.value) - 1
+
+
+def link(new: Table, earlier: Sequence[Table], rules: DisclosureRules) -> Problem:
+    """Return the joint problem of `new` given `earlier`; their primaries stay owed what they were.
+
+    Every table's `primary` must be set. Values are the true ones; this never leaves the service.
+    """
+    tables = (*earlier, new)
+    draft = _Draft(floors(tables))
+    for table in tables:
+        _name_cells(draft, table)
+    shared = _shared(tables)
+    for table in tables:
+        _equate_margins(draft, table, shared)
+        _couple_measures(draft, table)
+    gate, gates, count = _gates(draft, new, earlier)
+    needs, conflicts = _needs(draft, tables, gate, rules)
+    return Problem(
+        _finish(draft, gate, needs, _costs(new, gates, count)),
+        gates,
+        tuple(conflicts),
+        tuple(draft.owners),
+    )
+
+
+def _name_cells(draft: _Draft, table: Table) -> None:
+    for cell in table.cells:
+        for measure in table.measures:
+            draft.variable((cell.mark, measure.name), cell.values[measure.name])
+
+
+def _shared(tables: Sequence[Table]) -> frozenset[Mark]:
+    """Return the marks reached in two ways; the other implied margins tell nothing."""
+    seen: Counter[Mark] = Counter()
+    for table in tables:
+        seen.update(cell.mark for cell in table.cells)
+        seen.update(margin.total for margin in margins(table))
+    return frozenset(mark for mark, times in seen.items() if times > 1)
+
+
+def _equate_margins(draft: _Draft, table: Table, shared: frozenset[Mark]) -> None:
+    for margin in margins(table):
+        if margin.total not in shared:
+            continue
+        for measure in table.measures:
+            if measure.adds_up:
+                _equate(draft, table, margin, measure)
+            elif (margin.total, measure.name) in draft.index:
+                _overlap(draft, table, margin, measure)
+
+
+def _parts(draft: _Draft, table: Table, margin: Margin, measure: Measure) -> list[int]:
+    return [draft.index[table.cells[part].mark, measure.name] for part in margin.parts]
+
+
+def _equate(draft: _Draft, table: Table, margin: Margin, measure: Measure) -> None:
+    parts = _parts(draft, table, margin, measure)
+    value = sum(draft.value[part] for part in parts)
+    total = draft.variable((margin.total, measure.name), value)
+    if parts != [total]:
+        draft.rows.append({total: 1.0, **dict.fromkeys(parts, -1.0)})
+
+
+def _overlap(draft: _Draft, table: Table, margin: Margin, measure: Measure) -> None:
+    """Persons in several parts: the total lies between the largest part and the sum of all."""
+    parts = _parts(draft, table, margin, measure)
+    total = draft.index[margin.total, measure.name]
+    if parts == [total]:
+        return
+    rest = sum(draft.value[part] for part in parts) - draft.value[total]
+    draft.rows.append({total: 1.0, draft.slack(rest): 1.0, **dict.fromkeys(parts, -1.0)})
+    for part in parts:
+        _at_most(draft, part, total)
+
+
+def _at_most(draft: _Draft, smaller: int, larger: int) -> None:
+    gap = draft.slack(draft.value[larger] - draft.value[smaller])
+    draft.rows.append({larger: 1.0, smaller: -1.0, gap: -1.0})
+
+
+def _couple_measures(draft: _Draft, table: Table) -> None:
+    """No cell has more persons, or more rows with a value, than rows."""
+    names = {measure.name: measure for measure in table.measures}
+    rows = next((name for name, measure in names.items() if measure.kind is Kind.ROWS), None)
+    if rows is None:
+        return
+    for name, measure in names.items():
+        if measure.kind in (Kind.PERSONS, Kind.NONNULL):
+            for cell in table.cells:
+                _at_most(draft, draft.index[cell.mark, name], draft.index[cell.mark, rows])
+
+
+def _gates(
+    draft: _Draft, new: Table, earlier: Sequence[Table]
+) -> tuple[list[int], tuple[int, ...], int]:
+    """Return per variable its gate, per new cell its gate, and how many gates there are."""
+    gate = [FREE] * len(draft.value)
+    by_mark: dict[Mark, int] = {}
+    for cell in new.cells:
+        number = by_mark.setdefault(cell.mark, len(by_mark))
+        for measure in new.measures:
+            gate[draft.index[cell.mark, measure.name]] = number
+    for table in earlier:
+        for index, cell in enumerate(table.cells):
+            if index not in table.hidden:
+                for measure in table.measures:
+                    gate[draft.index[cell.mark, measure.name]] = KNOWN
+    return gate, tuple(by_mark[cell.mark] for cell in new.cells), len(by_mark)
+
+
+def _promises(
+    draft: _Draft, table: Table, rules: DisclosureRules
+) -> Iterator[tuple[int, Name, float, float]]:
+    for index in sorted(table.primary):
+        cell = table.cells[index]
+        for measure in table.measures:
+            name = (cell.mark, measure.name)
+            up, down = owed(cell, measure, rules, floor=draft.floor[name])
+            if up > 0 or down > 0:
+                yield index, name, up, down
+
+
+def _needs(
+    draft: _Draft, tables: Sequence[Table], gate: list[int], rules: DisclosureRules
+) -> tuple[tuple[Need, ...], list[int]]:
+    needs: dict[int, Need] = {}
+    conflicts: set[int] = set()
+    for table in tables:
+        for index, name, up, down in _promises(draft, table, rules):
+            variable = draft.index[name]
+            if gate[variable] == KNOWN:
+                conflicts |= {index} if table is tables[-1] else set()
+                continue
+            old = needs.get(variable, Need(variable, 0.0, 0.0))
+            needs[variable] = Need(variable, max(old.up, up), max(old.down, down))
+    return tuple(needs.values()), sorted(conflicts)
+
+
+def _costs(new: Table, gates: tuple[int, ...], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hiding a cell costs the people it tells about; totals are therefore kept when possible."""
+    weight, forced = np.zeros(count), np.zeros(count, dtype=bool)
+    for index, cell in enumerate(new.cells):
+        weight[gates[index]] = 1.0 + cell.persons
+        forced[gates[index]] |= index in new.primary
+    return weight, forced
+
+
+def _scales(draft: _Draft, value: np.ndarray) -> np.ndarray:
+    """Return per variable its unit: sums in ten-thousandths of their largest, for the solver.
+
+    No equation joins a sum to a count, so each measure may have a unit of its own.
+    """
+    largest: dict[str, float] = {}
+    sums = [
+        (number, owner[1])
+        for number, owner in enumerate(draft.owners)
+        if owner and owner[1].startswith(Kind.SUM)
+    ]
+    for number, name in sums:
+        largest[name] = max(largest.get(name, 1e-9), abs(value[number]))
+    scale = np.ones(len(value))
+    for number, name in sums:
+        scale[number] = largest[name] / 10_000.0
+    return scale
+
+
+def _finish(
+    draft: _Draft,
+    gate: list[int],
+    needs: tuple[Need, ...],
+    costs: tuple[np.ndarray, np.ndarray],
+) -> System:
+    value, low = np.array(draft.value, dtype=float), np.array(draft.low, dtype=float)
+    scale = _scales(draft, value)
+    value, low = value / scale, low / scale
+    needs = tuple(
+        Need(n.variable, n.up / scale[n.variable], n.down / scale[n.variable]) for n in needs
+    )
+    reach = 2.0 * np.abs(value).max(initial=0.0) + 4.0 * max((n.up for n in needs), default=0.0)
+    shape = (len(draft.rows), len(value))
+    entries = [(r, c, v) for r, row in enumerate(draft.rows) for c, v in row.items()]
+    rows, columns, weights = zip(*entries, strict=True) if entries else ((), (), ())
+    equations = csr_matrix((weights, (rows, columns)), shape=shape)
+    weight, forced = costs
+    lowest = np.maximum(low, value - reach)
+    codes = np.array(gate, dtype=np.int64)
+    return System(value, lowest, value + reach, codes, equations, needs, weight, forced)

@@ -1,0 +1,51 @@
+"""The attacker's view of a release as numbers: unknowns, equations, and what each is owed.
+
+Pure data for `suppress`; built by `linking`. Knows nothing of tables or of how it is solved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+FREE = -1  # an unknown nobody publishes: always hidden
+KNOWN = -2  # published before: never hidden again
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How far from its true value an attacker must still think a variable can lie, each way."""
+
+    variable: int
+    up: float
+    down: float
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Unknowns with `equations @ (x - value) = 0` and `low <= x <= high` for all the world to see.
+
+    `gate[j]` is the index of the cell whose suppression hides variable j, or FREE or KNOWN.
+    `weight` and `forced` are per gate: the cost of hiding it, and whether it must be hidden.
+    """
+
+    value: Floats
+    low: Floats
+    high: Floats
+    gate: Integers
+    equations: csr_matrix
+    needs: tuple[Need, ...]
+    weight: Floats
+    forced: Flags
+
+    def share(self, pattern: Floats) -> Floats:
+        """Return per variable how far it is hidden under a pattern: 1 hidden, 0 published."""
+        chosen = pattern[np.maximum(self.gate, 0)] if len(pattern) else np.zeros(len(self.gate))
+        return np.where(self.gate == FREE, 1.0, np.where(self.gate == KNOWN, 0.0, chosen))

@@ -1,0 +1,255 @@
+"""Requests, votes and comments in the control store: reading, and writing inside a transaction.
+
+Every writing function takes the connection of a `ControlStore.record` block, so nothing changes
+without its audit event. No rule is decided here; `service` asks `policy` and `permissions` first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from egress_review.model import Comment, Request, State, Vote
+from enclave.errors import Conflict, NotFound
+from enclave.events import Action, Receipt
+
+metadata = MetaData()
+
+requests = Table(
+    "egress_request",
+    metadata,
+    Column("id", Text, primary_key=True),
+    *(
+        Column(name, Text, nullable=False)
+        for name in (
+            "project",
+            "person",
+            "session",
+            "title",
+            "context",
+            "filename",
+            "queries",
+            "state",
+            "submitted_at",
+            "changed_at",
+            "agencies",
+            "views",
+            "shown",
+            "sentence",
+            "summary",
+        )
+    ),
+    Column("persons", Integer, nullable=False),
+)
+votes = Table(
+    "egress_vote",
+    metadata,
+    Column("request", Text, primary_key=True),
+    Column("agency", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("approve", Boolean, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("voted_at", Text, nullable=False),
+)
+comments = Table(
+    "egress_comment",
+    metadata,
+    Column("request", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("said_at", Text, nullable=False),
+)
+receipts = Table(
+    "egress_receipt",
+    metadata,
+    Column("request", Text, primary_key=True),
+    Column("entry", BigInteger, primary_key=True),
+    Column("leaf", Text, nullable=False),
+    Column("action", Text, nullable=False),
+)
+
+
+class ReviewStore:
+    """Reads what the review room keeps."""
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+
+    def request(self, id: str) -> Request:
+        """Return one request. Raises `NotFound`."""
+        with self._engine.connect() as connection:
+            return read_request(connection, id)
+
+    def requests(
+        self,
+        *,
+        person: str | None = None,
+        project: str | None = None,
+        states: Collection[State] | None = None,
+    ) -> tuple[Request, ...]:
+        """Return requests, oldest first, of one person, one project, in some states."""
+        query = select(requests).order_by(requests.c.submitted_at, requests.c.id)
+        if person is not None:
+            query = query.where(requests.c.person == person)
+        if project is not None:
+            query = query.where(requests.c.project == project)
+        if states is not None:
+            query = query.where(requests.c.state.in_([state.value for state in states]))
+        with self._engine.connect() as connection:
+            return tuple(_request(row) for row in connection.execute(query))
+
+    def votes(self, request: str) -> tuple[Vote, ...]:
+        """Return a request's votes, oldest first."""
+        with self._engine.connect() as connection:
+            return read_votes(connection, request)
+
+    def voted(self, person: str) -> frozenset[str]:
+        """Return the ids of the requests a person has voted on."""
+        query = select(votes.c.request).where(votes.c.person == person)
+        with self._engine.connect() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def comments(self, request: str) -> tuple[Comment, ...]:
+        """Return a request's comments, oldest first."""
+        query = select(comments).where(comments.c.request == request).order_by(comments.c.number)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query)
+            return tuple(Comment(r.request, r.person, r.body, _time(r.said_at)) for r in rows)
+
+    def receipts(self, request: str) -> tuple[tuple[str, Receipt], ...]:
+        """Return (action, receipt) of each step that had one, oldest first."""
+        query = select(receipts).where(receipts.c.request == request).order_by(receipts.c.entry)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query)
+            return tuple((row.action, Receipt(row.entry, row.leaf)) for row in rows)
+
+
+# Inside a transaction --------------------------------------------------------------------------
+
+
+def read_request(connection: Connection, id: str) -> Request:
+    """Return one request as the transaction sees it. Raises `NotFound`."""
+    row = connection.execute(select(requests).where(requests.c.id == id)).first()
+    if row is None:
+        raise NotFound("There is no such request.", hint="Your list shows what you may open.")
+    return _request(row)
+
+
+def read_votes(connection: Connection, request: str) -> tuple[Vote, ...]:
+    """Return a request's votes as the transaction sees them."""
+    query = select(votes).where(votes.c.request == request).order_by(votes.c.voted_at)
+    return tuple(
+        Vote(r.request, r.agency, r.person, r.approve, r.comment, r.shown, _time(r.voted_at))
+        for r in connection.execute(query)
+    )
+
+
+def add_request(connection: Connection, request: Request) -> None:
+    """Insert a new request."""
+    connection.execute(insert(requests).values(_row(request)))
+
+
+def hold(connection: Connection, id: str) -> Request:
+    """Lock a request until the transaction ends, then return it: two deciders take turns."""
+    touched = update(requests).where(requests.c.id == id).values(id=requests.c.id)
+    connection.execute(touched)
+    return read_request(connection, id)
+
+
+def change(connection: Connection, request: Request) -> None:
+    """Write back a request that `hold` returned."""
+    connection.execute(update(requests).where(requests.c.id == request.id).values(_row(request)))
+
+
+def add_vote(connection: Connection, vote: Vote) -> None:
+    """Insert a vote. Raises `Conflict` if the agency has voted."""
+    row = {
+        "request": vote.request,
+        "agency": vote.agency,
+        "person": vote.person,
+        "approve": vote.approve,
+        "comment": vote.comment,
+        "shown": vote.shown,
+        "voted_at": vote.at.isoformat(),
+    }
+    try:
+        connection.execute(insert(votes).values(row))
+    except IntegrityError:
+        raise Conflict(
+            "Your agency has already decided on this request.",
+            hint="One decision an agency; open the request again to see it.",
+        ) from None
+
+
+def add_receipt(connection: Connection, request: str, action: Action, receipt: Receipt) -> None:
+    """Note audit's receipt for a step, inside the transaction that the step is."""
+    row = {"request": request, "entry": receipt.index, "leaf": receipt.leaf}
+    connection.execute(insert(receipts).values(**row, action=action.value))
+
+
+def add_comment(connection: Connection, comment: Comment) -> None:
+    """Insert a comment as the next one of its request, which must be held."""
+    mine = comments.c.request == comment.request
+    number = connection.execute(select(func.count()).where(mine)).scalar_one()
+    row = {"request": comment.request, "number": number + 1, "person": comment.person}
+    row |= {"body": comment.text, "said_at": comment.at.isoformat()}
+    connection.execute(insert(comments).values(row))
+
+
+def _row(request: Request) -> dict[str, Any]:
+    return {
+        "id": request.id,
+        "project": request.project,
+        "person": request.person,
+        "session": request.session,
+        "title": request.title,
+        "context": request.context,
+        "filename": request.filename,
+        "queries": json.dumps(request.queries),
+        "state": request.state.value,
+        "submitted_at": request.submitted_at.isoformat(),
+        "changed_at": request.changed_at.isoformat(),
+        "agencies": json.dumps(request.agencies),
+        "views": json.dumps(request.views),
+        "persons": request.persons,
+        "shown": request.shown,
+        "sentence": request.sentence,
+        "summary": json.dumps(dict(request.summary)),
+    }
+
+
+def _request(row: Row[Any]) -> Request:
+    plain = dict(row._mapping)
+    for name in ("queries", "agencies", "views"):
+        plain[name] = tuple(json.loads(plain[name]))
+    plain["summary"] = json.loads(plain["summary"])
+    plain["state"] = State(plain["state"])
+    plain["submitted_at"] = _time(plain["submitted_at"])
+    plain["changed_at"] = _time(plain["changed_at"])
+    return Request(**plain)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

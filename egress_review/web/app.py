@@ -1,0 +1,59 @@
+"""Puts the review site together: its routes, its roles, its folder of templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from egress_review.service import ReviewService
+from egress_review.web import acts, pages
+from enclave.model import Role
+from enclave.settings import Settings
+from enclave.web.app import Site, make_app
+from enclave.web.oidc import IdentityProvider
+from enclave.web.sessions import WebSessions
+
+HERE = Path(__file__).parent
+
+
+def make_site(
+    settings: Settings,
+    service: ReviewService,
+    *,
+    sessions: WebSessions | None = None,
+    provider: IdentityProvider | None = None,
+) -> Starlette:
+    """Return the review site's app; `sessions` and `provider` are for tests."""
+    site = Site(
+        name="review",
+        url=settings.review_url,
+        title="Egress review",
+        nav=(("Queue", "/"), ("My requests", "/mine")),
+        roles=frozenset({Role.REVIEWER, Role.RESEARCHER}),
+        templates=HERE / "templates",
+    )
+    routes = [
+        Route("/", pages.queue),
+        Route("/mine", pages.mine),
+        Route("/requests/{id}", pages.request_page),
+        Route("/requests/{id}/confirm", pages.confirm),
+        Route("/requests/{id}/vote", acts.vote, methods=["POST"]),
+        Route("/requests/{id}/comment", acts.comment, methods=["POST"]),
+        Route("/requests/{id}/withdraw", acts.withdraw, methods=["POST"]),
+        Route("/requests/{id}/files/{name}", acts.download),
+        Mount("/review-static", StaticFiles(directory=HERE / "static")),
+    ]
+    app = make_app(
+        site,
+        routes,
+        settings=settings,
+        store=service.control,
+        audit=service.audit,
+        sessions=sessions,
+        provider=provider,
+    )
+    app.state.service = service
+    return app
