@@ -17,7 +17,7 @@ from enclave.model import Agency, Column, Dataset, DisclosureRules, Person, Poli
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What the files say, compiled. `unsigned` is what stands between them and being in force."""
+    """What the files say, compiled. `unsigned` is, by agreement, what keeps it out of force."""
 
     file: NetworkFile
     agencies: Mapping[str, Agency]
@@ -25,7 +25,7 @@ class Network:
     people: Mapping[str, Person]
     agreements: Mapping[str, Mapping[str, Any]]
     policies: Mapping[str, Policy]
-    unsigned: tuple[Problem, ...]
+    unsigned: Mapping[str, tuple[Problem, ...]]
 
 
 def compile_network(files: Files) -> Network:
@@ -34,7 +34,6 @@ def compile_network(files: Files) -> Network:
         raise InvalidFiles(problems)
     agencies = {each.form.id: nouns.agency(each.form) for each in files.agencies}
     datasets = {each.form.id: nouns.dataset(each.form) for each in files.datasets}
-    unsigned = (problem for each in files.agreements for problem in signatures.problems(each))
     return Network(
         file=files.network.form,
         agencies=agencies,
@@ -42,7 +41,7 @@ def compile_network(files: Files) -> Network:
         people={each.form.id: nouns.person(each.form) for each in files.people},
         agreements={each.form.id: each.source.data for each in files.agreements},
         policies={each.form.project: _policy(each, agencies, datasets) for each in files.dsas},
-        unsigned=tuple(sorted(unsigned)),
+        unsigned={each.form.id: tuple(signatures.problems(each)) for each in files.agreements},
     )
 
 

@@ -7,7 +7,7 @@ what is announced is what is done. Pure: is handed both sides and changes neithe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -73,6 +73,24 @@ def make(network: Network, before: Before) -> Plan:
     return Plan(changes, tuple(_obstacles(network, before)))
 
 
+def only(project: str, network: Network, before: Before) -> tuple[Network, Before]:
+    """Return both sides narrowed to one project and the files it rests on; nothing is removed."""
+    agreement = network.policies[project].agreement
+    agreements = {agreement, str(network.agreements[agreement]["under"])}
+    narrowed = replace(
+        network,
+        agreements={id: body for id, body in network.agreements.items() if id in agreements},
+        policies={project: network.policies[project]},
+        unsigned={id: found for id, found in network.unsigned.items() if id in agreements},
+    )
+    keys = wanted(narrowed).keys()
+    return narrowed, Before(
+        documents={key: body for key, body in before.documents.items() if key in keys},
+        projects={id: row for id, row in before.projects.items() if id == project},
+        policies={id: policy for id, policy in before.policies.items() if id == project},
+    )
+
+
 def wanted(network: Network) -> Mapping[tuple[str, str], Any]:
     """Return every document the files ask for, by kind and id."""
     groups: Mapping[str, Mapping[str, Any]] = {
@@ -108,7 +126,7 @@ def _projects(network: Network, before: Before) -> Iterator[Change]:
 
 
 def _obstacles(network: Network, before: Before) -> Iterable[str]:
-    yield from map(str, network.unsigned)
+    yield from (str(each) for problems in network.unsigned.values() for each in problems)
     for id, row in sorted(before.projects.items()):
         policy = network.policies.get(id)
         if row.state is ProjectState.CLOSED:

@@ -1,0 +1,140 @@
+"""Bring one project to what its agreement's file says, and report what was and what is.
+
+For configuration management: the report of a dry run is the report of the run that follows.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from enclave import documents
+from enclave.errors import Invalid
+from enclave.governance import plan, projects
+from enclave.governance.compile import compile_network
+from enclave.governance.files import DsaFile, read_agreement, read_network
+from enclave.governance.plan import Plan, Step
+from enclave.governance.projects import Control
+from enclave.model import Policy, ProjectState
+
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one project was and what it is (or, of a dry run, would be), as plain JSON."""
+
+    changed: bool
+    before: Report
+    after: Report
+    meaning: tuple[str, ...] = ()
+
+
+def converge(
+    control: Control,
+    file: Path,
+    *,
+    closed: bool = False,
+    build: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Provision, amend or close the project of a DSA's file, and build its extract if asked.
+
+    The file lies in `agreements/` of its network's directory. Raises `InvalidFiles`, `Refused`
+    when a signature is missing or the project is closed, `NotFound` for closing what never was.
+    """
+    agreement = read_agreement(file).form
+    if not isinstance(agreement, DsaFile):
+        raise Invalid("An E-MOU has no project.", hint="Name the file of a DSA.")
+    if closed:
+        return _close(control, agreement.project, dry_run=dry_run)
+    return _bring(control, file.absolute().parent.parent, agreement.project, build, dry_run)
+
+
+def _close(control: Control, project: str, *, dry_run: bool) -> Outcome:
+    row = control.store.project(project)
+    left = projects.remains(control.settings, project)
+    before = _report(control, project)
+    after = {**before, "state": "closed", "extract": "none", "left": []}
+    changed = row.state is not ProjectState.CLOSED or bool(left)
+    if changed and not dry_run:
+        projects.close(control, project)
+        after = _report(control, project)
+    sentence = f"Sessions of {project} close; its key is destroyed and its extract unreadable."
+    return Outcome(changed, before, after, (sentence,) if changed else ())
+
+
+def _bring(control: Control, directory: Path, project: str, build: bool, dry_run: bool) -> Outcome:
+    network = compile_network(read_network(directory))
+    network, looked = plan.only(project, network, plan.look(control.store))
+    found = plan.make(network, looked)
+    projects.refuse(found)
+    keys = tuple((each.kind, each.id) for each in found.changes if each.kind != "project")
+    before: Report = {**_report(control, project), "files": _hashes(looked.documents, keys)}
+    after: Report = _expected(before, found, network.policies[project], build=build)
+    wanted = {key: documents.canonical(noun).decode() for key, noun in plan.wanted(network).items()}
+    after = {**after, "files": _hashes(wanted, keys)}
+    meaning = tuple(sentence for each in found.changes for sentence in each.meaning)
+    changed = before != after
+    if changed and not dry_run:
+        projects.carry_out(control, network, found.changes)
+        _build(control, project, build)
+        after = {**_report(control, project), "files": _hashes(_stored(control, keys), keys)}
+    return Outcome(changed, before, after, meaning)
+
+
+def _expected(before: Report, found: Plan, policy: Policy, *, build: bool) -> Report:
+    """Return what `_report` will say once the plan is carried out."""
+    step = next((each.step for each in found.changes if each.kind == "project"), None)
+    after = dict(before)
+    if step is not None:
+        after |= {"extract": "none", "policy": documents.plain(policy)}
+    if step is Step.ADD:
+        after |= {"state": "provisioned", "left": []}
+    if build and after["extract"] == "none":
+        after |= {"state": "active", "extract": "built"}
+    return after
+
+
+def _build(control: Control, project: str, wanted: bool) -> None:
+    if wanted and control.store.project(project).extract_epoch is None:
+        vault = importlib.import_module("enclave.vault.build")
+        vault.build(
+            control.settings, control.store, control.audit, project=project, actor=control.actor
+        )
+
+
+def _report(control: Control, project: str) -> Report:
+    """Return where a project stands: its state, its policy, what of its data lies there."""
+    row = {each.id: each for each in control.store.projects()}.get(project)
+    if row is None:
+        return {"project": project, "state": "absent", "extract": "none"}
+    return {
+        "project": project,
+        "state": row.state.value,
+        "extract": "none" if row.extract_epoch is None else "built",
+        "policy": documents.plain(control.store.policy(project)),
+        "left": _left(control, project) if row.state is ProjectState.CLOSED else [],
+    }
+
+
+def _left(control: Control, project: str) -> list[str]:
+    state = control.settings.state_dir
+    return [str(path.relative_to(state)) for path in projects.remains(control.settings, project)]
+
+
+def _hashes(
+    bodies: Mapping[tuple[str, str], str], keys: tuple[tuple[str, str], ...]
+) -> Mapping[str, str]:
+    return {
+        f"{kind}/{id}": documents.sha256(bodies[kind, id])
+        for kind, id in keys
+        if (kind, id) in bodies
+    }
+
+
+def _stored(control: Control, keys: tuple[tuple[str, str], ...]) -> Mapping[tuple[str, str], str]:
+    return {(kind, id): control.store.body(kind, id) or "" for kind, id in keys}
