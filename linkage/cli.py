@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -78,12 +79,21 @@ def quality(truth: Path) -> None:
 
 
 def main() -> None:
-    """Run the command; an `EnclaveError` becomes one sentence on stderr and exit code 1."""
+    """Run the command; an `EnclaveError` becomes one sentence on stderr and exit code 1.
+
+    Anything else exits with 2 and says where it happened, never what the message was: a database's
+    message may quote the identifier it stumbled over, and standard error ends in logs.
+    """
     try:
         linkage()
     except EnclaveError as error:
         click.echo(error.explain(), err=True)
         sys.exit(1)
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)
+        click.echo("".join(traceback.format_list(where)), err=True)
+        click.echo(f"Linkage broke off: {type(error).__name__}.", err=True)
+        sys.exit(2)
 
 
 def _actor() -> str:
