@@ -270,6 +270,11 @@ class Batch:
         self._frontier = frontier
         self._tiles: dict[tuple[int, int], bytearray] = {}
 
+    @property
+    def size(self) -> int:
+        """How many entries the log will have, those of this batch included."""
+        return self._frontier.size
+
     def add(self, body: bytes, sender: Sender) -> Receipt:
         """Append one entry. Its receipt holds only once the transaction has committed."""
         index, leaf = self._frontier.size, merkle.leaf_hash(body)

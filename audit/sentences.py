@@ -91,17 +91,18 @@ TITLES: Mapping[Action, str] = {
     Action.INTERRUPTED: "Query interrupted",
 }
 
-# What the person did; `{data}` are the datasets or, failing them, the agencies.
+# What the person did; `{data}` are the datasets or, failing them, the agencies. Where `{project}`
+# stands in the phrase it is not added at the end.
 _PHRASES: Mapping[Action, str] = {
     Action.AGREEMENT_APPLIED: "applied the agreements",
     Action.DELIVERY_STORED: "delivered {data}",
     Action.DELIVERY_REFUSED: "tried to deliver {data}, and the delivery was refused",
     Action.LINKAGE_RUN: "ran the linkage of {data}",
-    Action.CROSSWALK_PUBLISHED: "published the project's crosswalk",
-    Action.PROJECT_PROVISIONED: "provisioned the project",
-    Action.PROJECT_AMENDED: "amended the project",
-    Action.PROJECT_BUILT: "built the project's extract from {data}",
-    Action.PROJECT_CLOSED: "closed the project",
+    Action.CROSSWALK_PUBLISHED: "published the crosswalk of {project}",
+    Action.PROJECT_PROVISIONED: "provisioned {project}",
+    Action.PROJECT_AMENDED: "amended {project}",
+    Action.PROJECT_BUILT: "built the extract of {project} from {data}",
+    Action.PROJECT_CLOSED: "closed {project}",
     Action.LOGIN: "logged in",
     Action.LOGOUT: "logged out",
     Action.SESSION_OPENED: "opened a workspace",
@@ -109,39 +110,59 @@ _PHRASES: Mapping[Action, str] = {
     Action.QUERY_INTENT: "began a query on {data}",
     Action.QUERY_OUTCOME: "queried {data}",
     Action.QUERY_DENIED: "was refused a query",
-    Action.CATALOGUE_READ: "read the project's catalogue",
+    Action.CATALOGUE_READ: "read the catalogue of {project}",
     Action.OUTPUT_SUBMITTED: "submitted an output for release",
     Action.OUTPUT_REFUSED: "submitted an output, and it was refused",
     Action.OUTPUT_PROTECTED: "had an output protected against disclosure",
     Action.OUTPUT_VIEWED: "looked at an output under review",
     Action.OUTPUT_COMMENTED: "commented on an output under review",
-    Action.OUTPUT_RELEASED: "had an output released",
-    Action.OUTPUT_REJECTED: "had an output rejected",
+    Action.OUTPUT_VOTED: "voted on an output",
+    Action.OUTPUT_RELEASED: "released an output that every agency had approved",
+    Action.OUTPUT_REJECTED: "rejected an output",
     Action.OUTPUT_WITHDRAWN: "withdrew an output",
     Action.OUTPUT_DOWNLOADED: "downloaded a released output",
     Action.AUDIT_SEARCHED: "looked into the audit log",
     Action.AUDIT_VERIFIED: "verified the audit log",
-    Action.SERVICE_STARTED: "started the audit service",
+    Action.SERVICE_STARTED: "started",
 }
 
 
-def sentence(fact: Fact, names: Mapping[str, str] | None = None) -> str:
-    """Return what happened in one sentence; `names` turns ids of people into their names."""
-    who = (names or {}).get(fact.actor, fact.actor)
-    who = "The system" if who == "system" else who
-    where = f" in {fact.project}" if fact.project else ""
+# Actors that are no people.
+_SERVICES = {
+    "system": "The audit service",
+    "egress": "The egress service",
+    "gateway": "The gateway",
+    "linkage": "The linkage service",
+    "hub": "The hub",
+}
+
+
+def is_person(actor: str) -> bool:
+    """Whether an actor is a person rather than one of our services."""
+    return actor not in _SERVICES
+
+
+def sentence(fact: Fact, names: Mapping[str, str] | None = None, *, place: bool = True) -> str:
+    """Return what happened in one sentence.
+
+    `names` turns ids of people into their names; `place` says in which project, for lists of
+    more than one.
+    """
+    who = (names or {}).get(fact.actor) or _SERVICES.get(fact.actor, fact.actor)
+    named = place and fact.project and "{project}" not in _PHRASES.get(fact.action, "")
+    where = f" in {fact.project}" if named else ""
     return f"{who} {_phrase(fact)}{where}{_rows(fact)}."
 
 
 def _phrase(fact: Fact) -> str:
     data = _listed(fact.datasets or tuple(a.upper() for a in fact.agencies)) or "data"
     match fact.action:
-        case Action.LOGIN if fact.verdict is not Verdict.ALLOWED:
-            return "tried to log in and was refused"
-        case Action.OUTPUT_VOTED:
-            voted = "approve" if fact.verdict is Verdict.ALLOWED else "reject"
-            agencies = _listed(tuple(agency.upper() for agency in fact.agencies))
-            return f"voted to {voted} an output" + (f" for {agencies}" if agencies else "")
+        case Action.LOGIN | Action.LOGOUT:
+            return _login(fact)
+        case Action.OUTPUT_VOTED | Action.OUTPUT_REJECTED if "decision" in fact.detail:
+            agency = fact.detail.get("agency")
+            decision = f"voted to {fact.detail['decision']} an output"
+            return decision + (f" for {agency.upper()}" if agency else "")
         case Action.ACCESS_DENIED:
             tried = fact.detail.get("attempted")
             return f"was refused access{f' ({tried})' if tried else ''}"
@@ -150,7 +171,14 @@ def _phrase(fact: Fact) -> str:
         case Action.QUERY_OUTCOME if fact.verdict is Verdict.FAILED:
             return f"queried {data}, and the query failed"
         case action:
-            return _PHRASES[action].format(data=data)
+            return _PHRASES[action].format(data=data, project=fact.project or "a project")
+
+
+def _login(fact: Fact) -> str:
+    site = f" at the {fact.detail['site']} site" if fact.detail.get("site") else ""
+    if fact.verdict is not Verdict.ALLOWED:
+        return f"tried to log in{site} and was refused"
+    return _PHRASES[fact.action] + site
 
 
 def _rows(fact: Fact) -> str:

@@ -302,7 +302,11 @@ class Service:
         """Read one sender's lines until it leaves. What breaks the protocol ends the connection."""
         instance = None
         try:
-            instance = _Hello.model_validate_json(await reader.readline()).hello
+            greeting = await reader.readline()
+            if not greeting:  # somebody looked whether we are here
+                writer.close()
+                return
+            instance = _Hello.model_validate_json(greeting).hello
             self._present[source, instance] = writer
             _send(writer, {"welcome": source})
             if await self._listen_to(source, instance, reader, writer):

@@ -132,7 +132,9 @@ class _Reading:
 
     def __init__(self, saved: Checkpoint, present: Checkpoint | None):
         self.frontier = Frontier()
-        self._marks = {"yours": saved, **({"the present one": present} if present else {})}
+        self._marks = {"your checkpoint": saved}
+        if present is not None:
+            self._marks["its present checkpoint"] = present
         self._roots: dict[str, bytes] = {}
         self._order, self._hashes, self._sequence = _Findings(), _Findings(), _Findings()
         self._next: dict[tuple[str, str], int] = {}
@@ -200,7 +202,8 @@ class _Reading:
         if self._roots[name] != mark.root:
             return Check(question, "no", (f"another root over the first {mark.size} entries",))
         later = self.frontier.size - mark.size
-        return Check(question, f"yes, {mark.size} entries" + (f"; {later} are newer" * bool(later)))
+        newer = f"; newer and not covered: {later}" if later else ""
+        return Check(question, f"yes, {mark.size} entries{newer}")
 
 
 class _Meaning:
@@ -241,23 +244,29 @@ class _Meaning:
         self._ended[intent] = action
 
     def _output(self, index: int, action: str, actor: str, ours: dict[str, Any]) -> None:
-        output = str(ours["detail"].get("output"))
+        detail = ours["detail"]
+        output = str(detail.get("request"))
         if action == "output.submitted":
             self._authors[output] = actor
-        elif action == "output.voted":
-            # A later vote of the same agency replaces its earlier one.
-            approves = ours["verdict"] == "allowed"
-            for agency in ours["agencies"]:
-                self._votes.setdefault(output, {})[agency] = actor if approves else ""
+        elif detail.get("decision") is not None:
+            # A later decision of the same agency replaces its earlier one.
+            approves = detail["decision"] == "approve" and ours["verdict"] == "allowed"
+            decisions = self._votes.setdefault(output, {})
+            decisions[str(detail.get("agency"))] = actor if approves else ""
         elif action == "output.released":
             self._releases += 1
-            votes = self._votes.get(output, {})
-            missing = [agency for agency in ours["agencies"] if not votes.get(agency)]
-            if missing or not ours["agencies"]:
-                lacking = ", ".join(missing) or "any agency"
-                self._released.add(f"entry {index}: released without the vote of {lacking}")
-            if self._authors.get(output) in votes.values():
-                self._released.add(f"entry {index}: its author voted on it")
+            self._check_release(f"entry {index}", output, ours["agencies"])
+
+    def _check_release(self, place: str, output: str, agencies: list[str]) -> None:
+        votes = self._votes.get(output, {})
+        missing = [agency for agency in agencies if not votes.get(agency)]
+        if missing or not agencies:
+            lacking = ", ".join(missing) or "any agency"
+            self._released.add(f"{place}: released without the vote of {lacking}")
+        if output not in self._authors:
+            self._released.add(f"{place}: released without having been submitted")
+        elif self._authors[output] in votes.values():
+            self._released.add(f"{place}: its author voted on it")
 
     def checks(self) -> tuple[Check, ...]:
         """Return the answers; an intent without an end is named with its place."""

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from audit.watch import spoken
 from audit.web import events, evidence, stories
 from audit.web.room import Room
+from audit.web.stories import clock
 from enclave.model import Role
 from enclave.settings import Settings
 from enclave.store import ControlStore
@@ -78,6 +79,6 @@ def make_audit_app(
     room = Room(settings, store, audit)
     site = make_site(settings.audit_url)
     app = make_app(site, routes(room), settings=settings, store=store, audit=audit, **parts)
-    app.state.web.pages.filters["spoken"] = spoken
+    app.state.web.pages.filters.update(spoken=spoken, clock=clock)
     app.state.room = room
     return app

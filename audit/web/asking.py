@@ -87,7 +87,6 @@ def filters(browser: Browser, names: Mapping[str, str]) -> tuple[Filter[Fact], .
         Filter("verdict", "Verdict", "select", tuple((v.value, w) for v, w in VERDICTS.items())),
         Filter("since", "From day (UTC)", "date"),
         Filter("until", "To day (UTC)", "date"),
-        Filter("lookups", "Look-ups in this log", "select", (("yes", "Show them too"),)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -13,8 +13,8 @@ from starlette.responses import Response
 from audit import merkle
 from audit.log import Entry
 from audit.note import Checkpoint
-from audit.search import Wanted
-from audit.sentences import TITLES, Fact, read, sentence
+from audit.search import Browser, Wanted
+from audit.sentences import TITLES, Fact, is_person, read, sentence
 from audit.web import asking, charting
 from audit.web.room import Room
 from enclave.errors import NotFound
@@ -90,7 +90,16 @@ def listing(room: Room, request: Request) -> Response:
             filters=asking.filters(browser, names),
         )
         drawn = [charting.by_day(browser, asked), charting.by_hour(browser, asked)]
-    return room.show(request, "events.html", table=table, charts=drawn if total else ())
+        hidden = 0 if asked.lookups or asked.action else _lookups(browser, asked)
+    show_all = at.link(lookups="yes", page=None)
+    charts = drawn if total else ()
+    context = {"charts": charts, "hidden": hidden, "show_all": show_all}
+    return room.show(request, "events.html", table=table, **context)
+
+
+def _lookups(browser: Browser, asked: Wanted) -> int:
+    """Return how many entries that looking into this log has made are left out of a list."""
+    return browser.count(replace(asked, action=Action.AUDIT_SEARCHED.value))
 
 
 def entry(room: Room, request: Request) -> Response:
@@ -186,6 +195,7 @@ def _words() -> dict[str, Any]:
     """Return what templates need to put facts into words."""
     return {
         "sentence": sentence,
+        "is_person": is_person,
         "titles": TITLES,
         "verdicts": asking.VERDICTS,
         "tones": TONES,

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from audit.search import Tally, Wanted
-from audit.sentences import Fact, sentence
+from audit.sentences import Fact, is_person, sentence
 from audit.web import asking, charting
 from audit.web.events import TONES, columns
 from audit.web.room import Room
@@ -71,7 +72,7 @@ def people(room: Room, request: Request) -> Response:
         tallies = {tally.name: tally for tally in browser.tally("actor")}
     room.look(request, "people")
     known = room.store.people()
-    rows = sorted({*known, *tallies} - {"system"})
+    rows = sorted({*known, *filter(is_person, tallies)})
     shown: list[Column[str]] = [
         Column("person", "Person", lambda p: _person(p, known.get(p))),
         Column("roles", "Roles", lambda p: _roles(known.get(p))),
@@ -183,6 +184,7 @@ def _story(
         request,
         "story.html",
         heading=heading,
+        project=asked.project,
         facts=facts,
         days=_days(found),
         total=total,
@@ -207,3 +209,11 @@ def _days(facts: list[Fact]) -> list[Day]:
         return datetime.fromtimestamp(fact.time / 1000, tz=UTC).strftime("%A, %-d %B %Y")
 
     return [Day(name, tuple(found)) for name, found in groupby(facts, day)]
+
+
+def clock(milliseconds: int) -> Markup:
+    """Write a time of day under a heading that says the day."""
+    at = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%H:%M:%S")
+    )

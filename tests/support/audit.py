@@ -41,6 +41,7 @@ class AuditProcess:
         self.process = subprocess.Popen(
             [*wrapper, sys.executable, "-m", "audit.cli", "serve"],
             env=environment(self.settings),
+            start_new_session=bool(wrapper),  # so that kill_all reaches what it wraps
         )
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
@@ -72,6 +73,14 @@ class AuditProcess:
         """Stop it as a power cut would."""
         if self.process is not None:
             self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def kill_all(self) -> None:
+        """Stop it and whatever wrapped it, as a power cut would."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
 

@@ -16,8 +16,8 @@ GO_TEXT = (
     "then you don't know what your problem is.\n"
 )
 GO_NOTE = (
-    f"{GO_TEXT}\n\N{EM DASH} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2p"
-    "ZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    f"{GO_TEXT}\n\N{EM DASH} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FF"
+    "YC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 )
 ORIGIN = "enclave.test/audit"
 

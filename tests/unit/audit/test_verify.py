@@ -1,0 +1,182 @@
+"""The offline verifier: an honest log passes, and each lie about meaning is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from audit.custody import AuditFiles, load_signer, open_log, sign_checkpoint
+from audit.log import Log, Sender
+from audit.verify import Report, verify
+from enclave.events import Action, Event, Stamp, Verdict, encode
+from enclave.settings import Settings
+from tests.support.audit_story import PAIR, tell
+
+OUTPUT = replace(PAIR, action=Action.OUTPUT_SUBMITTED, actor="rosa", detail={"request": "r"})
+
+
+def report(settings: Settings) -> Report:
+    files = AuditFiles(settings.audit_dir)
+    return verify(
+        files.directory, checkpoint=files.checkpoint.read_text(), key=files.public_key.read_text()
+    )
+
+
+def wrong(found: Report) -> list[str]:
+    return [place for check in found.checks for place in check.wrong]
+
+
+class Forger:
+    """Whoever holds the signing key: writes what the service would refuse."""
+
+    def __init__(self, settings: Settings, log: Log):
+        self.settings, self.log, self.seq = settings, log, 0
+
+    def write(self, *events: Event, seqs: tuple[int, ...] | None = None) -> None:
+        for place, event in enumerate(events):
+            seq = seqs[place] if seqs else self.seq
+            self.seq += 1
+            stamp = Stamp(1_760_000_000_000, "gateway", "forger", seq, "00" * 16)
+            with self.log.write() as batch:
+                batch.add(encode(event, stamp), Sender("gateway", "forger", seq))
+
+    def sign(self) -> None:
+        files = AuditFiles(self.settings.audit_dir)
+        sign_checkpoint(self.log, files, load_signer(files, self.settings.origin))
+
+
+@pytest.fixture
+def forger(settings: Settings) -> Iterator[Forger]:
+    log, _ = open_log(AuditFiles(settings.audit_dir), settings.origin)
+    with closing(log):
+        yield Forger(settings, log)
+
+
+def test_an_honest_month_passes_every_check(settings: Settings) -> None:
+    entries = tell(settings, days=12)
+    found = report(settings)
+    assert wrong(found) == []
+    assert found.passed
+    assert found.entries == entries
+
+
+def vote(agency: str, person: str, decision: str = "approve") -> Event:
+    return replace(
+        OUTPUT,
+        action=Action.OUTPUT_VOTED,
+        actor=person,
+        detail={"request": "r", "agency": agency, "decision": decision},
+    )
+
+
+RELEASED = replace(OUTPUT, action=Action.OUTPUT_RELEASED, actor="egress")
+INTENT = replace(PAIR, action=Action.QUERY_INTENT, actor="rosa", intent="q")
+OUTCOME = replace(INTENT, action=Action.QUERY_OUTCOME, detail={"rows": 3})
+DENIED = replace(INTENT, action=Action.QUERY_DENIED, verdict=Verdict.DENIED)
+
+LIES = {
+    "an intent without an end": ([INTENT], "no end yet"),
+    "an outcome without an intent": ([OUTCOME], "without an intent"),
+    "two outcomes of one query": ([INTENT, OUTCOME, OUTCOME], "ends twice"),
+    "an intent begun twice": ([INTENT, INTENT, OUTCOME], "begins twice"),
+    "a denied query with an outcome": ([DENIED, OUTCOME], "denied query has an outcome"),
+    "an outcome whose verdict is denied": (
+        [INTENT, replace(OUTCOME, verdict=Verdict.DENIED)],
+        "denied query has an outcome",
+    ),
+    "a refusal that reports rows": ([replace(DENIED, detail={"rows": 1})], "reports rows"),
+    "a release nobody voted on": ([OUTPUT, RELEASED], "without the vote of cscu, dol"),
+    "a release one agency did not vote on": (
+        [OUTPUT, vote("dol", "dora"), RELEASED],
+        "without the vote of cscu",
+    ),
+    "a release one agency rejected": (
+        [OUTPUT, vote("dol", "dora"), vote("cscu", "carl", "reject"), RELEASED],
+        "without the vote of cscu",
+    ),
+    "a release its author voted on": (
+        [OUTPUT, vote("dol", "dora"), vote("cscu", "rosa"), RELEASED],
+        "its author voted",
+    ),
+    "a release of nobody's data": (
+        [OUTPUT, replace(RELEASED, agencies=())],
+        "without the vote of any agency",
+    ),
+    "a release that was never submitted": (
+        [vote("dol", "dora"), vote("cscu", "carl"), RELEASED],
+        "without having been submitted",
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_log_that_contradicts_itself_is_found_out_though_signed(
+    settings: Settings, forger: Forger, lie: str
+) -> None:
+    events, sentence = LIES[lie]
+    forger.write(*events)
+    forger.sign()
+    found = report(settings)
+    assert not found.passed
+    assert sentence in " ".join(wrong(found))
+
+
+def test_a_missing_number_of_a_sender_is_found(settings: Settings, forger: Forger) -> None:
+    forger.write(PAIR, PAIR, seqs=(0, 2))
+    forger.sign()
+    assert "sent 2, 1 was due" in " ".join(wrong(report(settings)))
+
+
+def test_a_text_that_names_another_sender_is_found(settings: Settings, forger: Forger) -> None:
+    stamp = Stamp(0, "hub", "x", 0, "00" * 16)
+    with forger.log.write() as batch:
+        batch.add(encode(PAIR, stamp), Sender("gateway", "y", 0))
+    forger.sign()
+    assert "names another sender" in " ".join(wrong(report(settings)))
+
+
+def test_bytes_that_are_no_event_are_found(settings: Settings, forger: Forger) -> None:
+    with forger.log.write() as batch:
+        batch.add(b"[]", Sender("gateway", "y", 0))
+    forger.sign()
+    assert "is not an event" in " ".join(wrong(report(settings)))
+
+
+def test_many_faults_of_a_kind_are_counted_and_a_few_named(
+    settings: Settings, forger: Forger
+) -> None:
+    forger.write(*[replace(INTENT, intent=f"q{n}") for n in range(9)])
+    forger.sign()
+    check = next(check for check in report(settings).checks if not check.passed)
+    assert check.answer == "9 found"
+    assert check.wrong[-1] == "and 4 more"
+
+
+def test_a_checkpoint_by_another_key_is_not_believed(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tell(settings, days=2)
+    other = settings.model_copy(update={"state_dir": tmp_path_factory.mktemp("other")})
+    tell(other, days=2)
+    mine, theirs = AuditFiles(settings.audit_dir), AuditFiles(other.audit_dir)
+    found = verify(
+        mine.directory,
+        checkpoint=theirs.checkpoint.read_text(),
+        key=mine.public_key.read_text(),
+    )
+    assert not found.passed
+
+
+def test_progress_ends_at_the_whole(settings: Settings) -> None:
+    entries = tell(settings, days=3)
+    files, seen = AuditFiles(settings.audit_dir), []
+    verify(
+        files.directory,
+        checkpoint=files.checkpoint.read_text(),
+        key=files.public_key.read_text(),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen[-1] == (entries, entries)
