@@ -19,27 +19,21 @@ from typing_extensions import override
 from enclave.errors import AuditUnavailable, Denied
 from enclave.events import Action, Event, Verdict
 from enclave.model import Role
+from enclave.web.oidc import Identity
 from hub_config.workspace import Hands
 
-# RFC 8176 2 for amr; acr words of NIST SP 800-63-3 providers and of OpenID's own MFA profile.
-SECOND_FACTORS = frozenset({"mfa", "otp", "hwk", "swk", "sms", "tel", "fpt", "face", "pin", "user"})
-STRONG_CONTEXTS = frozenset(
-    {
-        "http://schemas.openid.net/pape/policies/2007/06/multi-factor",
-        "https://refeds.org/profile/mfa",
-        "http://idmanagement.gov/ns/assurance/aal/2",
-    }
-)
 ENTERING = frozenset({Role.RESEARCHER})
 
 
 def second_factor(said: Mapping[str, Any]) -> bool:
     """Say whether the provider's claims show more than a password."""
-    methods = said.get("amr") or ()
-    methods = {methods} if isinstance(methods, str) else set(methods)
-    if "mfa" in methods:
-        return True
-    return said.get("acr") in STRONG_CONTEXTS or bool(methods - {"pwd"} and methods & SECOND_FACTORS)
+    methods = said.get("amr") or []
+    return Identity(
+        subject=str(said.get("sub", "")),
+        authenticated_at=0,
+        methods=frozenset([methods] if isinstance(methods, str) else map(str, methods)),
+        level=said.get("acr"),
+    ).used_second_factor
 
 
 def check_may_enter(
@@ -69,9 +63,7 @@ class EnclaveAuthenticator(GenericOAuthenticator):
         person = str(auth_model["name"])
         try:
             roles = await asyncio.to_thread(self._roles, person)
-            check_may_enter(
-                person, said, roles, require_mfa=self.hands.settings.require_mfa
-            )
+            check_may_enter(person, said, roles, require_mfa=self.hands.settings.require_mfa)
         except Denied as denied:
             await self._log(person, Verdict.DENIED, code=denied.code, sentence=denied.sentence)
             raise web.HTTPError(denied.status, denied.explain()) from denied

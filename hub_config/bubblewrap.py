@@ -13,7 +13,7 @@ import resource
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +111,7 @@ def require() -> str:
         said = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise Unavailable(
             f"Bubblewrap cannot isolate a workspace here: {said}",
-            hint="Allow user namespaces (kernel.unprivileged_userns_clone=1), or install docker.io.",
+            hint="Allow user namespaces (kernel.unprivileged_userns_clone=1) or use Docker.",
         )
     return "isolates"
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def build_bubblewrap(settings: Settings) -> None:
 
 
 @contextmanager
-def step(title: str) -> Iterator[object]:
+def step(title: str) -> Iterator[Callable[[str], None]]:
     """Print a line when a step ends: its title, what it found or did, how long it took."""
     started = time.monotonic()
     said: list[str] = []
@@ -115,7 +115,10 @@ def _deb822(text: str) -> Iterator[tuple[str, str]]:
     for stanza in re.split(r"\n\s*\n", text):
         lines = [line for line in stanza.splitlines() if not line.startswith("#")]
         fields = dict(line.split(":", 1) for line in lines if ":" in line and line[0] != " ")
-        if "deb" in fields.get("Types", "").split() and fields.get("Enabled", "yes").strip() != "no":
+        if (
+            "deb" in fields.get("Types", "").split()
+            and fields.get("Enabled", "yes").strip() != "no"
+        ):
             for address in fields.get("URIs", "").split():
                 yield from ((address, suite) for suite in fields.get("Suites", "").split())
 
@@ -152,7 +155,20 @@ def _harden(tree: Path) -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     (tree / "etc/resolv.conf").write_text("")
     call(
-        ["find", str(tree), "-xdev", "-perm", "/6000", "-type", "f", "-exec", "chmod", "a-s", "{}", "+"],
+        [
+            "find",
+            str(tree),
+            "-xdev",
+            "-perm",
+            "/6000",
+            "-type",
+            "f",
+            "-exec",
+            "chmod",
+            "a-s",
+            "{}",
+            "+",
+        ],
         "setuid bits could not be removed",
     )
 
@@ -194,7 +210,9 @@ def wheels() -> str:
 
 def wheel_directory() -> Path:
     """Return where the locked wheels lie; changes with the lock."""
-    return images.WHEELHOUSE / f"wheels-{hashlib.sha256(Path(_lock()).read_bytes()).hexdigest()[:12]}"
+    return (
+        images.WHEELHOUSE / f"wheels-{hashlib.sha256(Path(_lock()).read_bytes()).hexdigest()[:12]}"
+    )
 
 
 def _pip() -> Path:
@@ -219,7 +237,7 @@ def _client_wheel(target: Path) -> None:
     call(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)],
         "The enclave client could not be built",
-        cwd=images.RESEARCHER / "enclave_client",
+        cwd=images.CLIENT,
     )
 
 
@@ -275,7 +293,7 @@ def _lay_out(target: Path) -> None:
     for name in ("Dockerfile", "start.py", "trim.py"):
         shutil.copyfile(images.RESEARCHER / name, target / name)
     shutil.copytree(images.RESEARCHER / "jupyter", target / "jupyter")
-    notebooks = images.RESEARCHER / "enclave_client" / "notebooks"
+    notebooks = images.CLIENT / "notebooks"
     shutil.copytree(notebooks, target / "notebooks")
     (target / "filter.bpf").write_bytes(seccomp.program())
     _client_wheel(target / "local")
@@ -285,13 +303,19 @@ def _lay_out(target: Path) -> None:
 
 
 def call(
-    argv: Sequence[str], failed: str, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    failed: str,
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> None:
     """Run a program; raises `Unavailable` with the sentence and the program's last words."""
     done = subprocess.run(
         argv,
         cwd=cwd,
-        env=os.environ | {"DOCKER_BUILDKIT": "1", "DEBIAN_FRONTEND": "noninteractive"} | (env or {}),
+        env=os.environ
+        | {"DOCKER_BUILDKIT": "1", "DEBIAN_FRONTEND": "noninteractive"}
+        | dict(env or {}),
         capture_output=True,
         text=True,
         check=False,
@@ -303,8 +327,14 @@ def call(
 
 
 def _exists(image: str) -> bool:
-    argv = [engine.command(), "image", "inspect", image]
-    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+    """Say whether an image is there; one that another instance made of the same inputs is taken."""
+    docker = engine.command()
+    if subprocess.run([docker, "image", "inspect", image], capture_output=True).returncode == 0:
+        return True
+    what, tag = image.rsplit("-", 1)[1].split(":")
+    argv = [docker, "images", "-q", "--filter", f"reference=*-{what}:{tag}"]
+    found = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.split()
+    return bool(found) and subprocess.run([docker, "tag", found[0], image]).returncode == 0
 
 
 def _lock() -> str:

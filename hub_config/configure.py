@@ -9,20 +9,20 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from docker.errors import DockerException
 
 from enclave.audit_client import AuditClient
 from enclave.errors import EnclaveError, Unavailable
+from enclave.model import Policy
 from enclave.sessions import close_session
 from enclave.settings import Settings
 from enclave.store import ControlStore
-from hub_config import bubblewrap, engine, images, places
+from hub_config import bubblewrap, engine, images, places, projects
 from hub_config.authenticator import EnclaveAuthenticator
 from hub_config.bubblewrap import BubblewrapSpawner
-from hub_config.spawner import EnclaveSpawner, left_over
 from hub_config.sockets import url_of
+from hub_config.spawner import EnclaveSpawner, left_over
 from hub_config.workspace import INSIDE, Hands, Workspace
 
 log = logging.getLogger(__name__)
@@ -89,10 +89,7 @@ def _people(c: Any, settings: Settings) -> None:
     auth.admin_users = set()
     auth.any_allow_config = True
     c.JupyterHub.cookie_max_age_days = 0.5
-    c.JupyterHub.load_roles = [
-        {"name": "user", "scopes": BROWSER_SCOPES},
-        {"name": "admin", "scopes": ["admin-ui"]},
-    ]
+    c.JupyterHub.load_roles = [{"name": "user", "scopes": BROWSER_SCOPES}]
 
 
 def _workspaces(c: Any, settings: Settings) -> None:
@@ -110,20 +107,20 @@ def _workspaces(c: Any, settings: Settings) -> None:
 
 
 def _pages(c: Any, settings: Settings) -> None:
+    c.JupyterHub.default_url = f"{settings.hub_url}/hub/home"
     c.JupyterHub.template_paths = [str(TEMPLATES)]
     c.JupyterHub.template_vars = {
         "review_url": settings.review_url,
         "audit_url": settings.audit_url,
-        "projects_of": _projects_of,
+        "open_projects": _open_projects,
         "bubblewrap": settings.isolation == "bubblewrap",
     }
     c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
 
 
-def _projects_of(person: str) -> Any:
-    from hub_config import projects  # noqa: PLC0415
-
-    return projects.open_to(Workspace.hands.store, person)
+def _open_projects(user: Any) -> tuple[Policy, ...]:
+    """Return what the page `home.html` lists; the hub calls this for each page it renders."""
+    return projects.open_to(Workspace.hands.store, user.name) if user else ()
 
 
 def spawner_class(settings: Settings) -> type[Workspace]:

@@ -37,9 +37,7 @@ def mount_point(settings: Settings, *, person: str, project: str) -> Path:
     return settings.run_dir.resolve() / "homes" / project / person
 
 
-def open_home(
-    settings: Settings, *, person: str, project: str, size: int = HOME_BYTES
-) -> Path:
+def open_home(settings: Settings, *, person: str, project: str, size: int = HOME_BYTES) -> Path:
     """Have a person's home on a project ready and return it; raises `Unavailable`.
 
     `size` is the most it may hold, in bytes; the file grows only as it fills.

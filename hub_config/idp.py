@@ -60,7 +60,9 @@ def application(settings: Settings, store: ControlStore) -> flask.Flask:
         from oidc_provider_mock import _app, _storage, init_app  # noqa: PLC0415
 
     _storage.AuthorizationCode.get_auth_time = _now  # a code is redeemed as soon as it is made
-    app = flask.Flask("enclave_idp", template_folder=str(Path(__file__).parent / "templates" / "idp"))
+    app = flask.Flask(
+        "enclave_idp", template_folder=str(Path(__file__).parent / "templates" / "idp")
+    )
     app.secret_key = os.urandom(16)
     init_app(app, require_client_registration=True)
     _require_pkce(_app)
@@ -96,7 +98,7 @@ def application(settings: Settings, store: ControlStore) -> flask.Flask:
 def _client(settings: Settings, storage: Any) -> Any:
     sites = {_origin(url) for url in (settings.hub_url, settings.review_url, settings.audit_url)}
 
-    class OurClient(storage.Client):  # type: ignore[misc]
+    class OurClient(storage.Client):
         """The enclave's registration."""
 
         def check_redirect_uri(self, redirect_uri: str) -> bool:

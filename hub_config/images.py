@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "images"
 RESEARCHER = IMAGES / "researcher"
 SEED = ROOT / "hub_config" / "seccomp.py"
+CLIENT = RESEARCHER / "enclave_client"
 WHEELHOUSE = ROOT / ".wheelhouse"
 
 SUITE = "bookworm"

@@ -114,4 +114,3 @@ def left_over(instance: str) -> dict[str, str]:
         return {container.labels.get("enclave.session", ""): container.id for container in found}
     finally:
         client.close()
-

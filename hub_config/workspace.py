@@ -184,7 +184,7 @@ class Workspace(Spawner):
 
     @override
     def options_from_form(self, form_data: dict[str, list[str]]) -> dict[str, Any]:
-        """Take nothing from the form: the project is the server's name, checked again at opening."""
+        """Take nothing from the form: the project is the server's name, checked at opening."""
         return {}
 
     async def _log_denied(self, denied: Denied) -> None:
@@ -256,4 +256,7 @@ class Workspace(Spawner):
 
 def refusal(error: EnclaveError) -> web.HTTPError:
     """Return the hub's exception that shows an error's sentence with its status."""
-    return SpawnException(error.explain(), reason=error.code, status_code=error.status)
+    exception: web.HTTPError = SpawnException(
+        error.explain(), reason=error.code, status_code=error.status
+    )
+    return exception

@@ -24,7 +24,9 @@ from hub_config.proxy.routes import Routes
 async def serve(settings: Settings) -> None:
     """Serve browsers, the hub and workspaces until told to stop."""
     state = places.state(settings)
-    routes, ledger = Routes(state / "routes.json"), Ledger(state / "bytes.json")
+    domain = urlsplit(settings.hub_url).hostname or "localhost"
+    routes = Routes(state / "routes.json", domain=domain)
+    ledger = Ledger(state / "bytes.json")
     async with contextlib.AsyncExitStack() as stack:
         public = await _run(stack, public_app(settings, routes, ledger))
         for listener in listeners(settings.hub_url):

@@ -39,8 +39,9 @@ class Route:
 class Routes:
     """Longest-prefix table over `/host/path`, as configurable-http-proxy keeps it."""
 
-    def __init__(self, file: Path):
+    def __init__(self, file: Path, *, domain: str):
         self._file = file
+        self._domain = domain
         self._table: dict[str, Route] = {}
         if file.exists():
             for key, entry in json.loads(file.read_text()).items():
@@ -59,13 +60,19 @@ class Routes:
         return known
 
     def find(self, host: str, path: tuple[str, ...]) -> Route | None:
-        """Return the route with the longest matching prefix on this host name."""
+        """Return the route with the longest matching prefix on this host name.
+
+        The hub's route `/` counts on the hub's own name only: on a workspace's, the hub's pages
+        would stand on the same origin as what a researcher writes.
+        """
         parts = (host, *path)
-        for length in range(len(parts), 0, -1):
-            route = self._table.get("/" + "/".join(parts[:length]))
-            if route is not None:
-                route.used = time.time()
-                return route
+        keys = ["/" + "/".join(parts[:length]) for length in range(len(parts), 0, -1)]
+        if host == self._domain:
+            keys.append("/")
+        for key in keys:
+            if key in self._table:
+                self._table[key].used = time.time()
+                return self._table[key]
         return None
 
     def hub(self) -> Route | None:

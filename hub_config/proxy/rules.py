@@ -31,13 +31,22 @@ ALWAYS: Mapping[str, str] = {
     "X-DNS-Prefetch-Control": "off",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), usb=(), serial=(), "
-    "bluetooth=(), display-capture=(), clipboard-read=(self), clipboard-write=(self)",
+    "display-capture=(), clipboard-read=(self), clipboard-write=(self)",
 }
 
 # RFC 9110 7.6.1, and what this proxy writes itself.
 HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
-    "transfer-encoding upgrade".split()
+    [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
 )
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "x-scheme")
 
@@ -46,9 +55,24 @@ _OURS = frozenset({"content-security-policy", *(name.lower() for name in ALWAYS)
 # A workspace may send these and no other: nothing that makes a browser report, prefetch, refresh,
 # redirect elsewhere or save a file.
 _FROM_WORKSPACE = frozenset(
-    "content-type content-length content-encoding content-language cache-control etag expires "
-    "last-modified date vary set-cookie location accept-ranges content-range pragma "
-    "x-jupyterhub-version".split()
+    [
+        "content-type",
+        "content-length",
+        "content-encoding",
+        "content-language",
+        "cache-control",
+        "etag",
+        "expires",
+        "last-modified",
+        "date",
+        "vary",
+        "set-cookie",
+        "location",
+        "accept-ranges",
+        "content-range",
+        "pragma",
+        "x-jupyterhub-version",
+    ]
 )
 
 # First segments below a workspace's prefix that hand out files or a shell.
@@ -103,7 +127,7 @@ def request_headers(given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def response_headers(
     given: Iterable[tuple[str, str]], *, workspace: bool, domain: str
 ) -> list[tuple[str, str]]:
-    """Return the headers to answer with; a workspace's by allow-list, its redirects only inwards."""
+    """Return the headers to answer with; a workspace's by allow-list, redirects only inwards."""
     kept = []
     for name, value in given:
         lower = name.lower()
