@@ -74,6 +74,10 @@ class Visitor:
         parts = urlsplit(location)
         return self.get(f"{parts.path}?{parts.query}")
 
+    def plant(self, value: str, name: str = "__Host-enclave") -> None:
+        """Put a cookie into this browser, as a thief or a planter would."""
+        self.client.cookies.set(name, value, domain=str(urlsplit(self.site.url).hostname))
+
     @property
     def session_cookie(self) -> str | None:
         return self.client.cookies.get("__Host-enclave")
