@@ -39,7 +39,15 @@ class LazyGroup(click.Group):
             return None
         module, name = COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+        return as_written(command)
+
+
+def as_written(command: click.Command) -> click.Command:
+    r"""Keep the lines of a help text's examples: docstrings are raw, click wants a real `\b`."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        as_written(each)
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,6 +63,9 @@ def enclave() -> None:
       enclave project build credential-pay    make one project's extract
       enclave doctor                          what works and what does not
     """
+
+
+as_written(enclave)
 
 
 def main() -> None:

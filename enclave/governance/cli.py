@@ -9,7 +9,7 @@ import getpass
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -98,7 +98,7 @@ def show_agreement(file: Path) -> None:
 @click.option("--party", required=True, help="An agency's id, `hub` or `recipient`.")
 @click.option("--name", required=True, help="Who signed for the party.")
 @click.option("--date", "on", type=click.DateTime(["%Y-%m-%d"]), help="When; today unless given.")
-def sign_agreement(file: Path, party: str, name: str, on: click.DateTime | None) -> None:
+def sign_agreement(file: Path, party: str, name: str, on: datetime | None) -> None:
     r"""Record in FILE that a party signed the text as it stands now.
 
     The signature carries the text's SHA-256 and lapses when the text changes. Commit the file:
@@ -109,7 +109,7 @@ def sign_agreement(file: Path, party: str, name: str, on: click.DateTime | None)
       enclave agreement sign dsa.yml --party cscu --name "Carl Chen, Chief Data Officer"
       enclave agreement sign dsa.yml --party hub --name "Dora Diaz" --date 2025-06-20
     """
-    when = on.date() if on else date.today()  # type: ignore[attr-defined]
+    when = on.date() if on else date.today()
     sha256 = sign.sign(file, party=party, name=name, on=when)
     click.echo(f"{party} signed {sha256}")
 

@@ -58,7 +58,7 @@ def _close(control: Control, project: str, *, dry_run: bool) -> Outcome:
     row = control.store.project(project)
     left = projects.remains(control.settings, project)
     before = _report(control, project)
-    after = {**before, "state": "closed", "extract": "none", "left": []}
+    after: Report = {**before, "state": "closed", "extract": "none", "left": []}
     changed = row.state is not ProjectState.CLOSED or bool(left)
     if changed and not dry_run:
         projects.close(control, project)
@@ -73,10 +73,10 @@ def _bring(control: Control, directory: Path, project: str, build: bool, dry_run
     found = plan.make(network, looked)
     projects.refuse(found)
     keys = tuple((each.kind, each.id) for each in found.changes if each.kind != "project")
-    before: Report = {**_report(control, project), "files": _hashes(looked.documents, keys)}
-    after: Report = _expected(before, found, network.policies[project], build=build)
+    before = {**_report(control, project), "files": _hashes(looked.documents, keys)}
+    expected = _expected(before, found, network.policies[project], build=build)
     wanted = {key: documents.canonical(noun).decode() for key, noun in plan.wanted(network).items()}
-    after = {**after, "files": _hashes(wanted, keys)}
+    after = {**expected, "files": _hashes(wanted, keys)}
     meaning = tuple(sentence for each in found.changes for sentence in each.meaning)
     changed = before != after
     if changed and not dry_run:
@@ -89,7 +89,7 @@ def _bring(control: Control, directory: Path, project: str, build: bool, dry_run
 def _expected(before: Report, found: Plan, policy: Policy, *, build: bool) -> Report:
     """Return what `_report` will say once the plan is carried out."""
     step = next((each.step for each in found.changes if each.kind == "project"), None)
-    after = dict(before)
+    after: dict[str, Any] = dict(before)
     if step is not None:
         after |= {"extract": "none", "policy": documents.plain(policy)}
     if step is Step.ADD:
