@@ -8,6 +8,7 @@ issuer's.
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class IdentityProvider:
         self._client_id = settings.oidc_client_id
         self._client_secret = settings.oidc_client_secret
         self._clock = clock
+        self._tls = ssl.create_default_context()  # the host's own trust store
         self._kept: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
     def authorization_url(self, attempt: Attempt, *, redirect_uri: str) -> str:
@@ -171,7 +173,9 @@ class IdentityProvider:
         if kept and self._clock() - at < KEEP_SECONDS:
             return kept
         try:
-            with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            with httpx2.Client(
+                timeout=TIMEOUT_SECONDS, trust_env=False, verify=self._tls
+            ) as client:
                 body = client.get(url).raise_for_status().json()
         except (httpx2.HTTPError, ValueError) as error:
             raise _away() from error
@@ -187,6 +191,7 @@ class IdentityProvider:
             code_challenge_method="S256",
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
+            verify=self._tls,
         )
 
 

@@ -23,7 +23,7 @@ from enclave.web.addresses import local_part
 from enclave.web.errors import LoginNeeded, RecentLoginNeeded
 from enclave.web.headers import origin_of
 from enclave.web.oidc import IdentityProvider
-from enclave.web.sessions import Message, WebSession, WebSessions
+from enclave.web.sessions import IDLE_SECONDS, Message, WebSession, WebSessions
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -170,7 +170,7 @@ def make_pages(site: Site) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.globals.update(static=static, current=current)
+    pages.globals.update(static=static, current=current, idle_seconds=IDLE_SECONDS)
     pages.filters.update(words.FILTERS)
     return pages
 

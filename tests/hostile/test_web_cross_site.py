@@ -44,7 +44,8 @@ def test_a_form_from_elsewhere_changes_nothing(visitor, headers):
 def test_nothing_is_changed_by_any_method_but_post(visitor, method):
     visitor.log_in("dora")
     headers = {"Origin": OURS, "Sec-Fetch-Site": "same-origin"}
-    assert visitor.client.request(method, "/say", headers=headers).status_code == 405
+    assert visitor.client.request(method, "/any", headers=headers).status_code == 405
+    assert "changed by another method" not in visitor.get("/table").text
 
 
 def test_logging_out_cannot_be_done_to_somebody(visitor):

@@ -197,6 +197,11 @@ def say(request: Request, form: Saying) -> Response:
     return RedirectResponse("/", 303)
 
 
+def any_method(request: Request) -> Response:
+    flash(request, "changed by another method")
+    return RedirectResponse("/", 303)
+
+
 def routes() -> list[BaseRoute]:
     return [
         Route("/", index),
@@ -208,4 +213,5 @@ def routes() -> list[BaseRoute]:
         Route("/confirm/{number}", confirm),
         Route("/vote/{number}", vote, methods=["POST"]),
         Route("/say", say, methods=["POST"]),
+        Route("/any", any_method, methods=["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]),
     ]

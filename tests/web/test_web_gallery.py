@@ -44,3 +44,121 @@ def test_every_page_meets_wcag_2_1_aa_wide_and_narrow(page, gallery_url):
             assert_accessible(page)
             overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert overflow <= 0, f"{path} is {overflow}px too wide at {size}"
+
+
+def test_the_session_cookie_keeps_its_host_prefix_on_plain_loopback(page, gallery_url):
+    """Chromium takes a Secure `__Host-` cookie from http://*.localhost: no weaker name needed."""
+    enter(page, gallery_url)
+    (cookie,) = [c for c in page.context.cookies() if c["name"] == "__Host-enclave"]
+    assert cookie["secure"] and cookie["httpOnly"] and cookie["sameSite"] == "Lax"
+    assert cookie["path"] == "/" and cookie["domain"] == "review.localhost"
+    assert page.evaluate("document.cookie") == ""
+
+
+def test_everything_works_with_javascript_off(plain_page, gallery_url):
+    page = plain_page
+    enter(page, gallery_url)
+    page.get_by_role("link", name="Requests").click()
+    page.get_by_role("link", name="Title").click()
+    assert page.get_by_role("columnheader", name="Title").get_attribute("aria-sort") == "ascending"
+    page.get_by_label("Words in the title").fill("credential 1")
+    page.get_by_label("State").select_option("in review")
+    page.get_by_role("button", name="Filter").click()
+    assert page.locator("tbody tr").count() == 2
+    page.goto(f"{gallery_url}/table?n=200")
+    page.get_by_role("link", name="Next page").click()
+    assert "26 to 50 of 200" in page.inner_text("caption")
+    page.goto(f"{gallery_url}/charts?n=5")
+    page.get_by_text("The same numbers as a table").first.click()
+    assert page.get_by_role("cell", name="37").is_visible()
+    page.goto(gallery_url)
+    page.get_by_label("What to say").fill("Said without a script.")
+    page.get_by_role("button", name="Send").click()
+    assert page.get_by_text("Said without a script.").is_visible()
+    page.get_by_role("button", name="Log out").click()
+    assert page.get_by_role("heading", name="You are logged out of this site").is_visible()
+
+
+def test_a_vote_goes_through_a_new_log_in_by_keyboard_alone(page, gallery_url, clock):
+    clock.forward(-6 * 60)  # logged in six minutes ago
+    enter(page, gallery_url)
+    clock.forward(6 * 60)
+    page.goto(f"{gallery_url}/table?n=3")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
+    page.keyboard.press("Enter")
+    tab_to(page, "R-2")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/oauth2/authorize**")
+    log_in(page, "dora")
+    page.wait_for_url(f"{gallery_url}/confirm/2")
+    screenshot(page, "gallery-confirm-after-login")
+    tab_to(page, "Vote to approve")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{gallery_url}/table")
+    assert page.get_by_text("Your vote on 2 was counted (abc).").is_visible()
+
+
+def test_every_control_shows_where_the_keyboard_is(page, gallery_url):
+    enter(page, gallery_url)
+    page.goto(f"{gallery_url}/table?n=3")
+    seen = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            "(() => { const e = document.activeElement, s = getComputedStyle(e);"
+            " return [e.tagName, e.textContent.trim().slice(0, 30),"
+            " s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 1]; })()"
+        )
+        if found[0] == "BODY":
+            break
+        seen.append(found)
+    assert len(seen) > 12
+    assert [where for where in seen if not where[2]] == []
+
+
+def test_a_person_is_warned_before_an_idle_session_ends_and_can_stay(page, gallery_url, clock):
+    """WCAG 2.1, 2.2.1 Timing Adjustable."""
+    page.clock.install()
+    enter(page, gallery_url)
+    page.clock.fast_forward("13:30")
+    clock.forward(13.5 * 60)
+    notice = page.get_by_role("alert").filter(has_text="logged out in two minutes")
+    notice.wait_for()
+    screenshot(page, "gallery-idle", full_page=False)
+    assert_accessible(page)
+    page.get_by_role("button", name="Stay logged in").click()
+    notice.wait_for(state="hidden")
+    clock.forward(5 * 60)
+    page.goto(f"{gallery_url}/table")
+    assert page.get_by_role("heading", name="Release requests").first.is_visible()
+
+
+def test_an_ended_session_leads_back_to_the_page_it_ended_on(page, gallery_url, clock):
+    enter(page, gallery_url)
+    clock.forward(16 * 60)
+    page.goto(f"{gallery_url}/table?n=7&sort=title")
+    screenshot(page, "gallery-session-ended")
+    assert_accessible(page)
+    page.get_by_role("link", name="Log in and return to where you were").click()
+    clock.ahead = 0
+    log_in(page, "dora")
+    page.wait_for_url(f"{gallery_url}/table?n=7&sort=title")
+
+
+def test_someone_without_a_role_reads_what_to_do(page, gallery_url):
+    page.goto(gallery_url)
+    log_in(page, "rosa")
+    page.wait_for_url(f"{gallery_url}/oidc/callback**")
+    screenshot(page, "gallery-not-admitted")
+    assert_accessible(page)
+    assert page.get_by_text("ask the operating group").is_visible()
+
+
+def tab_to(page, text):
+    """Press Tab until the control with this text has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim()") == text:
+            return
+    raise AssertionError(f"no way to {text} by keyboard")

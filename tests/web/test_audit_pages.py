@@ -1,0 +1,325 @@
+"""The auditor's site: who may enter, what it shows, what it logs, and that everyone can read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from audit.log import LogReader
+from audit.note import Checkpoint, Verifier
+from audit.web.app import add_filters, make_audit_app, make_site, routes
+from audit.web.room import Room
+from enclave.audit_client import AuditClient
+from enclave.events import Action, Event
+from enclave.settings import Settings
+from enclave.store import ControlStore
+from tests.support import audit_story
+from tests.support.audit import AuditProcess
+from tests.support.axe import assert_accessible
+from tests.support.browser import NARROW, WIDE, console_errors, log_in, screenshot
+from tests.support.idp import IdentityProviderProcess
+from tests.support.web import Visitor, serving
+
+pytestmark = pytest.mark.browser
+
+DAYS = 9
+
+
+@pytest.fixture(scope="module")
+def people() -> Iterator[IdentityProviderProcess]:
+    claims = {id: {"name": person.name} for id, person in audit_story.PEOPLE.items()}
+    process = IdentityProviderProcess(claims).start()
+    yield process
+    process.stop()
+
+
+class AuditSite:
+    """The site over a log with a few days of work in it."""
+
+    def __init__(self, settings: Settings, service: AuditProcess, store: ControlStore):
+        self.settings, self.service, self.store = settings, service, store
+        self.client = AuditClient(settings, "audit-web", timeout=5)
+        audit_story.enter_people(store, self.client)
+
+    def looks(self) -> list[dict[str, object]]:
+        actions = ("audit.searched", "audit.verified")
+        return [fact for fact in self.service.facts() if fact["action"] in actions]
+
+
+def _site(settings: Settings, people: IdentityProviderProcess, days: int) -> Iterator[AuditSite]:
+    ours = settings.model_copy(update={"oidc_issuer": people.issuer})
+    if days:
+        audit_story.tell(ours, days=days)
+    service = AuditProcess(ours).start()
+    store = ControlStore(ours.database_url)
+    site = AuditSite(ours, service, store)
+    yield site
+    site.client.close()
+    store.close()
+    service.stop()
+
+
+@pytest.fixture
+def site(settings: Settings, people: IdentityProviderProcess) -> Iterator[AuditSite]:
+    yield from _site(settings, people, DAYS)
+
+
+@pytest.fixture
+def new_site(settings: Settings, people: IdentityProviderProcess) -> Iterator[AuditSite]:
+    yield from _site(settings, people, 0)
+
+
+@pytest.fixture
+def url(site: AuditSite) -> Iterator[str]:
+    yield from _serve(site)
+
+
+@pytest.fixture
+def new_url(new_site: AuditSite) -> Iterator[str]:
+    yield from _serve(new_site)
+
+
+def _serve(site: AuditSite) -> Iterator[str]:
+    room = Room(site.settings, site.store, site.client)
+    running = serving(
+        make_site,
+        routes(room),
+        settings=site.settings,
+        store=site.store,
+        audit=site.client,
+        host="audit.localhost",
+    )
+    with running as app:
+        add_filters(app)
+        yield app.state.web.site.url
+
+
+@pytest.fixture
+def visitor(site: AuditSite, people: IdentityProviderProcess) -> Visitor:
+    return Visitor(make_audit_app(site.settings, site.store, site.client), people)
+
+
+def enter(page: Page, url: str, who: str = "alma") -> None:
+    page.goto(url)
+    log_in(page, who)
+    page.wait_for_url(f"{url}/**")
+
+
+PAGES = {
+    "overview": "/",
+    "events": "/events",
+    "events-last-page": "/events?page=4",
+    "events-filtered": "/events?project=credential-pay&verdict=denied",
+    "events-none": "/events?words=nosuchword",
+    "events-words": "/events?words=employer_id",
+    "events-bad-day": "/events?since=yesterday",
+    "entry": "/events/12",
+    "entry-missing": "/events/999999",
+    "proof": "/events/12/proof",
+    "projects": "/projects",
+    "project": "/projects/credential-pay",
+    "project-unknown": "/projects/nothing",
+    "people": "/people",
+    "person": "/people/rosa",
+    "verification": "/verification",
+}
+
+
+def test_every_page_meets_wcag_2_1_aa_wide_and_narrow(page: Page, url: str) -> None:
+    enter(page, url)
+    for name, path in PAGES.items():
+        for width, size in (("wide", WIDE), ("narrow", NARROW)):
+            page.set_viewport_size(size)
+            page.goto(url + path)
+            screenshot(page, f"audit-{name}-{width}")
+            assert_accessible(page)
+            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert overflow <= 0, f"{path} is {overflow}px too wide at {size}"
+
+
+def test_no_page_breaks_its_own_content_security_policy(page: Page, url: str) -> None:
+    enter(page, url)
+    seen = console_errors(page)
+    for name, path in PAGES.items():
+        if "missing" not in name and "unknown" not in name and "bad" not in name:
+            page.goto(url + path)
+    assert seen == []
+
+
+def test_an_auditor_finds_a_refusal_and_proves_it_without_scripts(
+    plain_page: Page, url: str
+) -> None:
+    page = plain_page
+    enter(page, url)
+    page.get_by_role("link", name="Events", exact=True).click()
+    page.get_by_label("Verdict").select_option("denied")
+    page.get_by_label("Person").select_option(label="Rosa Rivera")
+    page.get_by_role("button", name="Filter").click()
+    row = page.get_by_role("row").filter(has_text="was refused a query").first
+    expect(row).to_contain_text(audit_story.CLAUSE)
+    row.get_by_role("link").click()
+    expect(page.get_by_text("Refused under:")).to_be_visible()
+    expect(page.locator("#sql + pre")).to_have_text("SELECT employer_id FROM wages")
+    page.get_by_role("link", name="Verify this entry").click()
+    expect(page.get_by_role("heading", name="Yes")).to_be_visible()
+    last = page.locator(".aud-path li").last.locator("code").text_content()
+    before = page.locator(".aud-path li").nth(-2).locator("code").last.text_content()
+    assert last == before
+
+
+def test_the_whole_way_can_be_walked_by_keyboard(page: Page, url: str) -> None:
+    enter(page, url)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to main content")).to_be_focused()
+    reached: list[str] = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent.trim()"))
+    assert {"Events", "Projects", "People", "Verification", "What this means"} <= set(reached)
+    page.goto(f"{url}/events")
+    page.get_by_label("Words in the event").focus()
+    page.keyboard.type("employer_id")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row").filter(has_text="was refused")).not_to_have_count(0)
+
+
+def test_an_empty_log_still_gives_pages_one_can_read(page: Page, new_url: str) -> None:
+    enter(page, new_url)
+    for path in ("/", "/events", "/projects", "/people", "/verification", "/events/0"):
+        answer = page.goto(new_url + path)
+        assert answer is not None
+        assert answer.status == 200
+        assert_accessible(page)
+    page.goto(f"{new_url}/projects")
+    expect(page.get_by_text("No project has been provisioned yet.")).to_be_visible()
+
+
+def test_a_story_tells_a_query_once_and_in_order(page: Page, url: str) -> None:
+    enter(page, url)
+    page.goto(f"{url}/projects/credential-pay")
+    told = page.locator(".aud-story li").all_text_contents()
+    assert not any("began a query" in line for line in told)
+    assert any("interrupted" in line for line in told)
+    order = [int(re.search(r"Entry ([\d,]+)", line)[1].replace(",", "")) for line in told]
+    assert order == sorted(order)
+
+
+def test_verifying_everything_in_front_of_the_auditor_passes(page: Page, url: str) -> None:
+    enter(page, url)
+    page.goto(f"{url}/verification")
+    page.get_by_role("button", name="Verify every entry").click()
+    expect(page.get_by_text("Everything passed")).to_be_visible()
+    expect(page.get_by_text("Wrong", exact=True)).to_have_count(0)
+    assert_accessible(page)
+
+
+@pytest.mark.parametrize("who", ["rosa", "dora", "adam"])
+def test_nobody_but_an_auditor_enters(visitor: Visitor, site: AuditSite, who: str) -> None:
+    answer = visitor.log_in(who, "/login")
+    assert answer.status_code == 403
+    for path in PAGES.values():
+        assert visitor.get(path).status_code in (303, 401, 403)
+    assert not site.looks()
+
+
+def test_a_stranger_sees_nothing(visitor: Visitor) -> None:
+    for path in (*PAGES.values(), "/checkpoint", "/public-key", "/style/audit.css"):
+        answer = visitor.get(path)
+        assert (answer.status_code, answer.headers["location"][:6]) == (303, "/login")
+
+
+def test_every_look_at_entries_is_itself_logged(visitor: Visitor, site: AuditSite) -> None:
+    visitor.log_in("alma")
+    seen = len(site.looks())
+    for path in PAGES.values():
+        answer = visitor.get(path)
+        if answer.status_code == 200:
+            seen += 1
+            assert len(site.looks()) == seen, path
+    assert all(look["actor"] == "alma" for look in site.looks())
+    assert all(look["source"] == "audit-web" for look in site.looks())
+
+
+def test_what_is_looked_for_in_words_is_counted_not_repeated(
+    visitor: Visitor, site: AuditSite
+) -> None:
+    visitor.log_in("alma")
+    visitor.get("/events?words=Jane+Doe&project=credential-pay")
+    detail = site.looks()[-1]["detail"]
+    assert isinstance(detail, dict)
+    assert (detail["asked_words"], detail["asked_project"]) == (2, "credential-pay")
+    assert not any(b"Jane" in body for body in site.service.bodies())
+
+
+def test_without_the_audit_service_there_is_no_page(visitor: Visitor, site: AuditSite) -> None:
+    visitor.log_in("alma")
+    assert visitor.get("/events").status_code == 200
+    site.service.kill()
+    answer = visitor.get("/events")
+    assert answer.status_code == 503
+    assert "refused a query" not in answer.text
+
+
+def test_the_bar_turns_red_and_says_so_when_the_log_is_rewritten(
+    visitor: Visitor, site: AuditSite
+) -> None:
+    visitor.log_in("alma")
+    assert "aud-bar--green" in visitor.get("/").text
+    site.service.files.checkpoint.write_text(
+        site.service.files.checkpoint.read_text().replace("enclave.demo/audit\n", "other\n", 1)
+    )
+    text = visitor.get("/verification").text
+    assert "aud-bar--red" in text
+    assert "Do not rely on this log" in text
+
+
+def test_an_entry_newer_than_the_checkpoint_is_said_to_be_unproved(
+    settings: Settings, people: IdentityProviderProcess
+) -> None:
+    slow = settings.model_copy(update={"audit_checkpoint_seconds": 3600.0})
+    for site in _site(slow, people, 2):
+        visitor = Visitor(make_audit_app(site.settings, site.store, site.client), people)
+        visitor.log_in("alma")
+        with closing(LogReader.open(site.service.files.log)) as log:
+            newest = log.count() - 1
+        assert "newer than the log" in visitor.get(f"/events/{newest}/proof").text
+
+
+def test_the_checkpoint_and_the_key_can_be_saved_and_verify(
+    visitor: Visitor, site: AuditSite
+) -> None:
+    visitor.log_in("alma")
+    key = Verifier.parse(visitor.get("/public-key").text)
+    answer = visitor.get("/checkpoint")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert Checkpoint.open(answer.text, key).size > 0
+
+
+def test_markup_in_an_event_is_shown_and_never_run(page: Page, site: AuditSite, url: str) -> None:
+    script = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
+    receipt = site.client.append(
+        Event(Action.OUTPUT_COMMENTED, script, project=script, clause=script, detail={"t": script})
+    )
+    enter(page, url)
+    for path in ("/", "/events", f"/events/{receipt.index}", "/people", "/projects"):
+        page.goto(url + path)
+        assert "owned" not in page.title()
+        assert page.locator("main img, main script").count() == 0
+
+
+def test_an_index_that_is_deleted_or_damaged_is_built_again(
+    visitor: Visitor, site: AuditSite
+) -> None:
+    visitor.log_in("alma")
+    before = visitor.get("/events?words=employer_id").text.count("was refused")
+    assert before > 0
+    for damage in (b"", b"not an index" * 1000):
+        for path in site.settings.audit_dir.glob("index.db*"):
+            path.unlink()
+        if damage:
+            site.service.files.index.write_bytes(damage)
+        assert visitor.get("/events?words=employer_id").text.count("was refused") == before
