@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
 MISSING = -6.0  # the weight of a pair that shares no blocking key
-CUT = 0.0  # groups join while their average weight is above this
+CUT = -3.0  # groups join while their average weight is above this
 CEILING = 20.0  # one overwhelming pair must not outvote all others
 
 Edge = tuple[int, int, float]

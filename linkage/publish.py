@@ -21,7 +21,7 @@ from enclave.store import Appends, ControlStore, DeliveryRow
 from enclave.vault import crosswalk, deliveries, keys
 from enclave.vault.deliveries import RECORD_KEY
 from linkage.pseudonym import ID_BYTES, pseudonym_key, pseudonymise
-from linkage.run import zone
+from linkage.zone import zone
 
 
 @dataclass(frozen=True, slots=True)

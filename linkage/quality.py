@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from enclave.settings import Settings
-from linkage.run import zone
+from linkage.zone import zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,15 @@ written to the registry in one transaction, after audit's receipt. Never looks a
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enclave.errors import Conflict
 from enclave.events import Action, Event
 from enclave.model import Dataset, FieldKind
 from enclave.progress import steps
@@ -29,9 +23,7 @@ from enclave.store import Appends, ControlStore, DeliveryRow
 from enclave.vault import deliveries
 from linkage import identity, model, prepare
 from linkage.cluster import cluster
-
-MEMORY = "2GB"
-SPILL = "20GB"  # an unbounded join must end in an error, not in a full disk
+from linkage.zone import zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,41 +111,6 @@ def place(connection: duckdb.DuckDBPyConnection, pairs: pa.Table, free: list[str
         SELECT identity, cluster FROM node JOIN clusters_in USING (unique_id)
     """)
     return max(numbers) + 1
-
-
-@contextmanager
-def zone(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the linkage zone alone: a scratch database with bounds, the registry attached."""
-    root = settings.state_dir / "linkage"
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (root / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict("Linkage is at work already.", hint="Wait until it has ended.") from None
-        scratch = root / "scratch"
-        shutil.rmtree(scratch, ignore_errors=True)
-        connection = connect(scratch)
-        try:
-            identity.open_ledger(connection, str(root / "registry.db"))
-            yield connection
-        finally:
-            connection.close()
-            shutil.rmtree(scratch, ignore_errors=True)
-
-
-def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
-    """Open an in-memory database that may spill into `scratch`, within bounds."""
-    return duckdb.connect(
-        config={
-            "memory_limit": MEMORY,
-            "temp_directory": str(scratch),
-            "max_temp_directory_size": SPILL,
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "python_enable_replacements": "false",
-        }
-    )
 
 
 def _model(
