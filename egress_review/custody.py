@@ -7,7 +7,6 @@ synced before the state that needs it is committed.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import shutil
 from enum import StrEnum
@@ -15,10 +14,10 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 
+from enclave.durable import sync_directory, write_durably, write_once
 from enclave.errors import KeyMissing, NotFound, Unavailable
 from enclave.settings import Settings
-from enclave.vault.extract import write_durably
-from enclave.vault.keys import KEY_BYTES, seal, sync_directory, unseal
+from enclave.vault.keys import KEY_BYTES, seal, unseal
 
 
 class Piece(StrEnum):
@@ -107,15 +106,7 @@ def _context(request: str, piece: Piece) -> bytes:
 def _key(path: Path) -> bytes:
     """Return the room's key, made at the first start; of two starters the first wins."""
     if not path.exists():
-        draft = path.with_name(f".key.{secrets.token_hex(8)}")
-        write_durably(draft, secrets.token_bytes(KEY_BYTES))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-        sync_directory(path.parent)
+        write_once(path, secrets.token_bytes(KEY_BYTES))
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise KeyMissing("Egress review's key is damaged.", hint="Restore it from its sealed copy.")

@@ -43,11 +43,13 @@ class Population:
 class Evidence:
     """A recomputed table: `lines` are the query's own columns, in the order of `table.cells`.
 
-    `numbers` says which of the columns are aggregates (the others are labels).
+    `numbers` says which of the columns are aggregates (the others are labels); `labels`, per
+    label, which dimension it prints as it is, if it does.
     """
 
     columns: tuple[str, ...]
     numbers: tuple[bool, ...]
+    labels: tuple[int | None, ...]
     lines: tuple[Line, ...]
     table: Table
     population: Population
@@ -93,6 +95,7 @@ def _gather(
     return Evidence(
         columns=tuple(names[:width]),
         numbers=tuple(output is not None for output in shape.outputs),
+        labels=shape.label_groups(),
         lines=tuple(tuple(lines[index][:width]) for index in order),
         table=Table(
             dimensions=tuple(f"group {n}" for n in range(1, len(shape.groups) + 1)),

@@ -21,7 +21,7 @@ class Entry:
     """A protected table as it will be known, who is in it, and what its hidden cells may be.
 
     `reasons` per index of a sensitive cell; `bounds` per index and measure, as attacked;
-    `numbers` which columns of the file hold numbers.
+    `numbers` which columns of the file hold numbers, `labels` which dimension the others print.
     """
 
     table: Table
@@ -29,6 +29,7 @@ class Entry:
     reasons: dict[int, tuple[str, ...]]
     bounds: dict[int, dict[str, tuple[float, float]]]
     numbers: tuple[bool, ...]
+    labels: tuple[int | None, ...]
 
 
 def dump(entry: Entry) -> bytes:
@@ -43,6 +44,7 @@ def dump(entry: Entry) -> bytes:
         "persons": _pack(entry.population.persons),
         "rows": _pack(entry.population.rows),
         "numbers": list(entry.numbers),
+        "labels": list(entry.labels),
         "reasons": {str(index): list(reasons) for index, reasons in entry.reasons.items()},
         "bounds": {
             str(index): {name: [_finite(low), _finite(high)] for name, (low, high) in bound.items()}
@@ -68,7 +70,9 @@ def load(content: bytes) -> Entry:
     }
     reasons = {int(index): tuple(reasons) for index, reasons in plain["reasons"].items()}
     population = Population(_unpack(plain["persons"]), _unpack(plain["rows"]))
-    return Entry(table, population, reasons, bounds, tuple(plain["numbers"]))
+    return Entry(
+        table, population, reasons, bounds, tuple(plain["numbers"]), tuple(plain["labels"])
+    )
 
 
 def _dump_cell(cell: Cell) -> list[Any]:

@@ -82,6 +82,16 @@ class Shape:
         """Return each distinct aggregate, in order."""
         return tuple(dict.fromkeys(output for output in self.outputs if output))
 
+    def label_groups(self) -> tuple[int | None, ...]:
+        """Return, per label column, which group it prints as it is, if it is one."""
+        plain = [_canonical(group) for group in self.groups]
+        labels = [
+            _canonical(item)
+            for item, output in zip(self.node["select_list"], self.outputs, strict=True)
+            if output is None
+        ]
+        return tuple(plain.index(label) if label in plain else None for label in labels)
+
     def persons(self) -> tuple[str, ...]:
         """Return, per source, the SQL of its person column."""
         return tuple(f"{_quoted(source.alias)}.{PERSON_ID}" for source in self.sources)
@@ -299,6 +309,14 @@ def _aggregate_names() -> frozenset[str]:
             "('aggregate', 'macro', 'table_macro')"
         ).fetchall()
     return frozenset(name for (name,) in rows)
+
+
+def _canonical(node: Any) -> Any:
+    """Return a tree without what does not change its meaning: places in the text and aliases."""
+    if isinstance(node, dict):
+        dropped = ("alias", "query_location", "query_location_length")
+        return {name: _canonical(value) for name, value in node.items() if name not in dropped}
+    return [_canonical(value) for value in node] if isinstance(node, list) else node
 
 
 def _references(node: Any) -> Iterator[Node]:

@@ -65,7 +65,14 @@ def protect(
     content = released_bytes(evidence, hidden)
     certificate, bounds = _certify(table, before, rules, content=content)
     named = {index: tuple(r.value for r in found) for index, found in reasons.items()}
-    entry = Entry(table, evidence.population, named, _cell_bounds(table, bounds), evidence.numbers)
+    entry = Entry(
+        table,
+        evidence.population,
+        named,
+        _cell_bounds(table, bounds),
+        evidence.numbers,
+        evidence.labels,
+    )
     full = released_bytes(evidence, frozenset())
     return Protected(content, full, entry, certificate, pattern.proved)
 

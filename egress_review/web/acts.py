@@ -5,43 +5,34 @@ No rule is decided here. Every act answers with a redirect, so that reloading re
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 
 from egress_review.model import State
 from egress_review.service import ReviewService
-from enclave.errors import Invalid
 from enclave.web.app import Attachment, flash, require_recent_login, signed_in
+from enclave.web.forms import with_form
 
 SEE_OTHER = 303
 
 
-def service_of(request: HttpRequest) -> ReviewService:
-    """Return the service behind the site."""
-    service: ReviewService = request.app.state.service
-    return service
+class VoteForm(BaseModel):
+    """The confirm page's form."""
+
+    model_config = ConfigDict(extra="forbid")
+    decision: Literal["approve", "reject"]
+    shown: str
+    comment: str = ""
 
 
-async def vote(request: HttpRequest) -> Response:
-    """Cast the vote of the confirm page: only with a log-in of the last minutes."""
-    id = request.path_params["id"]
-    form = await request.form()
-    decision, shown = str(form.get("decision", "")), str(form.get("shown", ""))
-    if decision not in ("approve", "reject"):
-        raise Invalid("Choose to approve or to reject.")
-    back = f"/requests/{id}/confirm?decision={decision}"
-    require_recent_login(request, back=back)
-    decided = await run_in_threadpool(
-        service_of(request).vote,
-        signed_in(request),
-        id,
-        approve=decision == "approve",
-        shown=shown,
-        comment=str(form.get("comment", "")),
-    )
-    flash(request, OUTCOMES[decided.state])
-    return RedirectResponse(f"/requests/{id}", SEE_OTHER)
+class CommentForm(BaseModel):
+    """The form below a request."""
+
+    model_config = ConfigDict(extra="forbid")
+    comment: str
 
 
 OUTCOMES = {
@@ -52,11 +43,34 @@ OUTCOMES = {
 }
 
 
-async def comment(request: HttpRequest) -> Response:
+def service_of(request: HttpRequest) -> ReviewService:
+    """Return the service behind the site."""
+    service: ReviewService = request.app.state.service
+    return service
+
+
+@with_form(VoteForm)
+def vote(request: HttpRequest, form: VoteForm) -> Response:
+    """Cast the vote of the confirm page: only with a log-in of the last minutes."""
+    id = request.path_params["id"]
+    back = f"/requests/{id}/confirm?decision={form.decision}"
+    require_recent_login(request, back=back)
+    decided = service_of(request).vote(
+        signed_in(request),
+        id,
+        approve=form.decision == "approve",
+        shown=form.shown,
+        comment=form.comment,
+    )
+    flash(request, OUTCOMES[decided.state])
+    return RedirectResponse(f"/requests/{id}", SEE_OTHER)
+
+
+@with_form(CommentForm)
+def comment(request: HttpRequest, form: CommentForm) -> Response:
     """Add a comment."""
-    id, form = request.path_params["id"], await request.form()
-    text = str(form.get("comment", ""))
-    await run_in_threadpool(service_of(request).comment, signed_in(request), id, text)
+    id = request.path_params["id"]
+    service_of(request).comment(signed_in(request), id, form.comment)
     flash(request, "Your comment is there for everyone who may see this request.")
     return RedirectResponse(f"/requests/{id}#comments", SEE_OTHER)
 

@@ -85,14 +85,12 @@ def mine(request: HttpRequest) -> Response:
     """Show a researcher their own requests, newest first."""
     person, service = signed_in(request), service_of(request)
     own = [_listed(service, one) for one in service.reviews.requests(person=person.id)]
-    columns = (
+    columns: tuple[Column[Listed], ...] = (
         _title_column(),
-        Column[Listed]("status", "Status", _status_cell, sort=lambda one: one.request.state.value),
-        Column[Listed]("project", "Project", lambda one: one.request.project),
-        Column[Listed]("decided", "Decided", _decided),
-        Column[Listed](
-            "submitted", "Submitted", _age_cell, sort=lambda one: one.request.submitted_at
-        ),
+        Column("status", "Status", _status_cell, sort=lambda one: one.request.state.value),
+        Column("project", "Project", lambda one: one.request.project),
+        Column("decided", "Decided", _decided),
+        Column("submitted", "Submitted", _age_cell, sort=lambda one: one.request.submitted_at),
     )
     at = tables.state(request, columns, sort="-submitted")
     table = tables.of(
@@ -174,7 +172,9 @@ def _reviewed(
     table = lay_out(full, protected, load(service.custody.open(found.id, Piece.LEDGER)))
     only_hidden = request.query_params.get("rows") == "hidden"
     rows = [row for row in table.rows if row.hidden or not only_hidden]
-    columns = (Column[ShownRow]("row", "row", lambda row: None, sortable=False),)
+    columns: tuple[Column[ShownRow], ...] = (
+        Column("row", "row", lambda row: None, sortable=False),
+    )
     query = {k: v for k, v in request.query_params.items() if k == "rows"}
     page = min(_page(request), max(1, -(-len(rows) // ROWS_A_PAGE)))
     at = tables.State(request.url.path, query, "row", False, page, ROWS_A_PAGE)
@@ -237,13 +237,13 @@ def _listed(service: ReviewService, one: Request) -> Listed:
 
 
 def _queue_table(request: HttpRequest, waiting: Sequence[Listed]) -> tables.Table:
-    columns = (
+    columns: tuple[Column[Listed], ...] = (
         _title_column(),
-        Column[Listed]("project", "Project", lambda one: one.request.project),
-        Column[Listed]("author", "Asked by", lambda one: one.author),
-        Column[Listed]("hidden", "Rows hidden", _hidden, numeric=True),
-        Column[Listed]("decided", "Decided", _decided),
-        Column[Listed]("age", "Waiting for", _age_cell, sort=lambda o: o.request.submitted_at),
+        Column("project", "Project", lambda one: one.request.project),
+        Column("author", "Asked by", lambda one: one.author),
+        Column("hidden", "Rows hidden", _hidden, numeric=True),
+        Column("decided", "Decided", _decided),
+        Column("age", "Waiting for", _age_cell, sort=lambda o: o.request.submitted_at),
     )
     at = tables.state(request, columns, sort="age", prefix="w-")
     return tables.of(
@@ -253,7 +253,7 @@ def _queue_table(request: HttpRequest, waiting: Sequence[Listed]) -> tables.Tabl
         caption="Waiting for your agency",
         empty="Nothing waits for your agency. New requests appear here, oldest first.",
         filters=(
-            Filter[Listed](
+            Filter(
                 "find",
                 "Title, project or person",
                 keeps=tables.contains(
@@ -267,12 +267,12 @@ def _queue_table(request: HttpRequest, waiting: Sequence[Listed]) -> tables.Tabl
 
 
 def _others_table(request: HttpRequest, others: Sequence[Listed]) -> tables.Table:
-    columns = (
+    columns: tuple[Column[Listed], ...] = (
         _title_column(),
-        Column[Listed]("status", "Status", _status_cell, sort=lambda one: one.request.state.value),
-        Column[Listed]("project", "Project", lambda one: one.request.project),
-        Column[Listed]("author", "Asked by", lambda one: one.author),
-        Column[Listed]("changed", "Last change", _change_cell, sort=lambda o: o.request.changed_at),
+        Column("status", "Status", _status_cell, sort=lambda one: one.request.state.value),
+        Column("project", "Project", lambda one: one.request.project),
+        Column("author", "Asked by", lambda one: one.author),
+        Column("changed", "Last change", _change_cell, sort=lambda o: o.request.changed_at),
     )
     at = tables.state(request, columns, sort="-changed", prefix="o-")
     return tables.of(
@@ -285,7 +285,7 @@ def _others_table(request: HttpRequest, others: Sequence[Listed]) -> tables.Tabl
 
 
 def _title_column() -> Column[Listed]:
-    return Column[Listed](
+    return Column(
         "title",
         "Request",
         lambda one: Cell(one.request.title, href=f"/requests/{one.request.id}"),

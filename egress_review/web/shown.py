@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from egress_review.ledger import Entry
 from egress_review.read import read_csv
 from egress_review.render import MARK
-from egress_review.sdc.tables import Kind, Measure
+from egress_review.sdc.tables import Cell, Kind, Measure
 
 WHY: Mapping[str, str] = {
     "threshold": "too few people",
@@ -33,13 +33,21 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A label as it stands in the file, or (not `plain`) what a blank one means."""
+
+    text: str
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ShownRow:
     """One row: its labels, its numbers, the people in it, and if hidden why and how well.
 
     `bounds` are sentences on what the attacker is left with.
     """
 
-    labels: tuple[str, ...]
+    labels: tuple[Label, ...]
     numbers: tuple[Number, ...]
     persons: int
     why: tuple[str, ...]
@@ -87,7 +95,12 @@ def _row(
     why = entry.reasons.get(index, ("complementary",)) if hidden else ()
     pairs = list(zip(full, released, is_number, strict=True))
     return ShownRow(
-        labels=tuple(text for text, _, number in pairs if not number),
+        labels=tuple(
+            _label(text, dimension, cell)
+            for text, dimension in zip(
+                (text for text, _, number in pairs if not number), entry.labels, strict=True
+            )
+        ),
         numbers=tuple(Number(a, b, b == MARK) for a, b, number in pairs if number),
         persons=cell.persons,
         why=tuple(WHY[reason] for reason in why),
@@ -96,6 +109,15 @@ def _row(
             for name, interval in entry.bounds.get(index, {}).items()
         ),
     )
+
+
+def _label(text: str, dimension: int | None, cell: Cell) -> Label:
+    """Return a label; a blank one is a total or a missing value, which the file cannot tell."""
+    if text:
+        return Label(text, plain=True)
+    if dimension is None:
+        return Label("blank", plain=False)
+    return Label("no value" if dimension in cell.level else "all", plain=False)
 
 
 def _bound(measure: Measure, interval: tuple[float, float]) -> str:

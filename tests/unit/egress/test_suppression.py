@@ -31,7 +31,9 @@ tables = st.tuples(
     st.sampled_from([(3, 3), (4, 5), (6, 6), (2, 3, 3), (3, 3, 3)]),
     st.integers(20, 200),
     st.booleans(),
-    st.sampled_from([(ROWS,), (PERSONS,), (ROWS, PERSONS), (WAGE,), (ROWS, WAGE), (ROWS, PERSONS, WAGE)]),
+    st.sampled_from(
+        [(ROWS,), (PERSONS,), (ROWS, PERSONS), (WAGE,), (ROWS, WAGE), (ROWS, PERSONS, WAGE)]
+    ),
 )
 
 

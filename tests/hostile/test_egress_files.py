@@ -1,0 +1,196 @@
+"""Attacks through the submitted file and its claimed lineage: what is not exactly so is refused.
+
+Each test names the control it guards; with that control taken out it fails (tried once each).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from egress_review.errors import OutputRefused
+from egress_review.model import Request, State
+from egress_review.read import MOST_BYTES
+from egress_review.render import MARK
+from egress_review.service import Submission
+from enclave.errors import EnclaveError
+from tests.support.review import BOTH, OTHER, PAY, PEOPLE, World
+from tests.support.review_fixtures import egress_audit, world
+
+__all__ = ["egress_audit", "world"]
+
+
+def rows(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode())))
+
+
+def written(lines: list[list[str]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows(lines)
+    return out.getvalue().encode()
+
+
+def refused(request: Request, words: str = "") -> None:
+    assert request.state is State.REFUSED
+    assert words in request.sentence
+
+
+@pytest.mark.parametrize("change", ["cell", "label", "extra", "missing", "twice", "column", "name"])
+def test_a_table_that_is_not_its_querys_answer_is_refused(world: World, change: str) -> None:
+    """Control: evidence.check_equal."""
+    lines = rows(world.answer(PAY))
+    if change == "cell":
+        lines[3][-1] = str(int(lines[3][-1]) + 1)
+    elif change == "label":
+        lines[3][0] = "Someone's home"
+    elif change == "extra":
+        lines.append(["Fairfield", "SSN 078-05-1120", "12"])
+    elif change == "missing":
+        lines.pop(5)
+    elif change == "twice":
+        lines[5] = lines[6]
+    elif change == "column":
+        lines = [[*line, "1"] for line in lines]
+    else:
+        lines[0][2] = "note"
+    refused(world.submit(content=written(lines)))
+
+
+def test_rows_listed_one_by_one_are_refused(world: World) -> None:
+    """Control: lineage_sql.understand."""
+    refused(world.submit("SELECT county, wage FROM wages"), "lists rows")
+    refused(world.submit("SELECT person_id, count(*) AS n FROM wages GROUP BY 1"), "one person")
+    refused(world.submit("SELECT wage, count(*) AS n FROM wages GROUP BY 1"), "amounts")
+    refused(world.submit("SELECT max(wage) AS top FROM wages"), "max()")
+
+
+def test_lineage_of_somebody_elses_query_is_refused(world: World) -> None:
+    """Control: checking.lineages compares person and project."""
+    query, answer = world.ask(PAY, person="ravi")
+    mine = Submission("t", "", "pay.csv", (query,), answer)
+    refused(world.service.submit(world.session("rosa"), mine), "not run to its end by you")
+
+
+def test_lineage_of_another_projects_query_is_refused(world: World) -> None:
+    """Control: the journal is looked up by the session's project."""
+    query, answer = world.ask(PAY, project=OTHER)
+    mine = Submission("t", "", "pay.csv", (query,), answer)
+    refused(world.service.submit(world.session("rosa"), mine), "not run to its end by you")
+
+
+def test_naming_fewer_agencies_than_were_read_is_not_possible(world: World) -> None:
+    """Control: the approval set comes from the journal, never from the submission."""
+    request = world.submit(BOTH, agencies=("dol", "cscu"))
+    assert request.agencies == ("cscu", "dol")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"x" * (MOST_BYTES + 1), "larger"),
+        (b"", "empty"),
+        (b"\xff\xfe\x00c", "UTF-8"),
+        ("county,n\nA\u202eB,1\n".encode(), "invisible"),
+        (b"county,n\nA\x00,1\n", "invisible"),
+        (b"PK\x03\x04 an archive", "invisible"),
+        (b'county,n\n"A,1\n', "readable"),
+        (b"county,n\nA,1,2\n", "Row 2"),
+        (b"county,n\n" + b"A" * 600 + b",1\n", "longer"),
+    ],
+)
+def test_bytes_that_are_no_plain_table_are_refused(
+    world: World, content: bytes, words: str
+) -> None:
+    """Control: read.read_csv."""
+    try:
+        request = world.submit(content=content)
+    except EnclaveError as error:
+        assert words in error.sentence
+    else:
+        refused(request, words)
+
+
+@pytest.mark.parametrize(
+    "name", ["pay.xlsx", "pay.csv.html", "a.svg", ".csv", "", "pay.csv\x00.png"]
+)
+def test_only_csv_is_taken(world: World, name: str) -> None:
+    """Control: read.safe_name."""
+    with pytest.raises(OutputRefused):
+        world.submit(filename=name)
+
+
+def test_a_path_in_a_file_name_leads_nowhere(world: World) -> None:
+    """Control: read.safe_name."""
+    request = world.submit(filename="../../../etc/cron.d/pay.csv")
+    assert request.filename == "pay.csv"
+
+
+def test_a_formula_in_a_label_reaches_no_spreadsheet(world: World) -> None:
+    """Control: render.inert."""
+    sql = "SELECT '=1+1' || county AS c, count(*) AS n FROM wages GROUP BY county"
+    request = world.submit(sql)
+    assert request.state is State.PROTECTED, request.sentence
+    _, protected = world.service.view_raw(PEOPLE["dora"], request)
+    assert all(line[0].startswith("'=") for line in rows(protected)[1:])
+
+
+def test_the_order_of_rows_does_not_tell_what_is_hidden(world: World) -> None:
+    """Control: evidence orders rows by their labels, whatever ORDER BY said."""
+    request = world.submit(f"{PAY} ORDER BY n DESC")
+    _, protected = world.service.view_raw(PEOPLE["dora"], request)
+    plain = world.submit(PAY)
+    _, other = world.service.view_raw(PEOPLE["dora"], plain)
+    assert rows(protected) == rows(other)
+
+
+def test_the_form_of_a_number_carries_no_message(world: World) -> None:
+    """Control: render writes numbers anew: 8, 8.0 and 8.00 are one text."""
+    lines = rows(world.answer(PAY))
+    sent = [lines[0], *([*line[:2], f"{line[2]}.{'0' * i}"] for i, line in enumerate(lines[1:], 1))]
+    request = world.submit(content=written(sent))
+    assert request.state is State.PROTECTED, request.sentence
+    _, protected = world.service.view_raw(PEOPLE["dora"], request)
+    assert all(line[2].isdigit() or line[2] == MARK for line in rows(protected)[1:])
+
+
+def test_a_second_table_cannot_undo_the_first(world: World) -> None:
+    """Control: linking: everything of the project released or in review is one system."""
+    first = world.submit(PAY)
+    merged = "CASE WHEN industry = 'Farming' THEN 'Farming' ELSE 'Other' END"
+    second = world.submit(
+        f"SELECT county, {merged} AS kind, count(*) AS n FROM wages GROUP BY county, {merged}"
+    )
+    assert first.state is State.PROTECTED
+    if second.state is State.PROTECTED:
+        _, protected = world.service.view_raw(PEOPLE["dora"], second)
+        farming = [line for line in rows(protected) if line[1] == "Farming" and line[2] != MARK]
+        _, before = world.service.view_raw(PEOPLE["dora"], first)
+        hidden = {line[0] for line in rows(before) if line[1] == "Farming" and line[2] == MARK}
+        assert not hidden & {line[0] for line in farming}
+
+
+def test_leaving_out_one_person_is_refused(world: World) -> None:
+    """Control: protect._check_overlap."""
+    assert world.submit(PAY).state is State.PROTECTED
+    one = "(SELECT min(person_id) FROM wages)"
+    again = PAY.replace("FROM wages", f"FROM wages WHERE person_id <> {one}")
+    refused(world.submit(again), "almost the same people")
+
+
+def test_what_is_said_outside_fits_no_guess_of_a_hidden_number(world: World) -> None:
+    """Control: Custody.commit salts: a plain hash would confirm guesses of the few hidden cells."""
+    request = world.submit(PAY)
+    world.vote("dora", request)
+    _, certificate = world.service.download(PEOPLE["rosa"], request.id, "certificate.json")
+    full, protected = world.service.view_raw(PEOPLE["dora"], request)
+    import hashlib
+
+    one, two = hashlib.sha256(full), hashlib.sha256(protected)
+    guesses = {
+        one.hexdigest(),
+        hashlib.sha256(one.digest() + two.digest()).hexdigest(),
+        hashlib.sha256(full + protected).hexdigest(),
+    }
+    assert not any(guess in certificate.decode() for guess in guesses)

@@ -1,0 +1,51 @@
+"""An output leaves protected, with every agency's consent, or not at all (R3, R22, SATRE 3.3)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from egress_review.model import State
+from egress_review.render import MARK
+from egress_review.service import CERTIFICATE
+from tests.support.review import PEOPLE, SUMS, World
+
+
+def test_a_table_is_recomputed_protected_and_put_in_review(world: World) -> None:
+    request = world.submit()
+    assert request.state is State.PROTECTED, request.sentence
+    assert request.agencies == ("dol",)
+    assert request.persons == 400
+    assert request.summary["safe_threshold"] == 11
+    told = world.told(request)
+    assert told["suppressed"]
+    assert request.summary["complementary"]
+
+
+def test_a_release_happens_when_every_agency_has_agreed_and_carries_a_certificate(
+    world: World,
+) -> None:
+    request = world.in_review()
+    assert world.vote("dora", request).state is State.PROTECTED
+    assert world.vote("carl", request).state is State.RELEASED
+    name, content = world.service.download(PEOPLE["rosa"], request.id, "pay.csv")
+    assert name == "pay.csv"
+    assert content.startswith(b"institution,people")
+    _, certificate = world.service.download(PEOPLE["rosa"], request.id, CERTIFICATE)
+    said = json.loads(certificate)
+    assert {vote["agency"] for vote in said["votes"]} == {"dol", "cscu"}
+    assert [step["action"] for step in said["audit"]] == [
+        "output.submitted",
+        "output.protected",
+        "output.voted",
+        "output.voted",
+    ]
+
+
+def test_sums_and_counts_are_hidden_together(world: World) -> None:
+    request = world.submit(SUMS)
+    assert request.state is State.PROTECTED, request.sentence
+    _, protected = world.service.view_raw(PEOPLE["dora"], request)
+    for line in protected.decode().splitlines():
+        assert line.count(MARK) in (0, 2)
