@@ -13,6 +13,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -67,6 +68,13 @@ def arguments(sandbox: Sandbox, handles: Mapping[Path, int], *, rules: int, info
     return [*argv, "--remount-ro", "/", "--chdir", str(HOME), "--", *sandbox.command]
 
 
+def own_mounts() -> tuple[Mount, ...]:
+    """Return what stands in for the image: its Python environment and Jupyter's settings."""
+    environment = images.bubblewrap_environment()
+    jupyter = environment / "share" / "enclave" / "jupyter"
+    return (Mount(environment, PREFIX), Mount(jupyter, Path("/etc/jupyter")))
+
+
 def launch(sandbox: Sandbox, *, output: int) -> int:
     """Start a sandbox and return the host's id of its first process.
 
@@ -90,8 +98,9 @@ def launch(sandbox: Sandbox, *, output: int) -> int:
         )
         os.close(info)
         said = reader.read()
+    # The outer process is ours to reap, whenever it ends; the sandbox does not depend on it.
+    threading.Thread(target=process.wait, daemon=True).start()
     if not said:
-        process.wait()
         raise Unavailable("Bubblewrap could not make a sandbox.", hint="See the hub's log.")
     return int(json.loads(said)["child-pid"])
 
@@ -126,23 +135,17 @@ class BubblewrapSpawner(Workspace):
     async def start(self) -> str:
         settings, limits = self.hands.settings, self.hands.limits
         self.port = PORT
-        environment = images.bubblewrap_environment()
-        share = environment / "share" / "enclave"
-        seen = (
-            *mounts(settings, self.session, self.home),
-            Mount(environment, PREFIX),
-            Mount(share / "jupyter", Path("/etc/jupyter")),
-        )
+        seen = (*mounts(settings, self.session, self.home), *own_mounts())
         command = (f"{PREFIX}/bin/python", f"{PREFIX}/share/enclave/start.py", *self.get_args())
         groups = self._groups()
-        sandbox = Sandbox(seen, command, {**self.get_env(), **_ENVIRONMENT}, limits, groups)
+        sandbox = Sandbox(seen, command, {**self.get_env(), **ENVIRONMENT}, limits, groups)
         log = private(settings) / f"{self.session}.log"
         try:
             with log.open("ab") as output:
                 self.pid = await self._aside(lambda: launch(sandbox, output=output.fileno()))
         except Unavailable as error:
             raise SpawnException(error.explain(), reason=error.code, status_code=503) from error
-        self.born = _born(self.pid)
+        self.born = born(self.pid)
         return await self.until_ready(self._ended)
 
     def _groups(self) -> tuple[Path, ...]:
@@ -157,7 +160,7 @@ class BubblewrapSpawner(Workspace):
         )
 
     async def _ended(self) -> object:
-        return None if self.pid and _born(self.pid) == self.born else "it is gone"
+        return None if self.pid and born(self.pid) == self.born else "it is gone"
 
     @override
     async def poll(self) -> int | None:
@@ -174,10 +177,10 @@ class BubblewrapSpawner(Workspace):
     @override
     async def stop(self, now: bool = False) -> None:
         """End the sandbox: its first process takes every other with it, by the kernel's hand."""
-        if self.pid and _born(self.pid) == self.born:
+        if self.pid and born(self.pid) == self.born:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-            while _born(self.pid) == self.born:
+            while born(self.pid) == self.born:
                 await asyncio.sleep(0.02)
         cgroup.remove(self.session)
         self.pid = 0
@@ -192,7 +195,7 @@ class BubblewrapSpawner(Workspace):
         self.pid, self.born = state.get("pid", 0), state.get("born", 0)
 
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "PATH": f"{PREFIX}/bin:/usr/bin",
     "HOME": str(HOME),
     "USER": "researcher",
@@ -256,7 +259,7 @@ def _bound(limits: Limits) -> Any:
     return bound
 
 
-def _born(pid: int) -> int:
+def born(pid: int) -> int:
     """Return when a process started (clock ticks since boot), 0 where there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -299,6 +299,12 @@ def _lay_out(target: Path) -> None:
     _client_wheel(target / "local")
 
 
+def forget(settings: Settings) -> None:
+    """Take this instance's names off the images; what another instance names stays."""
+    for name in (images.researcher_image(settings), images.base_image(settings)):
+        subprocess.run([engine.command(), "rmi", name], capture_output=True, check=False)
+
+
 # What the steps share --------------------------------------------------------------------------
 
 
@@ -329,12 +335,14 @@ def call(
 def _exists(image: str) -> bool:
     """Say whether an image is there; one that another instance made of the same inputs is taken."""
     docker = engine.command()
-    if subprocess.run([docker, "image", "inspect", image], capture_output=True).returncode == 0:
+    argv = [docker, "image", "inspect", image]
+    if subprocess.run(argv, capture_output=True, check=False).returncode == 0:
         return True
     what, tag = image.rsplit("-", 1)[1].split(":")
     argv = [docker, "images", "-q", "--filter", f"reference=*-{what}:{tag}"]
     found = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.split()
-    return bool(found) and subprocess.run([docker, "tag", found[0], image]).returncode == 0
+    argv = [docker, "tag", *found[:1], image]
+    return bool(found) and subprocess.run(argv, check=False).returncode == 0
 
 
 def _lock() -> str:
