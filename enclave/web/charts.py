@@ -116,7 +116,8 @@ def timeline(
 ) -> Chart:
     """Return upright bars over time, one a bucket; neighbours are added up where there are many."""
     shown = _merged(buckets)
-    most = max((value for _, value in shown), default=0) or 1
+    top = max((value for _, value in shown), default=0)
+    most = top or 1
     step = WIDTH / max(1, len(shown))
     marks = tuple(
         Mark(
@@ -141,7 +142,7 @@ def timeline(
         width=WIDTH,
         height=BASE_LINE + 24,
         marks=marks,
-        ticks=(Tick(f"{_text(most)} {unit}", 0, 12), *ends),
+        ticks=(Tick(f"{_text(top)} {unit}", 0, 12), *ends),
         head=(label, unit),
         rows=tuple((name, _text(value)) for name, value in shown),
         note="" if len(shown) == len(buckets) else f"{len(buckets):,} steps drawn as {len(shown)}.",

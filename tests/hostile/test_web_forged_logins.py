@@ -154,12 +154,13 @@ def test_a_state_nobody_was_given_is_refused_and_logged(visitor, logged):
     assert (fact["actor"], fact["detail"]["reason"]) == ("unknown", "login.failed")
 
 
-def test_a_state_is_good_for_one_log_in(visitor):
-    location = visitor.idp.authorize(visitor.begin(), "dora")
-    login_cookie = visitor.client.cookies.get("__Host-enclave-login")
-    assert visitor.come_back(location).status_code == 303
-    visitor.plant(login_cookie, "__Host-enclave-login")
-    assert visitor.come_back(location).status_code == 403
+def test_a_state_is_good_for_one_log_in(victim, forger):
+    """Against a provider that takes any code: what refuses the second answer is us."""
+    location = forger.answer(victim.begin())
+    login_cookie = victim.client.cookies.get("__Host-enclave-login")
+    assert victim.get(location).status_code == 303
+    victim.plant(login_cookie, "__Host-enclave-login")
+    assert victim.get(location).status_code == 403
 
 
 def test_an_attackers_log_in_cannot_be_finished_in_the_victims_browser(house, clock):
