@@ -22,7 +22,7 @@ def check(catalogue: Catalogue, views: Collection[str], columns: Collection[str]
     if policy.mode is not QueryMode.ROW_LEVEL and views:
         raise UseNotGranted(
             f"The agreement lets queries return {policy.mode.value} answers.",
-            clause=f"{policy.agreement} §mode",
+            clause=f"{policy.agreement}, mode",
             hint="This gateway cannot yet hold a query to that, so it refuses.",
         )
     for name in sorted(columns):
@@ -41,7 +41,7 @@ def unknown_view(catalogue: Catalogue) -> NotGranted:
     names = ", ".join(sorted(catalogue.views))
     return NotGranted(
         "The query names a table that the agreement does not grant.",
-        clause=f"{catalogue.policy.agreement} §views",
+        clause=f"{catalogue.policy.agreement}, views",
         hint=f"It grants: {names}. {_ASK}",
     )
 

@@ -14,15 +14,18 @@ from typing import Any
 import duckdb
 
 from enclave.gateway.inspector import functions
+from enclave.gateway.inspector.names import names
 from enclave.gateway.refusals import ConstructRefused, NotUnderstood, ReadersDisagree
 
 _ROWS_ONLY = 2**64 - 1  # count(*), and rowid, which the two trees refuse: no column is read
 _NODES = frozenset(
     f"LOGICAL_{name}"
-    for name in """GET PROJECTION FILTER AGGREGATE_AND_GROUP_BY WINDOW UNNEST LIMIT ORDER_BY TOP_N
+    for name in names(
+        """GET PROJECTION FILTER AGGREGATE_AND_GROUP_BY WINDOW UNNEST LIMIT ORDER_BY TOP_N
     DISTINCT SAMPLE CHUNK_GET DELIM_GET EXPRESSION_GET DUMMY_SCAN EMPTY_RESULT CTE_REF JOIN
     DELIM_JOIN COMPARISON_JOIN ANY_JOIN CROSS_PRODUCT POSITIONAL_JOIN ASOF_JOIN DEPENDENT_JOIN UNION
-    EXCEPT INTERSECT RECURSIVE_CTE MATERIALIZED_CTE""".split()
+    EXCEPT INTERSECT RECURSIVE_CTE MATERIALIZED_CTE"""
+    )
 )
 
 
@@ -40,7 +43,7 @@ def read(connection: duckdb.DuckDBPyConnection, sql: str) -> Bound:
     Raises NotUnderstood with the binder's own sentence, ConstructRefused, ReadersDisagree.
     """
     row = connection.execute("SELECT json_serialize_plan($1, optimize := false)", [sql]).fetchone()
-    tree = json.loads(row[0]) if row else {"error": True}
+    tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if tree["error"]:
         raise NotUnderstood("The query does not fit the views.", hint=_sentence(tree))
     gets = [get for plan in tree["plans"] for get in _gets(plan)]

@@ -15,6 +15,7 @@ import duckdb
 
 from enclave.gateway.inspector import agreement, functions
 from enclave.gateway.inspector.catalogue import Catalogue
+from enclave.gateway.inspector.names import names
 from enclave.gateway.refusals import (
     ConstructRefused,
     NotAQuestion,
@@ -53,18 +54,18 @@ _CLASSES = frozenset(
     }
 )
 # Names of types a cast may use: everything else could be a user type or a reader of the catalogue.
-_TYPES = frozenset(
+_TYPES = names(
     """any array bigint bit bitstring bool boolean bpchar bytea blob char date datetime dec decimal
     double float float4 float8 hugeint int int1 int128 int16 int2 int32 int4 int64 int8 integer
     integral interval json list logical long map nvarchar numeric oid real row short signed smallint
     string struct text time timestamp timestamp_ms timestamp_ns timestamp_s timestamp_us timestamptz
     timetz tinyint ubigint uhugeint uint128 uint16 uint32 uint64 uint8 uinteger union usmallint
-    utinyint uuid varbinary varchar varint bignum guid binary""".split()
+    utinyint uuid varbinary varchar varint bignum guid binary"""
 ) | {"time with time zone", "timestamp with time zone"}
 # Banned functions that the engine also calls without parentheses, where a column may stand.
-_BARE_CALLS = frozenset(
+_BARE_CALLS = names(
     """current_user session_user user current_role current_catalog current_database current_schema
-    current_query current_schemas""".split()
+    current_query current_schemas"""
 )
 _HINTS: Mapping[str, str] = {
     "PIVOT": "Write it as `sum(x) FILTER (WHERE y = …)` for each column, or pivot in pandas.",
@@ -86,7 +87,7 @@ def read(connection: duckdb.DuckDBPyConnection, sql: str, catalogue: Catalogue) 
 
 def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> Node:
     row = connection.execute("SELECT json_serialize_sql($1)", [sql]).fetchone()
-    tree = json.loads(row[0]) if row else {"error": True}
+    tree: Node = json.loads(row[0]) if row else {"error": True}
     if tree["error"]:
         kind = tree.get("error_type")
         if kind == "not implemented":
@@ -240,11 +241,11 @@ class _Walker:
             )
 
     def _column(self, node: Node) -> None:
-        names = [part.lower() for part in node["column_names"]]
-        if "rowid" in names:
+        parts = [part.lower() for part in node["column_names"]]
+        if "rowid" in parts:
             raise ConstructRefused("`rowid` is no column of a view.", hint="Use person_id.")
-        if len(names) == 1 and names[0] in _BARE_CALLS:
-            functions.review().expressions.check(names[0])
+        if len(parts) == 1 and parts[0] in _BARE_CALLS:
+            functions.review().expressions.check(parts[0])
 
     def _children(self, node: Node, scope: Mapping[str, int]) -> int:
         below = (value for key, value in node.items() if key not in ("type", "class"))

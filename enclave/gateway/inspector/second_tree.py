@@ -18,6 +18,7 @@ from sqlglot.schema import MappingSchema
 
 from enclave.gateway.inspector import functions
 from enclave.gateway.inspector.catalogue import Catalogue
+from enclave.gateway.inspector.names import names
 from enclave.gateway.refusals import (
     ConstructRefused,
     FunctionRefused,
@@ -30,7 +31,7 @@ DIALECT = "duckdb"
 
 # Reviewed nodes that are no function calls. A node on no list is refused, as is any function whose
 # name the review bans; functions that sqlglot does not know come as Anonymous and need a listing.
-_NODES = frozenset(
+_NODES = names(
     """Add Alias Aliases All And Any Array Between BitwiseAnd BitwiseLeftShift BitwiseNot BitwiseOr
     BitwiseRightShift BitwiseXor Boolean Bracket Case Column ColumnDef Comprehension CTE Cube
     DataType DataTypeParam Distinct Div Dot DPipe EQ Escape Except Exists Fetch Filter From Glob GT
@@ -41,13 +42,13 @@ _NODES = frozenset(
     PropertyEQ Pseudocolumn Qualify RangeN RegexpLike RespectNulls Rollup Select SimilarTo Slice
     Star Sub Subquery Table TableAlias TableSample Tuple Union Unnest Values Var Where Window
     WindowSpec With WithinGroup WithOrdinality Operator SafeDivide ToNumber ParameterizedAgg
-    CombinedAggFunc DPipeConcat Concat""".split()
+    CombinedAggFunc DPipeConcat Concat"""
 )
-_TYPED_REFUSED = frozenset(
+_TYPED_REFUSED = names(
     """Columns CurrentCatalog CurrentDatabase CurrentRole CurrentSchema CurrentSchemas CurrentUser
     CurrentVersion Explain ObjectTransform Rand ReadCSV ReadParquet SessionUser Uuid Randn Randstr
     ParseJSONTable XMLTable OpenJSON JSONTable GapFill Predict MLForecast AIAgg Seq1 Seq2 Seq4 Seq8
-    Setseed Repeat""".split()
+    Setseed Repeat"""
 )
 
 
@@ -114,7 +115,7 @@ class SecondReader:
 
 def second_reader(catalogue: Catalogue) -> SecondReader:
     """Return sqlglot's reader over a catalogue."""
-    mapping = {
+    mapping: dict[str, object] = {
         view: {name: "UNKNOWN" for name in catalogue.columns(view)} for view in catalogue.schemas
     }
     return SecondReader(MappingSchema(mapping, dialect=DIALECT), frozenset(mapping))
@@ -139,7 +140,7 @@ def _name(table: exp.Table) -> Iterator[str]:
         yield table.name.lower()
 
 
-def _check(node: exp.Expression) -> None:
+def _check(node: exp.Expr) -> None:
     kind = type(node).__name__
     if isinstance(node, exp.Anonymous):
         review = functions.review()
@@ -155,11 +156,11 @@ def _check(node: exp.Expression) -> None:
 
 
 def _check_typed(node: exp.Func, kind: str) -> None:
-    names = [name.lower() for name in node.sql_names()]
-    banned = [family for name in names if (family := functions.review().expressions.ban(name))]
+    called = [name.lower() for name in node.sql_names()]
+    banned = [family for name in called if (family := functions.review().expressions.ban(name))]
     if kind in _TYPED_REFUSED or banned:
         hint = banned[0].reason.strip() if banned else "It is banned in the review of functions."
-        raise FunctionRefused(f"The function `{names[0]}` may not be called.", hint=hint)
+        raise FunctionRefused(f"The function `{called[0]}` may not be called.", hint=hint)
 
 
 def _no_whole_rows(tree: exp.Query) -> None:

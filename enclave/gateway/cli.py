@@ -1,0 +1,42 @@
+"""`enclave gateway`: serve every active project; `worker` is for the supervisor alone."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from enclave.settings import Settings
+
+
+@click.group()
+def gateway() -> None:
+    """Serve the projects' linked views to their sessions, and to nobody else."""
+
+
+@gateway.command()
+def serve() -> None:
+    """Run in the foreground until SIGTERM; logs to standard error."""
+    from enclave.gateway.supervisor import Supervisor  # noqa: PLC0415 - keeps `--help` quick
+    from enclave.store import ControlStore  # noqa: PLC0415
+
+    _log()
+    settings = Settings()
+    Supervisor(settings, ControlStore(settings.database_url)).serve()
+
+
+@gateway.command(hidden=True)
+def worker() -> None:
+    """Serve one project, as told over standard input."""
+    from enclave.gateway import worker as room  # noqa: PLC0415 - keeps `--help` quick
+
+    _log()
+    room.main()
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s gateway %(message)s")
+
+
+if __name__ == "__main__":
+    gateway()

@@ -1,0 +1,383 @@
+"""Answer one project's queries: inspect, log the intent, run, log the outcome, then finish.
+
+No receipt, no data: nothing runs before audit has the intent, and the last batch of an answer is
+held back until audit has the outcome. Runs the researcher's own text and no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+import duckdb
+import pyarrow as pa
+from typing_extensions import override
+
+from enclave.errors import EnclaveError
+from enclave.events import Action, Event, Receipt, Verdict
+from enclave.gateway.inspector import Inspection, Inspector
+from enclave.gateway.journal import Entry, Journal, Outcome
+from enclave.gateway.refusals import (
+    NotInForce,
+    QueryDenied,
+    QueryFailed,
+    QueryStopped,
+    SessionEnded,
+)
+from enclave.model import Policy, Session
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS = 64 * 1024
+QUERY_KEY = b"enclave.query"
+
+
+class Appends(Protocol):
+    """Whoever gives a receipt for an event or raises: the audit client."""
+
+    def append(self, event: Event) -> Receipt:
+        """Return proof that the event is durable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a project's gateway is made of. `fingerprint_key` keys the hashes of query texts."""
+
+    inspector: Inspector
+    engine: duckdb.DuckDBPyConnection
+    journal: Journal
+    audit: Appends
+    fingerprint_key: bytes
+    epoch: int = 0
+    seconds: int = 300
+    today: Callable[[], date] = date.today
+
+
+@dataclass(slots=True)
+class _Run:
+    """One query on its way: its connection, so that it can be stopped, and what it is."""
+
+    query: str
+    session: Session
+    inspection: Inspection
+    cursor: duckdb.DuckDBPyConnection
+    stopped: threading.Event = field(default_factory=threading.Event)
+    deadline: threading.Timer | None = None
+
+    def stop_after(self, seconds: float) -> None:
+        """Stop the run when its time is over, whatever it is doing then.
+
+        The engine's own `max_execution_time` did not stop a cross join that gave no row (measured).
+        """
+        self.deadline = threading.Timer(seconds, self.stop)
+        self.deadline.daemon = True
+        self.deadline.start()
+
+    def stop(self) -> None:
+        """Make the engine and the stream give up."""
+        self.stopped.set()
+        self.cursor.interrupt()
+
+    def end(self) -> None:
+        """Give back the connection and the deadline."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+        self.cursor.close()
+
+
+class Gateway:
+    """One project's queries. Safe to use from many threads."""
+
+    def __init__(self, parts: Parts):
+        self.parts = parts
+        self._lock = threading.Lock()
+        self._open: set[str] = set()
+        self._running: dict[str, _Run] = {}
+
+    @property
+    def policy(self) -> Policy:
+        """Return the agreement this gateway holds queries to."""
+        return self.parts.inspector.catalogue.policy
+
+    def open_session(self, session: Session) -> None:
+        """Let a session ask."""
+        with self._lock:
+            self._open.add(session.id)
+
+    def close_session(self, session: Session) -> None:
+        """Let a session ask no more, and stop what it has running."""
+        with self._lock:
+            self._open.discard(session.id)
+            runs = [run for run in self._running.values() if run.session.id == session.id]
+        for run in runs:
+            run.stop()
+
+    def check(self, session: Session, sql: str) -> Inspection:
+        """Return what the query would read. A refusal is logged before it is raised."""
+        try:
+            self._check_open(session)
+            self._check_in_force()
+            return self.parts.inspector.inspect(sql)
+        except (QueryDenied, SessionEnded) as refused:
+            self._log_denial(session, sql, refused)
+            raise
+
+    def answer(self, session: Session, sql: str) -> Answer:
+        """Inspect, log and start a query; raises the refusal, AuditUnavailable or QueryFailed."""
+        inspection = self.check(session, sql)
+        query = f"q-{secrets.token_hex(8)}"
+        receipt = self.parts.audit.append(self._intent(session, inspection, query))
+        self.parts.journal.begin(_entry(session, inspection, query, receipt, self.parts.epoch))
+        run = _Run(query, session, inspection, self.parts.engine.cursor())
+        with self._lock:
+            self._running[query] = run
+        run.stop_after(self.parts.seconds)
+        try:
+            self._check_open(session)
+            reader = run.cursor.sql(inspection.sql).to_arrow_reader(BATCH_ROWS)
+        except (duckdb.Error, SessionEnded) as error:
+            failure = _failure(error, run)
+            self.finish(run, Outcome(Verdict.FAILED, code=failure.code))
+            raise failure from None
+        return Answer(self, run, reader)
+
+    def catalogue_read(self, session: Session) -> None:
+        """Log that a session looked at the catalogue. Raises SessionEnded, AuditUnavailable."""
+        self._check_open(session)
+        self.parts.audit.append(
+            Event(
+                Action.CATALOGUE_READ,
+                actor=session.person,
+                project=session.project,
+                agencies=tuple(sorted(self.policy.agencies)),
+                datasets=tuple(sorted({view.dataset for view in self.policy.views})),
+                clause=self.policy.agreement,
+                session=session.id,
+            )
+        )
+
+    def finish(self, run: _Run, outcome: Outcome) -> None:
+        """Log how a query ended, in audit and then in the journal; raises if either cannot."""
+        with self._lock:
+            self._running.pop(run.query, None)
+        run.end()
+        self.parts.audit.append(self._outcome(run, outcome))
+        self.parts.journal.end(run.query, outcome)
+
+    def fingerprint(self, sql: str) -> str:
+        """Return a keyed hash of a query's text: equal texts are seen, guesses are not tested."""
+        text = sql.encode(errors="surrogatepass")
+        return hmac.digest(self.parts.fingerprint_key, text, hashlib.sha256).hex()[:32]
+
+    def _check_open(self, session: Session) -> None:
+        with self._lock:
+            if session.id not in self._open:
+                raise SessionEnded("This session has ended.", hint="Start the workspace again.")
+
+    def _check_in_force(self) -> None:
+        policy, today = self.policy, self.parts.today()
+        if not policy.starts <= today <= policy.ends:
+            raise NotInForce(
+                f"The agreement is in force from {policy.starts} to {policy.ends}.",
+                clause=f"{policy.agreement}, starts and ends",
+                hint="The project's lead asks the agencies to renew it.",
+            )
+
+    def _log_denial(self, session: Session, sql: str, refused: EnclaveError) -> None:
+        query = f"q-{secrets.token_hex(8)}"
+        receipt = self.parts.audit.append(
+            Event(
+                Action.QUERY_DENIED,
+                actor=session.person,
+                verdict=Verdict.DENIED,
+                project=session.project,
+                agencies=tuple(sorted(self.policy.agencies)),
+                clause=refused.clause or self.policy.agreement,
+                intent=query,
+                session=session.id,
+                detail={
+                    "code": refused.code,
+                    "sql": self.parts.inspector.redact(sql),
+                    "sql_hmac": self.fingerprint(sql),
+                },
+            )
+        )
+        nothing: tuple[str, ...] = ()
+        kept = sql[:20_000].encode(errors="replace").decode()
+        entry = Entry(
+            query, session.id, session.person, kept, nothing, nothing, nothing,
+            self.parts.epoch, receipt.index,
+        )  # fmt: skip
+        self.parts.journal.begin(entry, Outcome(Verdict.DENIED, code=refused.code))
+
+    def _intent(self, session: Session, inspection: Inspection, query: str) -> Event:
+        return Event(
+            Action.QUERY_INTENT,
+            actor=session.person,
+            project=session.project,
+            agencies=inspection.agencies,
+            datasets=inspection.datasets,
+            columns=inspection.columns,
+            clause=inspection.clause,
+            intent=query,
+            session=session.id,
+            detail={
+                "sql": inspection.redacted,
+                "sql_hmac": self.fingerprint(inspection.sql),
+                "policy_sha256": self.policy.agreement_sha256,
+                "epoch": self.parts.epoch,
+            },
+        )
+
+    def _outcome(self, run: _Run, outcome: Outcome) -> Event:
+        detail: dict[str, str | int] = {"rows": outcome.rows, "bytes": outcome.bytes}
+        if outcome.code:
+            detail["code"] = outcome.code
+        return Event(
+            Action.QUERY_OUTCOME,
+            actor=run.session.person,
+            verdict=outcome.verdict,
+            project=run.session.project,
+            agencies=run.inspection.agencies,
+            datasets=run.inspection.datasets,
+            clause=run.inspection.clause,
+            intent=run.query,
+            session=run.session.id,
+            detail=detail,
+        )
+
+
+class Answer(Iterator[pa.RecordBatch]):
+    """The batches of one answer. The last comes only after its outcome has a receipt.
+
+    Closing it early, or letting go of it, ends the query and logs how far it came. A stream that
+    stands still longer than the deadline is stopped.
+    """
+
+    def __init__(self, gateway: Gateway, run: _Run, reader: pa.RecordBatchReader):
+        self._gateway, self._run, self._reader = gateway, run, reader
+        self._held: pa.RecordBatch | None = None
+        self._finished = False
+        self._rows = self._bytes = 0
+        metadata = {QUERY_KEY: run.query.encode()}
+        self.schema: pa.Schema = reader.schema.with_metadata(metadata)
+
+    @property
+    def query(self) -> str:
+        """Return the query's id."""
+        return self._run.query
+
+    @override
+    def __next__(self) -> pa.RecordBatch:
+        while not self._finished:
+            batch = self._read()
+            ready, self._held = self._held, batch
+            if batch is None:
+                self._finish(Outcome(Verdict.ALLOWED, self._rows, self._bytes))
+            else:
+                self._rows += batch.num_rows
+                self._bytes += batch.nbytes
+            if ready is not None:
+                return self._dress(ready)
+        raise StopIteration
+
+    def close(self) -> None:
+        """End the query if it has not ended; what was handed out so far is logged."""
+        if not self._finished:
+            self._run.stop()
+            self._fail("query.client-gone")
+
+    def __del__(self) -> None:
+        try:
+            self.close()
+        except EnclaveError as error:  # audit closes the dangling intent itself
+            log.warning("an abandoned query could not be logged: %s", error.code)
+
+    def _read(self) -> pa.RecordBatch | None:
+        try:
+            if self._run.stopped.is_set():
+                raise duckdb.InterruptException
+            return self._reader.read_next_batch()
+        except StopIteration:
+            return None
+        except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
+            failure = _failure(error, self._run)
+            self._fail(failure.code)
+            raise failure from None
+
+    def _dress(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+
+    def _fail(self, code: str) -> None:
+        handed = self._bytes - (self._held.nbytes if self._held is not None else 0)
+        rows = self._rows - (self._held.num_rows if self._held is not None else 0)
+        self._held = None
+        self._finish(Outcome(Verdict.FAILED, rows, handed, code))
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._finished = True
+        self._reader.close()
+        self._gateway.finish(self._run, outcome)
+
+
+def _entry(
+    session: Session, inspection: Inspection, query: str, receipt: Receipt, epoch: int
+) -> Entry:
+    return Entry(
+        query=query,
+        session=session.id,
+        person=session.person,
+        sql=inspection.sql,
+        views=inspection.views,
+        columns=inspection.columns,
+        agencies=inspection.agencies,
+        epoch=epoch,
+        receipt=receipt.index,
+    )
+
+
+_SENTENCES: tuple[tuple[type[Exception], str, str], ...] = (
+    (
+        duckdb.ConversionException,
+        "A value could not be converted.",
+        "TRY_CAST gives NULL instead.",
+    ),
+    (duckdb.OutOfRangeException, "A number left its range.", "Cast it to a wider type."),
+    (
+        duckdb.OutOfMemoryException,
+        "The query needs more memory than it may have.",
+        "Aggregate before you join or sort, or select fewer columns.",
+    ),
+    (
+        duckdb.InvalidInputException,
+        "A function was given a value that it does not take.",
+        "Filter such rows out first.",
+    ),
+)
+
+
+def _failure(error: Exception, run: _Run) -> EnclaveError:
+    """Return what a researcher may be told: the kind of failure, never the engine's own text.
+
+    The engine's text can hold a value of a row, even of one that a filter took out.
+    """
+    if isinstance(error, SessionEnded):
+        return error
+    if run.stopped.is_set() or isinstance(error, duckdb.InterruptException):
+        return QueryStopped("The query was stopped.", hint="It ran too long, or its session ended.")
+    text = str(error)
+    for kind, sentence, hint in _SENTENCES:
+        if isinstance(error, kind) or text.startswith(kind.__name__.removesuffix("Exception")):
+            return QueryFailed(sentence, hint=hint)
+    log.warning("a query failed in the engine: %s", type(error).__name__)
+    return QueryFailed(
+        "The engine could not finish the query.", hint="Try it in smaller steps; check the types."
+    )
