@@ -6,7 +6,6 @@ Only words in and words out: what happens is in `plan` and `projects`.
 from __future__ import annotations
 
 import getpass
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -160,9 +159,10 @@ def build_project(id: str) -> None:
     Linkage publishes the project's pseudonyms in a process of its own; approved rows and columns
     are then joined with them and written under the project's key.
     """
-    vault = importlib.import_module("enclave.vault.build")  # its data libraries take a second
+    from enclave.vault.build import build  # noqa: PLC0415 - its data libraries take a second
+
     with _control() as control:
-        vault.build(control.settings, control.store, control.audit, project=id, actor=control.actor)
+        build(control.settings, control.store, control.audit, project=id, actor=control.actor)
         click.echo(f"{id} is active, epoch {control.store.project(id).extract_epoch}")
 
 
@@ -203,7 +203,7 @@ def _control() -> Iterator[projects.Control]:
 
 def actor() -> str:
     """Return who acts: the account on this host, since the command line has no log-in."""
-    return f"os:{getpass.getuser()}"
+    return f"host:{getpass.getuser()}"
 
 
 def _show(found: Plan) -> None:

@@ -5,7 +5,7 @@ Refuses a key given twice, which YAML would silently let win. Never builds Pytho
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,14 +54,12 @@ class Source:
     path: Path
     name: str
     data: Mapping[str, Any]
-    lines: Mapping[Place, int] = field(default_factory=dict)
+    lines: Mapping[Place, int]
 
     def line(self, *place: str | int) -> int:
         """Return the line of a place, or of the nearest place around it, from 1."""
-        for end in range(len(place), -1, -1):
-            if place[:end] in self.lines:
-                return self.lines[place[:end]]
-        return 1
+        around = (place[:end] for end in range(len(place), -1, -1))
+        return next(self.lines[each] for each in around if each in self.lines)
 
     def problem(self, sentence: str, *place: str | int) -> Problem:
         """Return a problem at a place in this file."""
@@ -74,42 +72,66 @@ def read(path: Path, *, name: str) -> Source:
         loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = mark.line + 1 if mark else 1
-        raise _invalid(name, line, f"This is not YAML: {error.problem}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise _invalid(name, 1, "This is not a text file in UTF-8.") from None
+        raise _invalid(name, error, f"This is not YAML: {error.problem}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _invalid(name, error, "This is not a text file in UTF-8.") from None
     if not isinstance(node, yaml.MappingNode):
-        raise _invalid(name, 1, "A file must hold “key: value” lines.")
-    lines: dict[Place, int] = {}
-    problems = list(_walk(node, (), lines, name))
-    if problems:
+        raise InvalidFiles([Problem(name, 1, "A file must hold “key: value” lines.")])
+    walk = _Walk(name, loader)
+    if problems := list(walk.over(node, ())):
         raise InvalidFiles(problems)
     try:
-        data = loader.construct_document(node)
-    except (yaml.MarkedYAMLError, ValueError) as error:
-        raise _invalid(name, 1, f"A value cannot be read: {error}.") from None
-    return Source(path, name, data, lines)
+        return Source(path, name, loader.construct_document(node), walk.lines)
+    except yaml.YAMLError as error:
+        raise _invalid(name, error, "A value of this kind cannot be read.") from None
 
 
-def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], name: str) -> Iterable[Problem]:
-    lines.setdefault(place, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _walk(item, (*place, index), lines, name)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[Hashable] = set()
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Goes through a file's nodes, notes their lines and finds what YAML would let by."""
+
+    name: str
+    loader: yaml.SafeLoader
+    lines: dict[Place, int] = field(default_factory=dict)
+    met: set[int] = field(default_factory=set)
+
+    def over(self, node: yaml.Node, place: Place) -> Iterator[Problem]:
+        self.lines.setdefault(place, _line(node))
+        if id(node) in self.met:  # an alias could stand within itself, or for a billion others
+            yield Problem(self.name, self.lines[place], "An alias (*) must be written out.")
+            return
+        self.met.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                yield from self.over(item, (*place, index))
+        elif isinstance(node, yaml.MappingNode):
+            yield from self._over_pairs(node, place)
+        else:
+            yield from self._read_scalar(node)
+
+    def _over_pairs(self, node: yaml.MappingNode, place: Place) -> Iterator[Problem]:
+        seen: set[str] = set()
         for key, item in node.value:
-            line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                yield Problem(name, line, "A key must be a plain word.")
+                yield Problem(self.name, _line(key), "A key must be a plain word.")
                 continue
             if key.value in seen:
-                yield Problem(name, line, f"“{key.value}” is given twice.")
+                yield Problem(self.name, _line(key), f"“{key.value}” is given twice.")
             seen.add(key.value)
-            lines[(*place, key.value)] = line
-            yield from _walk(item, (*place, key.value), lines, name)
+            self.lines[*place, key.value] = _line(key)
+            yield from self.over(item, (*place, key.value))
+
+    def _read_scalar(self, node: yaml.Node) -> Iterator[Problem]:
+        try:
+            self.loader.construct_object(node)
+        except (yaml.YAMLError, ValueError):  # 2024-02-31 looks like a date to YAML
+            yield Problem(self.name, _line(node), f"“{node.value}” cannot be read.")
 
 
-def _invalid(name: str, line: int, sentence: str) -> InvalidFiles:
-    return InvalidFiles([Problem(name, line, sentence)])
+def _line(node: yaml.Node) -> int:
+    return node.start_mark.line + 1
+
+
+def _invalid(name: str, error: Exception, sentence: str) -> InvalidFiles:
+    mark = getattr(error, "problem_mark", None)
+    return InvalidFiles([Problem(name, mark.line + 1 if mark else 1, sentence)])
