@@ -72,6 +72,11 @@ def routes(room: Room) -> list[Route | Mount]:
     ]
 
 
+def add_filters(app: Starlette) -> None:
+    """Teach the site's templates our own words."""
+    app.state.web.pages.filters.update(spoken=spoken, clock=clock)
+
+
 def make_audit_app(
     settings: Settings, store: ControlStore, audit: EventLog, **parts: Any
 ) -> Starlette:
@@ -79,6 +84,6 @@ def make_audit_app(
     room = Room(settings, store, audit)
     site = make_site(settings.audit_url)
     app = make_app(site, routes(room), settings=settings, store=store, audit=audit, **parts)
-    app.state.web.pages.filters.update(spoken=spoken, clock=clock)
+    add_filters(app)
     app.state.room = room
     return app

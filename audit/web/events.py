@@ -36,10 +36,16 @@ def columns(names: Mapping[str, str]) -> list[Column[Fact]]:
     return [
         Column("index", "Entry", lambda f: Cell(f"{f.index:,}", f"/events/{f.index}"), sort=None),
         Column("time", "Time", lambda f: words.when_ms(f.time), sortable=False),
-        Column("what", "What happened", lambda f: sentence(f, names), sortable=False),
+        Column("what", "What happened", lambda f: _what(f, names), sortable=False),
         Column("data", "Data of", _data, sortable=False),
         Column("verdict", "Verdict", verdict, sortable=False),
     ]
+
+
+def _what(fact: Fact, names: Mapping[str, str]) -> Cell:
+    """Return the sentence; under a refusal the clause that refused it."""
+    note = fact.clause if fact.verdict is Verdict.DENIED else None
+    return Cell(sentence(fact, names), note=note)
 
 
 def _data(fact: Fact) -> Cell | None:

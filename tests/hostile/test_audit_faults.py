@@ -85,7 +85,11 @@ def injected(fault: str) -> tuple[str, ...]:
 # hammer; `+` would repeat the fault for ever.
 FAULTS = [
     f"{call}:{effect}:when={place}"
-    for call, places in (("fdatasync", (1, 2, 4, 8, 20)), ("pwrite64", (1, 3, 9, 27, 81)))
+    for call, places in (
+        ("fdatasync", (1, 2, 4, 8, 20)),
+        ("pwrite64", (1, 3, 9, 27, 81)),
+        ("fsync", (1, 2, 5)),
+    )
     for effect in ("error=EIO", "error=ENOSPC", "signal=KILL")
     for place in places
 ]
