@@ -58,7 +58,7 @@ def callback(request: Request) -> Response:
         _check(request, identity, attempt)
         admit(web, identity.subject)
     except EnclaveError as error:
-        web.audit.append(_event(web, known, reason=error.code))
+        web.audit.append(_event(web, known, error=error))
         raise
     web.audit.append(_event(web, known, again=attempt.again))
     return _enter(request, identity, attempt)
@@ -97,13 +97,12 @@ def _check(request: Request, identity: Identity, attempt: Attempt) -> None:
             f"You are signed in here as {before.name}, but confirmed as somebody else.",
             hint="Log out first if you want to change persons.",
         )
-    if (
-        web.settings.oidc_auth_time
-        and identity.authenticated_at < attempt.created_at - SKEW_SECONDS
-    ):
+    asked_again = identity.authenticated_at >= attempt.created_at - SKEW_SECONDS
+    if web.settings.oidc_auth_time and not asked_again:
         raise LoginFailed(
             "The identity provider did not ask you again, so your identity is not confirmed.",
-            hint="Log out at the identity provider, then try again.",
+            hint="Log out at the identity provider, then try again. (Administrators: its tokens "
+            "must carry auth_time, or ENCLAVE_OIDC_AUTH_TIME must be off.)",
         )
 
 
@@ -178,16 +177,16 @@ def routes() -> list[Route]:
     ]
 
 
-def _event(web: Web, actor: str, *, reason: str | None = None, again: bool = False) -> Event:
+def _event(
+    web: Web, actor: str, *, again: bool = False, error: EnclaveError | None = None
+) -> Event:
     detail: dict[str, Scalar] = {"site": web.site.name, "again": again}
-    if reason is not None:
-        detail["reason"] = reason
-    return Event(
-        action=Action.LOGIN,
-        actor=actor,
-        verdict=Verdict.ALLOWED if reason is None else Verdict.DENIED,
-        detail=detail,
-    )
+    verdict = Verdict.ALLOWED
+    if error is not None:
+        detail["reason"] = error.code
+        # a provider that does not answer has refused nobody
+        verdict = Verdict.FAILED if error.status >= 500 else Verdict.DENIED
+    return Event(action=Action.LOGIN, actor=actor, verdict=verdict, detail=detail)
 
 
 def _callback_of(web: Web) -> str:

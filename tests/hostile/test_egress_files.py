@@ -6,6 +6,7 @@ Each test names the control it guards; with that control taken out it fails (tri
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 
 import pytest
@@ -185,8 +186,6 @@ def test_what_is_said_outside_fits_no_guess_of_a_hidden_number(world: World) -> 
     world.vote("dora", request)
     _, certificate = world.service.download(PEOPLE["rosa"], request.id, "certificate.json")
     full, protected = world.service.view_raw(PEOPLE["dora"], request)
-    import hashlib
-
     one, two = hashlib.sha256(full), hashlib.sha256(protected)
     guesses = {
         one.hexdigest(),

@@ -52,6 +52,7 @@ def test_the_forger_gets_in_with_an_honest_token_so_the_refusals_below_mean_some
     [
         pytest.param({"aud": "another-client"}, id="of another client"),
         pytest.param({"aud": ["another-client", "third"]}, id="of two other clients"),
+        pytest.param({"aud": "some-api", "azp": "enclave"}, id="we asked for, but for an API"),
         pytest.param({"azp": "another-client"}, id="authorized for another party"),
         pytest.param({"iss": "https://elsewhere.example"}, id="of another issuer"),
         pytest.param({"nonce": "yesterday"}, id="with another log-in's nonce"),

@@ -1,0 +1,126 @@
+"""kill -9 of the real service: what was acknowledged is there, what was begun is finished."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from egress_review.model import State
+from enclave.sessions import poke
+from tests.support.audit import environment
+from tests.support.idp import free_port
+from tests.support.review import PAY, World
+from tests.support.review_fixtures import egress_audit, world
+
+__all__ = ["egress_audit", "world"]
+
+
+@contextmanager
+def serving(world: World, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `egress-review serve` in a process of its own until the block ends."""
+    settings = world.settings.model_copy(update={"review_url": f"http://review.localhost:{port}"})
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from egress_review.cli import main; main()", "serve"],
+        env=environment(settings),
+    )
+    try:
+        while not healthy(port):
+            assert process.poll() is None, "egress-review serve ended"
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def healthy(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def intake(world: World) -> httpx.Client:
+    path = world.settings.run_dir / "sessions" / world.session().id / "egress" / "intake.sock"
+    return httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(path)), base_url="http://intake", timeout=60
+    )
+
+
+def test_a_killed_service_comes_back_with_every_session_and_request(world: World) -> None:
+    query, answer = world.ask(PAY)
+    port = free_port()
+    with serving(world, port) as process:
+        poke(world.settings, "egress")
+        body = {
+            "title": "Pay",
+            "context": "",
+            "filename": "pay.csv",
+            "queries": [query],
+            "content_base64": base64.b64encode(answer).decode(),
+        }
+        with intake(world) as client:
+            told = client.post("/outputs", json=body).json()
+        assert told["status"] == "protected"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with serving(world, port) as process:
+        with intake(world) as client:
+            listed = client.get("/outputs").json()["outputs"]
+        assert [one["request"] for one in listed] == [told["request"]]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=5) == 0
+
+
+def test_what_was_stored_but_not_checked_is_checked_at_the_next_start(world: World) -> None:
+    request = cut_short(world, "_accept")
+    assert world.service.reviews.request(request).state is State.SUBMITTED
+    world.service.recover()
+    assert world.service.reviews.request(request).state is State.PROTECTED
+
+
+def test_an_approved_output_whose_release_was_cut_short_is_released_once(
+    world: World, monkeypatch
+) -> None:
+    request = world.in_review()
+    world.vote("dora", request)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.service, "_release_if_approved", lambda request: request)
+        assert world.vote("carl", request).state is State.APPROVED
+    world.service.recover()
+    world.service.recover()
+    assert world.service.reviews.request(request.id).state is State.RELEASED
+    actions = [action for action, _ in world.service.reviews.receipts(request.id)]
+    assert actions.count("output.released") == 1
+
+
+def cut_short(world: World, method: str) -> str:
+    """Submit, with the process dying at one method; return the id of what was stored."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    kept = getattr(world.service, method)
+    setattr(world.service, method, die)
+    try:
+        world.submit()
+    except KeyboardInterrupt:
+        pass
+    setattr(world.service, method, kept)
+    (request,) = world.service.reviews.requests()
+    return request.id
+
+
+def test_files_of_a_request_that_never_came_to_be_are_removed(world: World) -> None:
+    stray = world.settings.state_dir / "egress" / "quarantine" / "0000"
+    stray.mkdir()
+    (stray / "raw.csv").write_bytes(b"x")
+    world.service.recover()
+    assert not stray.exists()
