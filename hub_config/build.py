@@ -293,7 +293,7 @@ def _lay_out(target: Path) -> None:
     for name in ("Dockerfile", "start.py", "trim.py"):
         shutil.copyfile(images.RESEARCHER / name, target / name)
     shutil.copytree(images.RESEARCHER / "jupyter", target / "jupyter")
-    notebooks = images.CLIENT / "notebooks"
+    notebooks = images.RESEARCHER / "notebooks"
     shutil.copytree(notebooks, target / "notebooks")
     (target / "filter.bpf").write_bytes(seccomp.program())
     _client_wheel(target / "local")

@@ -83,7 +83,7 @@ def _people(c: Any, settings: Settings) -> None:
     auth.scope = ["openid", "profile", "email"]
     auth.username_claim = "sub"
     auth.login_service = "your identity provider"
-    auth.auto_login = False
+    auth.auto_login = True
     auth.auth_refresh_age = 60
     auth.refresh_pre_spawn = True
     auth.admin_users = set()
