@@ -286,7 +286,7 @@ def test_an_entry_newer_than_the_checkpoint_is_said_to_be_unproved(
         visitor.log_in("alma")
         with closing(LogReader.open(site.service.files.log)) as log:
             newest = log.count() - 1
-        assert "newer than the log" in visitor.get(f"/events/{newest}/proof").text
+        assert "cannot be proved yet" in visitor.get(f"/events/{newest}/proof").text
 
 
 def test_the_checkpoint_and_the_key_can_be_saved_and_verify(
