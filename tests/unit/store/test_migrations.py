@@ -26,7 +26,7 @@ def _differences(store: ControlStore) -> list[str]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         found = compare_metadata(context, EVERY_ROOM)  # type: ignore[arg-type]
     words = [str(each) for each in found]
-    ours = [repr(name) for name in tables.metadata.tables]
+    ours = [mark for name in tables.metadata.tables for mark in (repr(name), f"<{name}>")]
     structure = ("add_table", "remove_table", "add_column", "remove_column")
     return [
         each
