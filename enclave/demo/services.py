@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from enclave.audit_client import socket_path
 from enclave.settings import Settings
 
 Ready = Callable[[Settings], bool]
@@ -60,7 +61,7 @@ def _program(name: str) -> str:
 
 
 def _audit_writer(settings: Settings) -> bool:
-    return answers_on(settings.run_dir / "audit" / "admin.sock")
+    return answers_on(socket_path(settings, "admin"))
 
 
 def _gateway(settings: Settings) -> bool:
