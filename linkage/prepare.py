@@ -96,13 +96,13 @@ def load_records(
 def make_nodes(connection: duckdb.DuckDBPyConnection) -> int:
     """Make `node` (one row an identity, with blocking keys) and `record.node`; return the count.
 
-    Identities that hold neither a number nor a birth date with an address stay apart.
+    Records with neither a number nor a whole name and birth date stay apart, by their own key.
     """
     connection.execute(f"""
         ALTER TABLE record ADD COLUMN identity VARCHAR;
         UPDATE record SET identity = sha256(concat_ws(chr(31), dataset, {
         ", ".join(f"coalesce({name}, '')" for name in IDENTITY)
-    }, CASE WHEN ssn IS NULL AND (birth_date IS NULL OR street_name IS NULL)
+    }, CASE WHEN ssn IS NULL AND (birth_date IS NULL OR first_name IS NULL OR last_name IS NULL)
             THEN source_key ELSE '' END));
         CREATE TABLE node AS
             SELECT row_number() OVER (ORDER BY identity) AS unique_id, *
