@@ -26,7 +26,7 @@ def security_headers(*, issuer: str, https: bool) -> dict[str, str]:
     (CSP 3, 6.4.2: redirects of a form submission are checked too).
     """
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         f"font-src 'self'; connect-src 'self'; form-action 'self' {origin_of(issuer)}; "
         "frame-ancestors 'none'; base-uri 'none'"
     )
