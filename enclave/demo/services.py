@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from enclave.audit_client import socket_path
+from enclave.errors import Unavailable
+from enclave.sessions import poke
 from enclave.settings import Settings
 
 Ready = Callable[[Settings], bool]
@@ -21,11 +23,15 @@ Ready = Callable[[Settings], bool]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One program that runs in the foreground until SIGTERM; `ready` says whether it answers."""
+    """One program that runs in the foreground until SIGTERM; `ready` says whether it answers.
+
+    Those after one with `others_wait` start only once it is ready.
+    """
 
     name: str
     argv: tuple[str, ...]
     ready: Ready
+    others_wait: bool = False
 
 
 def answers_on(path: Path) -> bool:
@@ -64,16 +70,24 @@ def _audit_writer(settings: Settings) -> bool:
     return answers_on(socket_path(settings, "admin"))
 
 
+def follows(settings: Settings, service: str) -> bool:
+    """Say whether a service makes its sockets equal to the open sessions when asked."""
+    try:
+        poke(settings, service)
+    except (ConnectionError, Unavailable):
+        return False
+    return True
+
+
 def _gateway(settings: Settings) -> bool:
-    return answers_on(settings.run_dir / "gateway" / "control.sock")
+    return follows(settings, "gateway")
 
 
 def _review(settings: Settings) -> bool:
-    intake = answers_on(settings.run_dir / "egress" / "control.sock")
-    return intake and answers_http(settings.review_url, "/healthz")
+    return follows(settings, "egress") and answers_http(settings.review_url, "/healthz")
 
 
-AUDIT = Service("audit", (_program("audit"), "serve"), _audit_writer)
+AUDIT = Service("audit", (_program("audit"), "serve"), _audit_writer, others_wait=True)
 
 SERVICES: tuple[Service, ...] = (
     AUDIT,
@@ -93,6 +107,7 @@ SERVICES: tuple[Service, ...] = (
         "proxy",
         (sys.executable, "-m", "hub_config.proxy"),
         lambda s: answers_http(s.hub_url, "/healthz"),
+        others_wait=True,
     ),
     Service(
         "hub",

@@ -53,7 +53,8 @@ class Supervisor:
         try:
             for service in self._services:
                 self._start(service)
-                self._wait_ready(service)
+                if service.others_wait:
+                    self._wait_ready(service)
             while not self._stop.wait(POLL_SECONDS):
                 self._revive()
         finally:
