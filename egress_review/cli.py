@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 from contextlib import suppress
 
@@ -42,6 +43,10 @@ def serve() -> None:
 
 
 async def _serve(settings: Settings, service: ReviewService) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again once it has stopped; we still have sockets to close
+        loop.add_signal_handler(number, lambda: None)
     await asyncio.to_thread(service.recover)
     intake = Intake(settings, service)
     await intake.start()

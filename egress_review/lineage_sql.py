@@ -303,7 +303,7 @@ def _aggregates(item: Node) -> Iterator[Node]:
 
 @cache
 def _aggregate_names() -> frozenset[str]:
-    with duckdb.connect() as engine:
+    with _parser().cursor() as engine:
         rows = engine.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type IN "
             "('aggregate', 'macro', 'table_macro')"
@@ -395,10 +395,16 @@ def _text(node: Node) -> str:
 
 
 def _ask(question: str, value: str) -> str:
-    with duckdb.connect(config={"enable_external_access": False}) as engine:
+    with _parser().cursor() as engine:
         row = engine.execute(question, [value]).fetchone()
     assert row is not None
     return str(row[0])
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """Return an engine without data, of the same make as the gateway's, to parse with."""
+    return duckdb.connect(config={"enable_external_access": False})
 
 
 def _quoted(name: str) -> str:

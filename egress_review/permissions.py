@@ -57,10 +57,10 @@ def check_see_raw(person: Person, request: Request) -> None:
 def check_vote(person: Person, request: Request) -> None:
     """Raise unless this person may decide for their agency; the author never votes."""
     check_see(person, request)
-    if is_author(person, request):
-        raise Denied("Nobody votes on an output of their own.")
     if not is_reviewer(person, request):
         raise Denied("Only reviewers of the agencies whose data the output uses decide on it.")
+    if is_author(person, request):
+        raise Denied("Nobody votes on an output of their own.")
 
 
 def check_withdraw(person: Person, request: Request) -> None:

@@ -232,7 +232,9 @@ class _Detour:
         top = np.concatenate([(system.high - system.value), (system.value - system.low)])
         top = np.where(np.tile(movable, 2), top, 0.0)
         low = np.zeros(2 * self._count)
-        low[variable if up else variable + self._count] = wanted
+        there, back = (0, self._count) if up else (self._count, 0)
+        low[variable + there] = wanted
+        top[variable + back] = 0.0  # moving there and back again is no movement
         gated = np.maximum(system.gate, 0)
         cost = np.where(system.gate >= 0, (system.weight * (1 - pattern))[gated], 0.0)
         self._solver.changeColsBounds(len(every), every, low, np.maximum(top, low))

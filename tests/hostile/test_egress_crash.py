@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 
@@ -49,9 +49,8 @@ def healthy(port: int) -> bool:
 
 def intake(world: World) -> httpx.Client:
     path = world.settings.run_dir / "sessions" / world.session().id / "egress" / "intake.sock"
-    return httpx.Client(
-        transport=httpx.HTTPTransport(uds=str(path)), base_url="http://intake", timeout=60
-    )
+    transport = httpx.HTTPTransport(uds=str(path))
+    return httpx.Client(transport=transport, base_url="http://intake", timeout=60)
 
 
 def test_a_killed_service_comes_back_with_every_session_and_request(world: World) -> None:
@@ -109,10 +108,8 @@ def cut_short(world: World, method: str) -> str:
 
     kept = getattr(world.service, method)
     setattr(world.service, method, die)
-    try:
+    with suppress(KeyboardInterrupt):
         world.submit()
-    except KeyboardInterrupt:
-        pass
     setattr(world.service, method, kept)
     (request,) = world.service.reviews.requests()
     return request.id

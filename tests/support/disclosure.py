@@ -64,7 +64,7 @@ def _cell(
     given: dict[int, float] = defaultdict(float)
     for number in numbers:
         given[records[number].person] += records[number].amount
-    mark = (len(numbers), sum(hash((number, "row")) & 0xFFFFFFFFFFFF for number in numbers))
+    mark = (len(numbers), sum(hash(records[number]) & 0xFFFFFFFFFFFF for number in numbers))
     total = sum(given.values())
     top = tuple(sorted(given.values(), reverse=True)[:5])
     values = {"rows": float(len(numbers)), "persons": float(len(given)), "sum:wage": total}

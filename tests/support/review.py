@@ -5,13 +5,18 @@ Two agencies, two views, four hundred people with a fixed seed, and the cast tha
 
 from __future__ import annotations
 
+import atexit
 import io
 import random
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -230,6 +235,21 @@ class World:
         return describe(self.service, request)
 
 
+@cache
+def _made_once() -> Path:
+    """Make both projects' keys and extracts once a test run; each test gets a copy."""
+    place = Path(tempfile.mkdtemp(prefix="enc-extracts-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    settings = Settings(state_dir=place / "s", run_dir=place / "r")
+    for project in (PROJECT, OTHER):
+        make_extract(settings, project, data(), policy(project))
+    return settings.state_dir
+
+
+def _place_extracts(settings: Settings) -> None:
+    shutil.copytree(_made_once(), settings.state_dir, dirs_exist_ok=True)
+
+
 @contextmanager
 def review_world(settings: Settings, audit: AuditClient) -> Iterator[World]:
     """Build the enclave up to its door."""
@@ -242,8 +262,8 @@ def review_world(settings: Settings, audit: AuditClient) -> Iterator[World]:
             put(connection, "agency", agency.id, agency)
         for project in (PROJECT, OTHER):
             provision(connection, policy(project))
+    _place_extracts(settings)
     for project in (PROJECT, OTHER):
-        make_extract(settings, project, data(), store.project(project).policy_sha256)
         with store.record(audit, Event(Action.PROJECT_BUILT, actor="adam")) as connection:
             move(connection, project, ProjectState.ACTIVE, epoch=1)
     yield World(settings, store, audit, ReviewService(settings, store, audit), {})

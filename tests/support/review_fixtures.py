@@ -1,4 +1,4 @@
-"""Fixtures of egress review; loaded by the tests that need them with `pytest_plugins`-free imports."""
+"""Fixtures of egress review, imported by the tests that need them."""
 
 from __future__ import annotations
 

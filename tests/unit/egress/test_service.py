@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from egress_review.model import State
 from egress_review.render import MARK
 from egress_review.service import CERTIFICATE
