@@ -104,8 +104,9 @@ class LogReader:
     @classmethod
     def open(cls, path: Path) -> LogReader:
         """Open an existing log for reading; raises sqlite3.Error when there is none."""
+        address = f"{path.resolve().as_uri()}?mode=ro"
         connection = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+            address, uri=True, isolation_level=None, check_same_thread=False
         )
         return cls(connection)
 

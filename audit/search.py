@@ -241,7 +241,7 @@ class Browser:
     @contextmanager
     def open(cls, path: Path) -> Iterator[Browser]:
         """Open the index read-only."""
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             yield cls(connection)
 
     def count(self, wanted: Wanted) -> int:

@@ -103,7 +103,8 @@ def verify(
         return Report(0, "", (wrong,))
     signed = Check("Is your checkpoint signed by your key?", f"yes, {saved.size} entries")
     present, present_check = _present(directory, verifier)
-    connection = sqlite3.connect(f"file:{directory / 'log.db'}?mode=ro", uri=True)
+    address = (directory / "log.db").resolve().as_uri()
+    connection = sqlite3.connect(f"{address}?mode=ro", uri=True)
     with closing(connection):
         reading = _Reading(saved, present)
         (last,) = connection.execute("SELECT max(idx) FROM entry").fetchone()

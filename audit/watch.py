@@ -7,6 +7,7 @@ only a checkpoint kept elsewhere can show.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from contextlib import closing
@@ -67,8 +68,8 @@ class Watch:
         except (LogRefused, NoteError, ProofError, LookupError) as error:
             sentence = error.sentence if isinstance(error, LogRefused) else f"{error}.".capitalize()
             return Standing(Level.RED, "Not verified", sentence)
-        except OSError as error:
-            return Standing(Level.RED, "Not verified", f"The log cannot be read: {error.strerror}.")
+        except (OSError, sqlite3.Error):
+            return Standing(Level.RED, "Not verified", "The audit log cannot be read.")
 
     def _judge(self, log: LogReader) -> Standing:
         verifier = self.verifier()

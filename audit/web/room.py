@@ -6,6 +6,7 @@ Reads the log and its index; changes neither the log nor the control store.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -19,6 +20,7 @@ from audit.log import LogReader
 from audit.search import Browser, Indexer
 from audit.verify import Report
 from audit.watch import Watch
+from enclave.errors import Unavailable
 from enclave.events import Action, Event, Scalar
 from enclave.settings import Settings
 from enclave.store import ControlStore
@@ -62,14 +64,21 @@ class Room:
     @contextmanager
     def browse(self) -> Iterator[Browser]:
         """Open the index, level with the log as far as a page may wait for that."""
-        self.index.catch_up(INDEX_STEP)
+        try:
+            self.index.catch_up(INDEX_STEP)
+        except sqlite3.Error as error:
+            raise _unreadable() from error
         with Browser.open(self.files.index) as browser:
             yield browser
 
     @contextmanager
     def log(self) -> Iterator[LogReader]:
         """Open the log for reading."""
-        with closing(LogReader.open(self.files.log)) as reader:
+        try:
+            reader = LogReader.open(self.files.log)
+        except sqlite3.Error as error:
+            raise _unreadable() from error
+        with closing(reader):
             yield reader
 
     def show(self, request: Request, template: str, /, **context: Any) -> Response:
@@ -82,7 +91,14 @@ class Room:
         def work() -> None:
             try:
                 self.index.catch_up()
-            except OSError as error:
+            except (OSError, sqlite3.Error) as error:
                 logger.error("cannot index the log: %s", error)
 
         threading.Thread(target=work, name="audit-index", daemon=True).start()
+
+
+def _unreadable() -> Unavailable:
+    return Unavailable(
+        "The audit log cannot be read.",
+        hint="The audit service makes it when it first starts; see whether it runs.",
+    )
