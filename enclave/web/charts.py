@@ -64,7 +64,7 @@ class Chart:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
-    legend: tuple[str, ...] = ()
+    legend: tuple[tuple[int, str], ...] = ()
 
 
 def bars(
@@ -191,7 +191,7 @@ def heat_map(
         head=("", *across),
         rows=tuple((r, *(_text(values.get((r, c), 0)) for c in across)) for r in down),
         note=left_out if len(rows) > len(down) or len(columns) > len(across) else "",
-        legend=_legend(most, unit),
+        legend=_legend([value for _, value in cells], most, unit),
     )
 
 
@@ -209,10 +209,19 @@ def _label_width(names: Iterable[str]) -> int:
     return min(LABEL_WIDTH, longest * LETTER_WIDTH + 12)
 
 
-def _legend(most: float, unit: str) -> tuple[str, ...]:
-    tops = [most * level / LEVELS for level in range(1, LEVELS + 1)]
-    shown = [_text(floor(top) if most >= LEVELS else round(top, 2)) for top in tops]
-    return (f"0 {unit}", *(f"up to {top}" for top in shown))
+def _legend(values: Iterable[float], most: float, unit: str) -> tuple[tuple[int, str], ...]:
+    """Return (level, words) for each shade that a value can have."""
+    tops = [most * level / LEVELS for level in range(LEVELS + 1)]
+    if not all(float(value).is_integer() for value in values):
+        shades = [
+            (level, f"up to {_text(round(tops[level], 2))}") for level in range(1, LEVELS + 1)
+        ]
+        return ((0, f"0 {unit}"), *shades)
+    ranges = [(level, floor(tops[level - 1]) + 1, floor(tops[level])) for level in range(1, 6)]
+    return (
+        (0, f"0 {unit}"),
+        *((n, _text(a) if a == b else f"{_text(a)} to {_text(b)}") for n, a, b in ranges if a <= b),
+    )
 
 
 def _merged(buckets: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

@@ -44,6 +44,18 @@ def test_a_heat_map_is_darkest_where_there_is_most_and_blank_at_zero(values):
     assert max(levels) == (5 if any(values) else 0)
 
 
+@given(st.integers(1, 60))
+def test_the_legend_names_the_shade_of_every_whole_number(most):
+    counts = {("a", str(value)): value for value in range(most + 1)}
+    columns = [str(value) for value in range(min(most + 1, charts.HEAT_LIMIT))]
+    shown = max(int(column) for column in columns)
+    chart = charts.heat_map("Queries", counts, rows=["a"], columns=columns, unit="queries")
+    named = {level: text for level, text in chart.legend if level}
+    for mark in chart.marks[1:]:
+        ends = [int(end) for end in named[mark.level].split(" to ")]
+        assert ends[0] <= int(mark.text) <= ends[-1] <= shown
+
+
 def test_a_heat_map_too_large_to_read_says_what_is_missing():
     rows = [f"r{n}" for n in range(100)]
     chart = charts.heat_map("Queries", {}, rows=rows, columns=["x"], unit="queries")
