@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
 import duckdb
@@ -101,6 +102,8 @@ class Gateway:
         self._lock = threading.Lock()
         self._open: set[str] = set()
         self._running: dict[str, _Run] = {}
+        # The policy stands while this process lives, so a verdict does too; refusals are not kept.
+        self._inspect = lru_cache(maxsize=256)(parts.inspector.inspect)
 
     @property
     def policy(self) -> Policy:
@@ -125,7 +128,7 @@ class Gateway:
         try:
             self._check_open(session)
             self._check_in_force()
-            return self.parts.inspector.inspect(sql)
+            return self._inspect(sql)
         except (QueryDenied, SessionEnded) as refused:
             self._log_denial(session, sql, refused)
             raise

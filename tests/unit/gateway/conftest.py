@@ -18,6 +18,8 @@ from tests.support.gateway import (
     GatewayProcess,
     make_project,
     open_gateway,
+    socket_of,
+    wait_until,
 )
 
 
@@ -54,4 +56,6 @@ def rosa(
     settings: Settings, audit: AuditClient, store: ControlStore, served: GatewayProcess
 ) -> Session:
     """Rosa's open session on the real service."""
-    return open_session(store, audit, settings, person="rosa", project=PROJECT)
+    session = open_session(store, audit, settings, person="rosa", project=PROJECT)
+    wait_until(socket_of(settings, session.id).exists, "the session's socket did not come")
+    return session

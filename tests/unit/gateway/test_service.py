@@ -99,6 +99,7 @@ def test_two_sessions_are_logged_as_two_people_and_end_apart(
     audit_service: AuditProcess,
 ) -> None:  # fmt: skip
     ravi = open_session(store, audit, settings, person="ravi", project=PROJECT)
+    wait_until(socket_of(settings, ravi.id).exists, "the second socket did not come")
     for session in (rosa, ravi):
         ask(socket_of(settings, session.id), ALLOWED)
     intents = [f for f in audit_service.facts() if f["action"] == "query.intent"]
