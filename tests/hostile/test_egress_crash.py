@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import httpx
+import httpx2
 
 from egress_review.model import State
 from enclave.sessions import poke
@@ -42,15 +42,15 @@ def serving(world: World, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 def healthy(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
-    except httpx.TransportError:
+        return httpx2.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+    except httpx2.TransportError:
         return False
 
 
-def intake(world: World) -> httpx.Client:
+def intake(world: World) -> httpx2.Client:
     path = world.settings.run_dir / "sessions" / world.session().id / "egress" / "intake.sock"
-    transport = httpx.HTTPTransport(uds=str(path))
-    return httpx.Client(transport=transport, base_url="http://intake", timeout=60)
+    transport = httpx2.HTTPTransport(uds=str(path))
+    return httpx2.Client(transport=transport, base_url="http://intake", timeout=60)
 
 
 def test_a_killed_service_comes_back_with_every_session_and_request(world: World) -> None:
