@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from enclave.errors import Denied
 
@@ -65,8 +65,9 @@ def accepts(path: Path) -> bool:
 
 def url_of(path: Path) -> str:
     """Return the `http+unix` address of a socket; capitals are escaped, since hosts lose them."""
-    escaped = "".join(f"%{ord(c):02x}" if c.isupper() else c for c in str(path))
-    return "http+unix://" + quote(escaped, safe="%").replace("/", "%2f")
+    plain = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789.-_")
+    escaped = (chr(byte) if byte in plain else f"%{byte:02x}" for byte in os.fsencode(path))
+    return "http+unix://" + "".join(escaped)
 
 
 def path_of(url: str) -> Path | None:

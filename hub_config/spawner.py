@@ -110,7 +110,7 @@ def left_over(instance: str) -> dict[str, str]:
     client = docker.from_env(timeout=30)
     try:
         label = f"enclave.instance={instance}"
-        found = client.containers.list(all=True, filters={"label": label})
-        return {container.labels.get("enclave.session", ""): container.id for container in found}
+        found = client.api.containers(all=True, filters={"label": label})
+        return {one["Labels"].get("enclave.session", ""): one["Id"] for one in found}
     finally:
         client.close()

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -263,7 +263,7 @@ def _serve(stack: ExitStack, family: int, address: Any, answer: bytes) -> int:
                 connection = listener.accept()[0]
             except OSError:
                 return
-            with connection:
+            with connection, suppress(OSError):
                 connection.sendall(answer)
 
     threading.Thread(target=serve, daemon=True).start()
