@@ -34,7 +34,7 @@ def log_in(page: Page, hub: RunningHub, person: str) -> Response | None:
 
 
 def open_workspace(page: Page, project: str) -> None:
-    """Choose a project on the home page; wait until the welcome notebook and its kernel are there."""
+    """Choose a project; wait until the welcome notebook and its kernel are there."""
     row = page.locator(f"[data-server-name={project}]")
     row.get_by_role("button", name="Open workspace").click()
     page.get_by_role("button", name="Start").click()
