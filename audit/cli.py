@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -41,6 +42,8 @@ def web() -> None:
     from enclave.web.serve import run  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    # uvicorn stops, then raises the signal again for whoever had it: let that unwind, not kill
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings()
     store = ControlStore(settings.database_url)
     with AuditClient(settings, "audit-web") as client:

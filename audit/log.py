@@ -19,6 +19,7 @@ from enclave.events import Receipt
 
 TILE_HEIGHT = 8  # C2SP tlog-tiles: 256 hashes a tile
 _WIDTH = 1 << TILE_HEIGHT
+_NO_END = 1 << 62  # SQLite's integers end a little later
 _CACHE = 1024  # full tiles kept in memory: at most 8 MiB
 
 _SCHEMA = """
@@ -121,6 +122,8 @@ class LogReader:
 
     def entry(self, index: int) -> Entry | None:
         """Return one entry, or None."""
+        if index >= _NO_END:
+            return None
         return next(self.entries(index, index + 1), None)
 
     def entries(self, begin: int = 0, end: int | None = None) -> Iterator[Entry]:
@@ -129,7 +132,7 @@ class LogReader:
             self._connection.execute(
                 "SELECT idx, leaf, body, source, instance, seq FROM entry"
                 " WHERE idx >= ? AND idx < ? ORDER BY idx",
-                (begin, (1 << 62) if end is None else end),
+                (begin, _NO_END if end is None else end),
             )
         ) as rows:
             for index, leaf, body, source, instance, seq in rows:

@@ -22,6 +22,7 @@ from enclave.events import Action, Verdict
 
 VERSION = 1
 CHUNK = 2000  # entries per transaction while catching up
+MOST_WORDS = 20
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 
@@ -104,7 +105,7 @@ class Wanted:
 
 def match(words: str | None) -> str | None:
     """Return an FTS5 expression in which every word must begin some word of the event."""
-    found = (words or "").replace('"', " ").split()
+    found = (words or "").replace('"', " ").replace("\0", " ").split()[:MOST_WORDS]
     return " ".join(f'"{word}"*' for word in found) or None
 
 

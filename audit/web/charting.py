@@ -14,6 +14,7 @@ from enclave.web.charts import Chart, heat_map, timeline
 
 DAYS_DRAWN = 30
 DAYS_IN_GRID = 7
+MOST_DAYS = 3660
 
 
 def by_day(browser: Browser, wanted: Wanted) -> Chart:
@@ -44,7 +45,7 @@ def _days(wanted: Wanted, most: int) -> tuple[int, int]:
     now = int(time.time() * 1000)
     last = (min(now, wanted.until - 1) if wanted.until else now) // DAY_MS
     first = wanted.since // DAY_MS if wanted.since else last - most + 1
-    return min(first, last), last
+    return min(max(first, last - MOST_DAYS), last), last
 
 
 def _within(wanted: Wanted, first: int, last: int) -> Wanted:

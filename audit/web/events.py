@@ -83,6 +83,7 @@ def listing(room: Room, request: Request) -> Response:
     at = tables.state(request, columns(names), sort="-index")
     with room.browse() as browser:
         total = browser.count(asked)
+        at = replace(at, page=min(at.page, max(1, -(-total // at.size))))
         kept = {"number": at.page, "found": total, **asking.logged(asked)}
         room.look(request, "events", kept)
         found = browser.find(asked, offset=at.offset, limit=at.size, newest_first=at.descending)

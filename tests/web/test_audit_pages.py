@@ -289,6 +289,28 @@ def test_an_entry_newer_than_the_checkpoint_is_said_to_be_unproved(
         assert "cannot be proved yet" in visitor.get(f"/events/{newest}/proof").text
 
 
+ODD = {
+    "/events?page=9999999&size=7&sort=drop": 200,
+    "/events?words=%00%22%27%3B--&action=nothing&verdict=nothing": 200,
+    "/events?since=0001-01-01&until=9999-12-31": 422,
+    "/events?since=0001-01-01&until=2020-01-01": 200,
+    "/events?since=9000-01-01": 200,
+    "/events?since=2026-02-30": 422,
+    f"/events/{10**30}": 404,
+    "/events/-1": 404,
+    f"/events/{10**30}/proof": 404,
+    "/projects/%2e%2e": 404,
+    "/people/%00": 404,
+}
+
+
+def test_an_odd_address_is_answered_in_a_sentence(visitor: Visitor) -> None:
+    visitor.log_in("alma")
+    assert {path: visitor.get(path).status_code for path in ODD} == ODD
+    assert "Entries" in visitor.get("/events?page=9999999").text
+    assert "Nothing has been logged" not in visitor.get("/events?page=9999999").text
+
+
 def test_the_checkpoint_and_the_key_can_be_saved_and_verify(
     visitor: Visitor, site: AuditSite
 ) -> None:

@@ -130,3 +130,9 @@ def test_a_missing_tile_is_noticed_rather_than_guessed(log: Log) -> None:
     fill(log, 3)
     with pytest.raises(LookupError, match="missing or too short"):
         log.node(0, 3)
+
+
+def test_a_number_beyond_every_log_is_no_entry(log: Log) -> None:
+    fill(log, 1)
+    assert log.entry(1) is None
+    assert log.entry(10**30) is None
