@@ -9,15 +9,13 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.attacker import HIDDEN, bounds_of_hidden_cells
-from tests.support.browser import chromium_browser
-from tests.support.demo import RunningDemo, running_demo
+from tests.support.demo import RunningDemo
 from tests.support.journey import (
     ALLOWED,
     DENIED,
@@ -37,18 +35,6 @@ PROJECT = "credential-pay"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium_browser() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def demo() -> Iterator[RunningDemo]:
-    with running_demo() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def kept(demo: RunningDemo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an auditor took home before the journey began: a checkpoint and the public key."""
     home, audit = tmp_path_factory.mktemp("auditor"), demo.settings.state_dir / "audit"
@@ -58,22 +44,22 @@ def kept(demo: RunningDemo, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def travelled(demo: RunningDemo, browser: Browser, kept: Path) -> dict[str, bytes]:
+def travelled(demo: RunningDemo, chromium: Browser, kept: Path) -> dict[str, bytes]:
     """Make the journey once; the released files by name."""
-    with visit(browser, "rosa") as rosa:
+    with visit(chromium, "rosa") as rosa:
         notebook = open_workspace(rosa, demo.settings, PROJECT)
         work_in_notebook(rosa, notebook)
-    with visit(browser, "carl") as carl:
+    with visit(chromium, "carl") as carl:
         approve(carl, demo.settings, "5-review")
         expect(carl.page.get_by_text("Other agencies still have to decide")).to_be_visible()
-    with visit(browser, "rosa") as rosa:
+    with visit(chromium, "rosa") as rosa:
         enter(rosa, demo.settings.review_url)
         rosa.page.get_by_role("link", name=TITLE).first.click()
         assert rosa.page.locator("a[download]").count() == 0, "released one vote too early"
-    with visit(browser, "dora") as dora:
+    with visit(chromium, "dora") as dora:
         approve(dora, demo.settings)
         expect(dora.page.get_by_text("the file is released")).to_be_visible()
-    with visit(browser, "rosa") as rosa:
+    with visit(chromium, "rosa") as rosa:
         files = download(rosa, demo.settings)
         return {name: path.read_bytes() for name, path in files.items()}
 
@@ -181,11 +167,11 @@ JOURNEY = (
 
 
 def test_the_auditor_finds_every_step_and_verifies_one(
-    demo: RunningDemo, browser: Browser, travelled: dict[str, bytes]
+    demo: RunningDemo, chromium: Browser, travelled: dict[str, bytes]
 ):
     """R4, R36, SATRE 2.5.03: by person, project, agency and dataset, and proved."""
     settings = demo.settings
-    with visit(browser, "alma") as alma:
+    with visit(chromium, "alma") as alma:
         enter(alma, settings.audit_url)
         expect(alma.page.get_by_role("heading", level=1)).to_be_visible()
         alma.picture("7-audit")

@@ -119,11 +119,13 @@ class Notebook:
         return cell.locator(".jp-Cell-outputWrapper")
 
 
-def approve(who: Visit, settings: Settings, picture: str | None = None) -> None:
+def approve(
+    who: Visit, settings: Settings, picture: str | None = None, *, title: str = TITLE
+) -> None:
     """Find the request in one's queue, look at both tables, confirm after logging in again."""
     page = who.page
     enter(who, settings.review_url)
-    page.get_by_role("link", name=TITLE).first.click()
+    page.get_by_role("link", name=title).first.click()
     expect(
         page.get_by_role("heading", name="The table, as it is and as it would leave")
     ).to_be_visible()
@@ -136,11 +138,11 @@ def approve(who: Visit, settings: Settings, picture: str | None = None) -> None:
     page.wait_for_load_state()
 
 
-def download(who: Visit, settings: Settings) -> dict[str, Path]:
+def download(who: Visit, settings: Settings, *, title: str = TITLE) -> dict[str, Path]:
     """Fetch every released file of the request as its author and return them by name."""
     page = who.page
     enter(who, settings.review_url)
-    page.get_by_role("link", name=TITLE).first.click()
+    page.get_by_role("link", name=title).first.click()
     expect(page.get_by_role("heading", name="Your files")).to_be_visible()
     who.picture("6-released")
     files = {}
