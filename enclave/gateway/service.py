@@ -11,25 +11,22 @@ import hmac
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Protocol
 
 import duckdb
-import pyarrow as pa
-from typing_extensions import override
 
 from enclave.errors import EnclaveError
 from enclave.events import Action, Event, Receipt, Verdict
+from enclave.gateway.answer import Answer, Run, failure
 from enclave.gateway.inspector import Inspection, Inspector
 from enclave.gateway.journal import Entry, Journal, Outcome
 from enclave.gateway.refusals import (
     NotInForce,
     QueryDenied,
-    QueryFailed,
-    QueryStopped,
     SessionEnded,
 )
 from enclave.model import Policy, Session
@@ -37,7 +34,6 @@ from enclave.model import Policy, Session
 log = logging.getLogger(__name__)
 
 BATCH_ROWS = 64 * 1024
-QUERY_KEY = b"enclave.query"
 
 
 class Appends(Protocol):
@@ -62,38 +58,6 @@ class Parts:
     today: Callable[[], date] = date.today
 
 
-@dataclass(slots=True)
-class _Run:
-    """One query on its way: its connection, so that it can be stopped, and what it is."""
-
-    query: str
-    session: Session
-    inspection: Inspection
-    cursor: duckdb.DuckDBPyConnection
-    stopped: threading.Event = field(default_factory=threading.Event)
-    deadline: threading.Timer | None = None
-
-    def stop_after(self, seconds: float) -> None:
-        """Stop the run when its time is over, whatever it is doing then.
-
-        The engine's own `max_execution_time` did not stop a cross join that gave no row (measured).
-        """
-        self.deadline = threading.Timer(seconds, self.stop)
-        self.deadline.daemon = True
-        self.deadline.start()
-
-    def stop(self) -> None:
-        """Make the engine and the stream give up."""
-        self.stopped.set()
-        self.cursor.interrupt()
-
-    def end(self) -> None:
-        """Give back the connection and the deadline."""
-        if self.deadline is not None:
-            self.deadline.cancel()
-        self.cursor.close()
-
-
 class Gateway:
     """One project's queries. Safe to use from many threads."""
 
@@ -101,7 +65,7 @@ class Gateway:
         self.parts = parts
         self._lock = threading.Lock()
         self._open: set[str] = set()
-        self._running: dict[str, _Run] = {}
+        self._running: dict[str, Run] = {}
         # The policy stands while this process lives, so a verdict does too; refusals are not kept.
         self._inspect = lru_cache(maxsize=256)(parts.inspector.inspect)
 
@@ -139,7 +103,7 @@ class Gateway:
         query = f"q-{secrets.token_hex(8)}"
         receipt = self.parts.audit.append(self._intent(session, inspection, query))
         self.parts.journal.begin(_entry(session, inspection, query, receipt, self.parts.epoch))
-        run = _Run(query, session, inspection, self.parts.engine.cursor())
+        run = Run(query, session, inspection, self.parts.engine.cursor())
         with self._lock:
             self._running[query] = run
         run.stop_after(self.parts.seconds)
@@ -147,10 +111,10 @@ class Gateway:
             self._check_open(session)
             reader = run.cursor.sql(inspection.sql).to_arrow_reader(BATCH_ROWS)
         except (duckdb.Error, SessionEnded) as error:
-            failure = _failure(error, run)
-            self.finish(run, Outcome(Verdict.FAILED, code=failure.code))
-            raise failure from None
-        return Answer(self, run, reader)
+            failed = failure(error, run)
+            self.finish(run, Outcome(Verdict.FAILED, code=failed.code))
+            raise failed from None
+        return Answer(run, reader, self.finish)
 
     def catalogue_read(self, session: Session) -> None:
         """Log that a session looked at the catalogue. Raises SessionEnded, AuditUnavailable."""
@@ -167,7 +131,7 @@ class Gateway:
             )
         )
 
-    def finish(self, run: _Run, outcome: Outcome) -> None:
+    def finish(self, run: Run, outcome: Outcome) -> None:
         """Log how a query ended, in audit and then in the journal; raises if either cannot."""
         with self._lock:
             self._running.pop(run.query, None)
@@ -240,7 +204,7 @@ class Gateway:
             },
         )
 
-    def _outcome(self, run: _Run, outcome: Outcome) -> Event:
+    def _outcome(self, run: Run, outcome: Outcome) -> Event:
         detail: dict[str, str | int] = {"rows": outcome.rows, "bytes": outcome.bytes}
         if outcome.code:
             detail["code"] = outcome.code
@@ -258,79 +222,6 @@ class Gateway:
         )
 
 
-class Answer(Iterator[pa.RecordBatch]):
-    """The batches of one answer. The last comes only after its outcome has a receipt.
-
-    Closing it early, or letting go of it, ends the query and logs how far it came. A stream that
-    stands still longer than the deadline is stopped.
-    """
-
-    def __init__(self, gateway: Gateway, run: _Run, reader: pa.RecordBatchReader):
-        self._gateway, self._run, self._reader = gateway, run, reader
-        self._held: pa.RecordBatch | None = None
-        self._finished = False
-        self._rows = self._bytes = 0
-        metadata = {QUERY_KEY: run.query.encode()}
-        self.schema: pa.Schema = reader.schema.with_metadata(metadata)
-
-    @property
-    def query(self) -> str:
-        """Return the query's id."""
-        return self._run.query
-
-    @override
-    def __next__(self) -> pa.RecordBatch:
-        while not self._finished:
-            batch = self._read()
-            ready, self._held = self._held, batch
-            if batch is None:
-                self._finish(Outcome(Verdict.ALLOWED, self._rows, self._bytes))
-            else:
-                self._rows += batch.num_rows
-                self._bytes += batch.nbytes
-            if ready is not None:
-                return self._dress(ready)
-        raise StopIteration
-
-    def close(self) -> None:
-        """End the query if it has not ended; what was handed out so far is logged."""
-        if not self._finished:
-            self._run.stop()
-            self._fail("query.client-gone")
-
-    def __del__(self) -> None:
-        try:
-            self.close()
-        except EnclaveError as error:  # audit closes the dangling intent itself
-            log.warning("an abandoned query could not be logged: %s", error.code)
-
-    def _read(self) -> pa.RecordBatch | None:
-        try:
-            if self._run.stopped.is_set():
-                raise duckdb.InterruptException
-            return self._reader.read_next_batch()
-        except StopIteration:
-            return None
-        except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
-            failure = _failure(error, self._run)
-            self._fail(failure.code)
-            raise failure from None
-
-    def _dress(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
-
-    def _fail(self, code: str) -> None:
-        handed = self._bytes - (self._held.nbytes if self._held is not None else 0)
-        rows = self._rows - (self._held.num_rows if self._held is not None else 0)
-        self._held = None
-        self._finish(Outcome(Verdict.FAILED, rows, handed, code))
-
-    def _finish(self, outcome: Outcome) -> None:
-        self._finished = True
-        self._reader.close()
-        self._gateway.finish(self._run, outcome)
-
-
 def _entry(
     session: Session, inspection: Inspection, query: str, receipt: Receipt, epoch: int
 ) -> Entry:
@@ -344,43 +235,4 @@ def _entry(
         agencies=inspection.agencies,
         epoch=epoch,
         receipt=receipt.index,
-    )
-
-
-_SENTENCES: tuple[tuple[type[Exception], str, str], ...] = (
-    (
-        duckdb.ConversionException,
-        "A value could not be converted.",
-        "TRY_CAST gives NULL instead.",
-    ),
-    (duckdb.OutOfRangeException, "A number left its range.", "Cast it to a wider type."),
-    (
-        duckdb.OutOfMemoryException,
-        "The query needs more memory than it may have.",
-        "Aggregate before you join or sort, or select fewer columns.",
-    ),
-    (
-        duckdb.InvalidInputException,
-        "A function was given a value that it does not take.",
-        "Filter such rows out first.",
-    ),
-)
-
-
-def _failure(error: Exception, run: _Run) -> EnclaveError:
-    """Return what a researcher may be told: the kind of failure, never the engine's own text.
-
-    The engine's text can hold a value of a row, even of one that a filter took out.
-    """
-    if isinstance(error, SessionEnded):
-        return error
-    if run.stopped.is_set() or isinstance(error, duckdb.InterruptException):
-        return QueryStopped("The query was stopped.", hint="It ran too long, or its session ended.")
-    text = str(error)
-    for kind, sentence, hint in _SENTENCES:
-        if isinstance(error, kind) or text.startswith(kind.__name__.removesuffix("Exception")):
-            return QueryFailed(sentence, hint=hint)
-    log.warning("a query failed in the engine: %s", type(error).__name__)
-    return QueryFailed(
-        "The engine could not finish the query.", hint="Try it in smaller steps; check the types."
     )

@@ -14,7 +14,7 @@ import adbc_driver_manager
 import pandas
 
 SOCKET = "/run/enclave/gateway/gateway.sock"
-WAIT_SECONDS = 30.0  # the gateway opens the extract when it starts
+WAIT_SECONDS = 60.0  # the gateway opens the extract when it starts
 _LABEL, _ROLE, _CLAUSE = b"enclave.label", b"enclave.role", b"enclave.clause"
 _WRAPPING = re.compile(r"^[A-Z_]+: (?:\[FlightSQL\] )?|\.? Detail: \w+ \(.*\)$", re.DOTALL)
 
@@ -29,7 +29,7 @@ class Refused(Exception):
 def connect(path: str | None = None) -> adbc.Connection:
     """Return a DBAPI connection to the gateway; pandas, polars and SQLAlchemy can use it too.
 
-    Waits half a minute for the gateway to come up. Raises Refused if it does not.
+    Waits a minute for the gateway to come up. Raises Refused if it does not.
     """
     socket = Path(path or os.environ.get("ENCLAVE_GATEWAY_SOCKET", SOCKET))
     deadline = time.monotonic() + WAIT_SECONDS
