@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from egress_review.custody import Piece
+from egress_review.ledger import dump, load
 from egress_review.model import Request
+from egress_review.render import MARK, write_csv
+from egress_review.store import change
 from egress_review.web import make_site
 from enclave.audit_client import AuditClient
+from enclave.events import Action, Event
 from enclave.settings import Settings
 from enclave.web.oidc import IdentityProvider
 from enclave.web.serve import server
@@ -21,9 +27,11 @@ from tests.support.browser import NARROW, console_errors, log_in, screenshot
 from tests.support.idp import IdentityProviderProcess, free_port
 from tests.support.review import PEOPLE, World, review_world
 from tests.support.review_fixtures import egress_audit
-from tests.support.web import Clock
+from tests.support.web import Clock, Visitor
 
 __all__ = ["egress_audit"]
+
+LONG = "Bartholomew-Maximilian Featherstonehaugh-Cholmondeley "
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +135,149 @@ def test_the_page_shows_each_number_beside_what_would_be_released(
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     screenshot(page, "review-compare-narrow")
+
+
+def enlarged(world: World, rows: int) -> Request:
+    """Return a request in review whose table is replaced by one of this many rows."""
+    request, service = world.submit(), world.service
+    entry = load(service.custody.open(request.id, Piece.LEDGER))
+    sample = entry.table.cells[0]
+    cells = tuple(
+        replace(sample, mark=(n, n), key=(f"={LONG} {n}", "=x"), level=frozenset({0, 1}))
+        for n in range(rows)
+    )
+    hidden = frozenset(range(0, rows, 7))
+    bounds = {n: {"rows": (1.0, float("inf") if n % 2 else 30.0)} for n in hidden}
+    table = replace(entry.table, cells=cells, hidden=hidden, primary=hidden)
+    entry = replace(entry, table=table, reasons={n: ("threshold",) for n in hidden}, bounds=bounds)
+    lines = [[f"{LONG} {n}", "x", "8"] for n in range(rows)]
+    shown = [[*line[:2], MARK if n in hidden else "8"] for n, line in enumerate(lines)]
+    header = ["county", "industry", "n"]
+    full, protected = write_csv(header, lines), write_csv(header, shown)
+    service.custody.keep(request.id, Piece.FULL, full)
+    service.custody.keep(request.id, Piece.PROTECTED, protected)
+    service.custody.keep(request.id, Piece.LEDGER, dump(entry))
+    changed = replace(
+        request,
+        title=LONG * 3,
+        shown=service.custody.commit(request.id, full, protected),
+        summary={**request.summary, "rows": rows, "hidden": len(hidden)},
+    )
+    event = Event(Action.OUTPUT_PROTECTED, actor="egress")
+    with world.store.record(world.audit, event) as connection:
+        change(connection, changed)
+    return changed
+
+
+@pytest.mark.parametrize("rows", [0, 10_000])
+def test_a_table_of_any_length_is_shown_by_pages_without_javascript(
+    world: World, site: str, plain_page: Page, page: Page, rows: int
+) -> None:
+    request = enlarged(world, rows)
+    for one in (plain_page, page):
+        enter(one, site, "dora", f"/requests/{request.id}?page={rows}")
+        expect(one.locator(".rev-compare tbody tr")).to_have_count(min(rows, 100))
+    assert_accessible(page)
+    page.set_viewport_size(NARROW)
+    assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    screenshot(page, f"review-{rows}-rows-narrow")
+
+
+def test_an_empty_queue_says_so_and_a_researcher_is_led_to_their_own(
+    world: World, site: str, chromium
+) -> None:
+    page = chromium.new_context().new_page()
+    enter(page, site, "otto")
+    expect(page.get_by_text("Nothing waits for your agency")).to_be_visible()
+    assert_accessible(page)
+    page.context.close()
+    page = chromium.new_context().new_page()
+    enter(page, site, "ravi")
+    expect(page).to_have_url(f"{site}/mine")
+    expect(page.get_by_text("not asked for anything")).to_be_visible()
+    page.context.close()
+
+
+def visitor(world: World, idp: IdentityProviderProcess, clock: Clock, person: str) -> Visitor:
+    app = make_site(
+        world.settings,
+        world.service,
+        sessions=WebSessions(world.store.engine, clock=clock),
+        provider=IdentityProvider(world.settings),
+    )
+    made = Visitor(app, idp)
+    made.log_in(person)
+    return made
+
+
+def test_a_vote_needs_a_log_in_of_the_last_minutes(
+    world: World, idp: IdentityProviderProcess, clock: Clock
+) -> None:
+    request = world.in_review()
+    dora = visitor(world, idp, clock, "dora")
+    clock.forward(6 * 60)
+    form = {"decision": "approve", "shown": request.shown}
+    for answer in (
+        dora.get(f"/requests/{request.id}/confirm?decision=approve"),
+        dora.post(f"/requests/{request.id}/vote", data=form),
+    ):
+        assert answer.status_code == 303
+        assert "again=1" in answer.headers["location"]
+    assert world.service.reviews.votes(request.id) == ()
+
+
+def test_administrators_and_auditors_do_not_enter(
+    world: World, idp: IdentityProviderProcess, clock: Clock
+) -> None:
+    request = world.in_review()
+    for person in ("adam", "alma", "gone"):
+        stranger = visitor(world, idp, clock, person)
+        answer = stranger.get(f"/requests/{request.id}")
+        assert answer.status_code in (303, 403)
+        assert request.title not in answer.text
+
+
+def test_released_files_are_attachments_that_no_browser_runs(
+    world: World, idp: IdentityProviderProcess, clock: Clock
+) -> None:
+    request = world.in_review()
+    world.vote("dora", request)
+    world.vote("carl", request)
+    rosa = visitor(world, idp, clock, "rosa")
+    answer = rosa.get(f"/requests/{request.id}/files/pay.csv")
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in answer.headers["content-security-policy"]
+    ravi = visitor(world, idp, clock, "ravi")
+    assert ravi.get(f"/requests/{request.id}/files/pay.csv").status_code == 404
+    assert ravi.get(f"/requests/{request.id}").status_code == 404
+
+
+def test_the_authors_page_shows_no_number_of_the_table(
+    world: World, idp: IdentityProviderProcess, clock: Clock
+) -> None:
+    request = world.submit()
+    rosa = visitor(world, idp, clock, "rosa")
+    text = rosa.get(f"/requests/{request.id}").text
+    assert "Fairfield" not in text
+    assert "[suppressed]" not in text
+    other = visitor(world, idp, clock, "ravi")
+    assert other.post(f"/requests/{request.id}/withdraw").status_code == 404
+
+
+def test_comments_and_a_rejection_reach_the_author_as_text(
+    world: World, idp: IdentityProviderProcess, clock: Clock
+) -> None:
+    request = world.submit()
+    script = "<script>alert(1)</script>"
+    dora = visitor(world, idp, clock, "dora")
+    assert dora.post(f"/requests/{request.id}/comment", data={"comment": script}).status_code == 303
+    form = {"decision": "reject", "shown": request.shown, "comment": "Too fine."}
+    assert dora.post(f"/requests/{request.id}/vote", data=form).status_code == 303
+    rosa = visitor(world, idp, clock, "rosa")
+    text = rosa.get(f"/requests/{request.id}").text
+    assert script not in text
+    assert "&lt;script&gt;" in text
+    assert "Too fine." in text
+    assert "rejected" in text
