@@ -49,7 +49,8 @@ class PinnedConnector(aiohttp.TCPConnector):
 def client() -> aiohttp.ClientSession:
     """Return the session that speaks to hub and workspaces: no cookies, no limits of its own."""
     return aiohttp.ClientSession(
-        connector=PinnedConnector(limit=0, keepalive_timeout=20),
+        # Each request looks at its socket anew: a kept connection would outlive what was checked.
+        connector=PinnedConnector(limit=0, force_close=True),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),

@@ -119,7 +119,7 @@ class RunningHub:
         url = self.settings.oidc_issuer if name == "login" else self.settings.hub_url
         return get(url, path)[0] == 200
 
-    def until(self, happened, *, what: str, seconds: float = 60) -> None:
+    def until(self, happened, *, what: str, seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while not happened():
             for name, process in self.processes.items():

@@ -17,6 +17,7 @@ SPAWN_MS = 90_000
 def visit(browser: Browser) -> Iterator[Page]:
     """A browser of one's own: nobody inherits a log-in."""
     context = browser.new_context(viewport={"width": 1280, "height": 860}, accept_downloads=True)
+    context.set_default_timeout(SPAWN_MS)
     try:
         yield context.new_page()
     finally:
@@ -26,7 +27,6 @@ def visit(browser: Browser) -> Iterator[Page]:
 def log_in(page: Page, hub: RunningHub, person: str) -> Response | None:
     """Log in through the identity provider and return the answer the person ended on."""
     page.goto(hub.settings.hub_url)
-    assert page.get_by_role("button", name=person, exact=True).count(), page.inner_text("body")
     with page.expect_response(re.compile("/hub/(home|oauth_callback)")) as answer:
         page.get_by_role("button", name=person, exact=True).click()
     page.wait_for_load_state()
