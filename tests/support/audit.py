@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -35,6 +36,7 @@ class AuditProcess:
         self.settings = settings
         self.files = AuditFiles(settings.audit_dir)
         self.process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.kill)  # a test that fails half-way leaves nothing running
 
     def start(self, *, wrapper: tuple[str, ...] = ()) -> AuditProcess:
         """Start the service and wait until every source's socket answers."""

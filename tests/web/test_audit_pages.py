@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -50,6 +50,7 @@ class AuditSite:
         return [fact for fact in self.service.facts() if fact["action"] in actions]
 
 
+@contextmanager
 def _site(settings: Settings, people: IdentityProviderProcess, days: int) -> Iterator[AuditSite]:
     ours = settings.model_copy(update={"oidc_issuer": people.issuer})
     if days:
@@ -57,20 +58,24 @@ def _site(settings: Settings, people: IdentityProviderProcess, days: int) -> Ite
     service = AuditProcess(ours).start()
     store = ControlStore(ours.database_url)
     site = AuditSite(ours, service, store)
-    yield site
-    site.client.close()
-    store.close()
-    service.stop()
+    try:
+        yield site
+    finally:
+        site.client.close()
+        store.close()
+        service.stop()
 
 
 @pytest.fixture
 def site(settings: Settings, people: IdentityProviderProcess) -> Iterator[AuditSite]:
-    yield from _site(settings, people, DAYS)
+    with _site(settings, people, DAYS) as made:
+        yield made
 
 
 @pytest.fixture
 def new_site(settings: Settings, people: IdentityProviderProcess) -> Iterator[AuditSite]:
-    yield from _site(settings, people, 0)
+    with _site(settings, people, 0) as made:
+        yield made
 
 
 @pytest.fixture
@@ -281,7 +286,7 @@ def test_an_entry_newer_than_the_checkpoint_is_said_to_be_unproved(
     settings: Settings, people: IdentityProviderProcess
 ) -> None:
     slow = settings.model_copy(update={"audit_checkpoint_seconds": 3600.0})
-    for site in _site(slow, people, 2):
+    with _site(slow, people, 2) as site:
         visitor = Visitor(make_audit_app(site.settings, site.store, site.client), people)
         visitor.log_in("alma")
         with closing(LogReader.open(site.service.files.log)) as log:
