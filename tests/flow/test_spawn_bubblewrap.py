@@ -1,4 +1,4 @@
-"""The same workspace where no Docker engine may be used: spawn, find again, end. Real bubblewrap."""
+"""The same workspace without a Docker engine: spawn, find again, end. Real bubblewrap."""
 
 from __future__ import annotations
 
