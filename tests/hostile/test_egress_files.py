@@ -144,9 +144,8 @@ def test_the_order_of_rows_does_not_tell_what_is_hidden(world: World) -> None:
     """Control: evidence orders rows by their labels, whatever ORDER BY said."""
     request = world.submit(f"{PAY} ORDER BY n DESC")
     _, protected = world.service.view_raw(PEOPLE["dora"], request)
-    plain = world.submit(PAY)
-    _, other = world.service.view_raw(PEOPLE["dora"], plain)
-    assert rows(protected) == rows(other)
+    labels = [[(label == "", label) for label in line[:2]] for line in rows(protected)[1:]]
+    assert labels == sorted(labels)
 
 
 def test_the_form_of_a_number_carries_no_message(world: World) -> None:
