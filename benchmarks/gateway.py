@@ -10,11 +10,12 @@ import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -26,7 +27,8 @@ from pyarrow import flight
 from rich.console import Console
 from rich.table import Table
 
-from enclave.events import Event, Receipt
+from enclave.audit_client import AuditClient, socket_path
+from enclave.demo.services import answers_on
 from enclave.gateway.engine_duckdb import Limits, open_engine
 from enclave.gateway.flight import SessionServer
 from enclave.gateway.inspector import make_inspector
@@ -45,12 +47,22 @@ GROUPED = "SELECT county, year, count(*) AS n, avg(wage) AS mean FROM wages GROU
 COLUMNS = ("year", "quarter", "wage", "industry", "county", "employer", "hours")
 
 
-class Receipts:
-    """A receipt for everything, at once: audit's own cost is measured by audit's benchmark."""
-
-    def append(self, event: Event) -> Receipt:
-        """Return a receipt."""
-        return Receipt(0, "")
+@contextmanager
+def audit_writer(settings: Settings) -> Iterator[AuditClient]:
+    """Have a real audit writer run, so that every query here pays for its receipts."""
+    argv = (str(Path(sys.executable).parent / "audit"), "serve")
+    socket = socket_path(settings, "gateway")
+    writer = subprocess.Popen(argv, env=settings.environment())
+    try:
+        while not answers_on(socket):
+            if writer.poll() is not None:
+                raise SystemExit("The audit writer did not start.")
+            time.sleep(0.05)
+        with AuditClient(settings, "gateway") as client:
+            yield client
+    finally:
+        writer.terminate()
+        writer.wait()
 
 
 def make_table(rows: int) -> pa.Table:
@@ -137,7 +149,8 @@ def measure(stack: ExitStack) -> dict[str, dict[str, list[float]]]:
         compile_catalogue(policy, {name: table.schema for name, table in tables.items()})
     )
     session = Session("s1", "rosa", "bench")
-    parts = Parts(inspector, engine, Journal(settings, "bench"), Receipts(), b"k" * 32)
+    audit = stack.enter_context(audit_writer(settings))
+    parts = Parts(inspector, engine, Journal(settings, "bench"), audit, b"k" * 32)
     server = SessionServer(Gateway(parts), session, place / "g.sock")
     naked = bare(place / "b.sock", engine)
     connection = stack.enter_context(
@@ -160,7 +173,7 @@ def measure(stack: ExitStack) -> dict[str, dict[str, list[float]]]:
         return {
             "DuckDB in this process, to an Arrow table": lambda: own(sql),
             "bare Flight server, no checks": lambda: direct(sql),
-            "gateway: inspected, journaled, over ADBC": lambda: asked(sql),
+            "gateway: inspected, audited, over ADBC": lambda: asked(sql),
         }
 
     results = {

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -53,7 +53,7 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
 
 def read(kind: type[T], body: str | bytes) -> T:
     """Return the noun that `canonical` wrote; raises pydantic's ValidationError if it is none."""
-    noun: T = _adapter(kind).validate_json(body)
+    noun: T = _adapter(cast(Hashable, kind)).validate_json(body)  # mypy doubts type[T]'s hash
     return noun
 
 

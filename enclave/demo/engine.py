@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 
-from enclave.demo.supervisor import environment
 from enclave.errors import Unavailable
 from enclave.settings import Settings
 
@@ -26,7 +25,7 @@ def prepare(settings: Settings) -> Settings:
     wanted = os.environ.get("ENCLAVE_ISOLATION", "auto")
     done = subprocess.run(
         (*BUILD, wanted),
-        env=dict(environment(settings)),
+        env=settings.environment(),
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -41,7 +40,7 @@ def prepare(settings: Settings) -> Settings:
 
 def stop(settings: Settings) -> None:
     """Stop the workspaces, and the engine if it was started from here."""
-    subprocess.run((*BUILD, "stop"), env=dict(environment(settings)), check=False)
+    subprocess.run((*BUILD, "stop"), env=settings.environment(), check=False)
 
 
 def available() -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from enclave.demo.services import AUDIT
-from enclave.demo.supervisor import environment, supervisor_pid
+from enclave.demo.supervisor import supervisor_pid
 from enclave.errors import Conflict, Unavailable
 from enclave.settings import Settings
 
@@ -120,7 +120,7 @@ def call(settings: Settings, argv: Sequence[str]) -> None:
     log = settings.state_dir / "logs" / "demo-up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        argv, env=dict(environment(settings)), capture_output=True, text=True, check=False
+        argv, env=settings.environment(), capture_output=True, text=True, check=False
     )
     with log.open("a") as output:
         output.write(f"$ {' '.join(argv)}\n{done.stdout}{done.stderr}\n")
@@ -140,9 +140,7 @@ def running_audit(settings: Settings) -> Iterator[None]:
         return
     settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
     with (settings.state_dir / "logs" / "audit.log").open("ab") as log:
-        writer = subprocess.Popen(
-            AUDIT.argv, env=dict(environment(settings)), stdout=log, stderr=log
-        )
+        writer = subprocess.Popen(AUDIT.argv, env=settings.environment(), stdout=log, stderr=log)
     try:
         _until_ready(settings, writer)
         yield

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -22,12 +21,6 @@ from enclave.settings import Settings
 POLL_SECONDS = 0.3
 STOP_SECONDS = 10
 BACKOFF_SECONDS = (0.2, 0.5, 1, 2, 5)
-
-
-def environment(settings: Settings) -> Mapping[str, str]:
-    """Return the environment that hands these settings to a child process."""
-    given = {f"ENCLAVE_{name.upper()}": value for name, value in settings.model_dump().items()}
-    return os.environ | {name: str(value) for name, value in given.items() if value is not None}
 
 
 def pid_file(settings: Settings) -> Path:
@@ -70,7 +63,7 @@ class Supervisor:
         with log.open("ab") as output:
             self._running[service.name] = subprocess.Popen(
                 service.argv,
-                env=dict(environment(self._settings)),
+                env=self._settings.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -134,7 +127,7 @@ def launch(settings: Settings) -> None:
     with (settings.state_dir / "logs" / "supervisor.log").open("ab") as output:
         subprocess.Popen(
             (sys.executable, "-m", "enclave.demo.supervisor"),
-            env=dict(environment(settings)),
+            env=settings.environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

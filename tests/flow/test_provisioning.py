@@ -21,7 +21,7 @@ from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.vault import keys
 from enclave.vault.extract import open_extract, write_extract
-from tests.support.audit import AuditProcess, environment
+from tests.support.audit import AuditProcess
 from tests.support.governance import NetworkFiles
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -57,7 +57,7 @@ class Ansible:
     def __init__(self, settings: Settings, files: NetworkFiles, place: Path):
         self.files = files
         self.environment = {
-            **environment(settings),
+            **settings.environment(),
             "ANSIBLE_HOME": str(place / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LOCALHOST_WARNING": "0",

@@ -14,7 +14,6 @@ import httpx2
 
 from egress_review.model import State
 from enclave.sessions import poke
-from tests.support.audit import environment
 from tests.support.idp import free_port
 from tests.support.review import PAY, World
 from tests.support.review_fixtures import egress_audit, world
@@ -28,7 +27,7 @@ def serving(world: World, port: int) -> Iterator[subprocess.Popen[bytes]]:
     settings = world.settings.model_copy(update={"review_url": f"http://review.localhost:{port}"})
     process = subprocess.Popen(
         [sys.executable, "-c", "from egress_review.cli import main; main()", "serve"],
-        env=environment(settings),
+        env=settings.environment(),
     )
     try:
         while not healthy(port):

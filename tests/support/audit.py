@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,6 @@ from enclave.audit_client import SOURCES, AuditClient, socket_path
 from enclave.settings import Settings
 
 START_SECONDS = 30
-
-
-def environment(settings: Settings) -> Mapping[str, str]:
-    """The environment in which another process reads these same settings."""
-    values = settings.model_dump(mode="json", exclude_none=True)
-    return {**os.environ, **{f"ENCLAVE_{key.upper()}": str(v) for key, v in values.items()}}
 
 
 class AuditProcess:
@@ -42,7 +35,7 @@ class AuditProcess:
         """Start the service and wait until every source's socket answers."""
         self.process = subprocess.Popen(
             [*wrapper, sys.executable, "-m", "audit.cli", "serve"],
-            env=environment(self.settings),
+            env=self.settings.environment(),
             start_new_session=bool(wrapper),  # so that kill_all reaches what it wraps
         )
         deadline = time.monotonic() + START_SECONDS

@@ -17,7 +17,7 @@ from pathlib import Path
 from enclave.demo.cli import demo_settings
 from enclave.demo.services import SERVICES, Service
 from enclave.demo.steps import program
-from enclave.demo.supervisor import environment, pid_file
+from enclave.demo.supervisor import pid_file
 from enclave.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ class RunningDemo:
         """Run one of our programs as the administrator would."""
         return subprocess.run(
             [program(argv[0]), *argv[1:]],
-            env=dict(environment(self.settings)),
+            env=self.settings.environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -69,7 +69,7 @@ def running_demo(instance: str = "test") -> Iterator[RunningDemo]:
     settings = demo_settings(BASE_PORT).model_copy(
         update={"state_dir": home / "state", "run_dir": home / "run", "instance": instance}
     )
-    env = dict(environment(settings))
+    env = settings.environment()
     try:
         up = subprocess.run(
             [program("enclave"), "demo", "up", "--base-port", str(BASE_PORT)],

@@ -45,7 +45,6 @@ from enclave.model import (
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.vault import extract, keys
-from tests.support.audit import environment
 from tests.support.extracts import make_extract, pseudonyms
 
 PROJECT = "credential-pay"
@@ -258,7 +257,7 @@ class GatewayProcess:
 
     def start(self) -> GatewayProcess:
         command = [sys.executable, "-m", "enclave.gateway.cli", "serve"]
-        self.process = subprocess.Popen(command, env=environment(self.settings))
+        self.process = subprocess.Popen(command, env=self.settings.environment())
         wait_until(self.answers, "gateway serve did not start")
         return self
 

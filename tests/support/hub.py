@@ -39,7 +39,7 @@ from enclave.model import (
 from enclave.settings import Settings
 from enclave.store import ControlStore, move, provision, put
 from hub_config import halt
-from tests.support.audit import AuditProcess, environment
+from tests.support.audit import AuditProcess
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {
@@ -104,7 +104,7 @@ class RunningHub:
         log = self.settings.state_dir / f"{name}.log"
         with log.open("ab") as output:
             self.processes[name] = subprocess.Popen(
-                PROGRAMS[name], env=environment(self.settings), cwd=ROOT, stdout=output,
+                PROGRAMS[name], env=self.settings.environment(), cwd=ROOT, stdout=output,
                 stderr=output, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         self.until(lambda: self.answers(name), what=f"{name} to answer")

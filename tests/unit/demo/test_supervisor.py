@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from enclave.demo.supervisor import environment, halt, pid_file, supervisor_pid
+from enclave.demo.supervisor import halt, pid_file, supervisor_pid
 from enclave.settings import Settings
 
 # The supervisor's own code with one harmless service instead of the enclave's seven.
@@ -31,7 +31,7 @@ Supervisor(Settings(), (sleeper,)).run()  # enclave.demo.supervisor
 def supervised(tmp_path: Path):
     settings = Settings(state_dir=tmp_path / "s", run_dir=tmp_path / "r")
     settings.run_dir.mkdir()
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=dict(environment(settings)))
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=settings.environment())
     try:
         until(lambda: pid_file(settings).exists())
         yield settings

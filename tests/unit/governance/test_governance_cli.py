@@ -12,7 +12,7 @@ from enclave.errors import EnclaveError
 from enclave.governance.signatures import body_sha256
 from enclave.governance.source import read
 from enclave.settings import Settings
-from tests.support.audit import AuditProcess, environment
+from tests.support.audit import AuditProcess
 from tests.support.governance import NetworkFiles
 
 DSA = "agreements/dsa-credential-pay"
@@ -27,7 +27,7 @@ class Shell:
     """Runs `enclave` with one enclave's settings."""
 
     def __init__(self, settings: Settings):
-        self.environment = dict(environment(settings))
+        self.environment = settings.environment()
 
     def run(self, *words: str, answer: str = "") -> Result:
         return CliRunner().invoke(enclave, words, env=self.environment, input=answer)
