@@ -47,7 +47,7 @@ def kept(demo: RunningDemo, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def travelled(demo: RunningDemo, chromium: Browser, kept: Path) -> dict[str, bytes]:
     """Make the journey once; the released files by name."""
     with visit(chromium, "rosa") as rosa:
-        notebook = open_workspace(rosa, demo.settings, PROJECT)
+        notebook = open_workspace(rosa, demo.settings, PROJECT, picture="1-projects")
         work_in_notebook(rosa, notebook)
     with visit(chromium, "carl") as carl:
         approve(carl, demo.settings, "5-review")

@@ -84,7 +84,7 @@ def survived(demo: RunningDemo, chromium: Browser) -> tuple[set[str], dict[str, 
     demo.kill("proxy")
     with visit(chromium, "ravi") as ravi:  # the workspace outlived hub and proxy
         enter(ravi, demo.settings.hub_url)
-        expect(ravi.page.get_by_text("Go to workspace").first).to_be_visible()
+        expect(ravi.page.get_by_role("button", name="Go to workspace")).to_be_visible()
     with visit(chromium, "carl") as carl:
         approve(carl, demo.settings, title=TITLE)
     demo.kill("review")

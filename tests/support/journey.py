@@ -70,12 +70,15 @@ def enter(who: Visit, url: str) -> None:
     who.page.wait_for_load_state()
 
 
-def open_workspace(who: Visit, settings: Settings, project: str) -> Notebook:
+def open_workspace(
+    who: Visit, settings: Settings, project: str, *, picture: str | None = None
+) -> Notebook:
     """Log in at the hub, choose the project, start its workspace, open an empty notebook."""
     page = who.page
     enter(who, settings.hub_url)
     expect(page.get_by_text(project).first).to_be_visible()
-    who.picture("1-projects")
+    if picture:
+        who.picture(picture)
     row = page.locator(f"[data-server-name={project}]")
     row.get_by_role("button", name="Open workspace").click()
     page.get_by_role("button", name="Start").click()
