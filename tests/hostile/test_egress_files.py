@@ -1,6 +1,7 @@
 """Attacks through the submitted file and its claimed lineage: what is not exactly so is refused.
 
-Each test names the control it guards; with that control taken out it fails (tried once each).
+Each test names the control it guards. With that control taken out it fails: tried for each,
+except that another project's lineage and oversize alone are only shown to hold.
 """
 
 from __future__ import annotations

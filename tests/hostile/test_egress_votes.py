@@ -1,6 +1,7 @@
 """Attacks on the vote: nothing is released that not every agency, none of them the author, wanted.
 
-Each test names the control it guards; with that control taken out it fails (tried once each).
+Each test names the control it guards. With that control taken out it fails: tried for each,
+except that concurrent votes and the recent log-in are only shown to hold.
 """
 
 from __future__ import annotations
