@@ -10,30 +10,57 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import OperationalError
 
 from enclave.errors import Unavailable
 
 BUSY_MS = 10_000
 WRITING = "enclave_writing"  # execution option of connections that will write
+ONE_WRITER = 7_236_991  # any constant will do; PostgreSQL's advisory locks are numbers
 
 
 def engine(url: str) -> Engine:
-    """Return an engine whose writers take their lock at once; raises `Unavailable`."""
+    """Return an engine whose writers take turns, and which says `Unavailable` when it is away."""
     where = make_url(url)
     if where.get_backend_name() not in ("sqlite", "postgresql"):
         raise Unavailable(
             "The control store is SQLite or PostgreSQL.",
             hint="Set ENCLAVE_CONTROL_URL to sqlite:///… or postgresql+psycopg://…",
         )
-    if where.get_backend_name() == "postgresql":
-        return create_engine(where.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    made = _postgresql(where) if where.get_backend_name() == "postgresql" else _sqlite(where)
+    event.listen(made, "handle_error", _on_error)
+    return made
+
+
+def _postgresql(where: URL) -> Engine:
+    made = create_engine(
+        where.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        # Whoever waited for a turn must then see what the one before wrote.
+        isolation_level="READ COMMITTED",
+    )
+    event.listen(made, "begin", _on_begin_postgresql)
+    return made
+
+
+def _sqlite(where: URL) -> Engine:
     _prepare_file(Path(where.database or "control.db"))
     made = create_engine(where)
     event.listen(made, "connect", _on_connect)
-    event.listen(made, "begin", _on_begin)
+    event.listen(made, "begin", _on_begin_sqlite)
     return made
+
+
+def _on_error(context: ExceptionContext) -> Unavailable | None:
+    """Let what no caller can help (away, locked for too long, disk full) end in a sentence."""
+    if context.is_pre_ping or not isinstance(context.sqlalchemy_exception, OperationalError):
+        return None
+    hint = (
+        "Try again shortly; if it stays so, see that the database ENCLAVE_CONTROL_URL names is up."
+    )
+    return Unavailable("The control store does not answer.", hint=hint)
 
 
 def _prepare_file(path: Path) -> None:
@@ -54,7 +81,18 @@ def _on_connect(raw: DBAPIConnection, _record: object) -> None:
     cursor.close()
 
 
-def _on_begin(connection: Connection) -> None:
+def _on_begin_sqlite(connection: Connection) -> None:
     # A writer takes its lock at once: two that began by reading could only fail each other.
-    writing = connection.get_execution_options().get(WRITING)
-    connection.execute(text("BEGIN IMMEDIATE" if writing else "BEGIN"))
+    connection.execute(text("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN"))
+
+
+def _on_begin_postgresql(connection: Connection) -> None:
+    # PostgreSQL would let two writers read the same state and each act on it: a project closed by
+    # one would be made active by the other. They take turns here too, as SQLite's have to.
+    if _writes(connection):
+        wait = f"SET LOCAL lock_timeout = {BUSY_MS}"
+        connection.exec_driver_sql(f"{wait}; SELECT pg_advisory_xact_lock({ONE_WRITER})")
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(WRITING))

@@ -12,6 +12,7 @@ import pytest
 from enclave.audit_client import AuditClient
 from enclave.settings import Settings
 from tests.support.audit import AuditProcess
+from tests.support.postgres import Postgres
 
 pytest_plugins = ("tests.support.web_fixtures",)
 
@@ -42,3 +43,20 @@ def audit(audit_service: AuditProcess) -> Iterator[AuditClient]:
     """A client that speaks as `admin`."""
     with audit_service.client("admin") as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL server for the whole run; each test asks it for a database of its own."""
+    server = Postgres().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def control_url(request: pytest.FixtureRequest) -> str | None:
+    """The URL of an empty database where a test asks for it; None is the settings' own SQLite."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()

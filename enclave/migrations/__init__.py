@@ -1,6 +1,7 @@
 """The control store's schema, one step a file, run from inside the package: no alembic.ini.
 
-Several processes may start at once: one migrates, the others wait and find nothing to do.
+Several processes may start at once: writers take turns (`database`), so one migrates and the
+others find nothing to do.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
-
-ONE_AT_A_TIME = 7_236_991  # any constant will do; PostgreSQL's advisory locks are numbers
+from sqlalchemy import Connection
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -46,7 +45,5 @@ def current(connection: Connection) -> str | None:
 
 def upgrade(connection: Connection, to: str = "head") -> None:
     """Bring the database to `to` inside the caller's transaction, which must be a writing one."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": ONE_AT_A_TIME})
     logging.getLogger("alembic").setLevel(logging.WARNING)
     command.upgrade(config(connection), to)

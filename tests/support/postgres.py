@@ -10,7 +10,11 @@ import tempfile
 from pathlib import Path
 
 import psycopg
+import pytest
 
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+# Marks tests whose fixtures use `control_url`: once with SQLite, once with PostgreSQL.
+on_both_databases = pytest.mark.parametrize("control_url", DATABASES, indirect=True)
 ROOT = Path("/usr/lib/postgresql")
 USER = "postgres"
 

@@ -20,7 +20,10 @@ def egress_audit(audit_service: AuditProcess) -> Iterator[AuditClient]:
 
 
 @pytest.fixture
-def world(settings: Settings, egress_audit: AuditClient) -> Iterator[World]:
+def world(
+    settings: Settings, egress_audit: AuditClient, control_url: str | None
+) -> Iterator[World]:
     """An enclave up to its door."""
-    with review_world(settings, egress_audit) as made:
+    chosen = settings.model_copy(update={"control_url": control_url})
+    with review_world(chosen, egress_audit) as made:
         yield made

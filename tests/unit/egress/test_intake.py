@@ -12,6 +12,7 @@ import pytest
 from egress_review.intake import Intake
 from egress_review.model import State
 from enclave.sessions import close_session, poke
+from tests.support.postgres import on_both_databases
 from tests.support.review import PAY, PROJECT, World
 
 
@@ -49,6 +50,7 @@ def with_intake(world: World, talk: Any) -> Any:
     return asyncio.run(run())
 
 
+@on_both_databases
 def test_a_researcher_is_told_at_once_what_is_hidden_and_why(world: World) -> None:
     body = submission(world)
 
@@ -93,6 +95,7 @@ def test_what_is_no_submission_is_refused_with_a_sentence(
     with_intake(world, talk)
 
 
+@on_both_databases
 def test_a_closed_session_has_no_socket_and_a_new_one_gets_it_by_sync(world: World) -> None:
     async def talk(intake: Intake) -> None:
         session = await asyncio.to_thread(world.session)
@@ -108,6 +111,7 @@ def test_a_closed_session_has_no_socket_and_a_new_one_gets_it_by_sync(world: Wor
     with_intake(world, talk)
 
 
+@on_both_databases
 def test_nobody_sees_another_persons_requests_through_their_socket(world: World) -> None:
     theirs = world.submit(person="ravi")
     assert theirs.project == PROJECT

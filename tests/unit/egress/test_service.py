@@ -7,7 +7,10 @@ import json
 from egress_review.model import State
 from egress_review.render import MARK
 from egress_review.service import CERTIFICATE
+from tests.support.postgres import on_both_databases
 from tests.support.review import PEOPLE, SUMS, World
+
+pytestmark = on_both_databases
 
 
 def test_a_table_is_recomputed_protected_and_put_in_review(world: World) -> None:
