@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import docker
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from enclave.sessions import close_session
 from hub_config import build, halt, homes
 from hub_config.spawner import left_over
+from tests.support.caller import Caller
 from tests.support.hub import RunningHub, get, running_hub
 from tests.support.hub_visits import (
     from_page,
@@ -137,6 +140,13 @@ def test_a_killed_proxy_comes_back_with_its_routes(rosa: Page, hub: RunningHub):
     assert run_cell(rosa, "print(kept)") == "7"
 
 
+def may_open(page: Page, project: str) -> bool:
+    """The hub's page, looked at anew, offers to open the project."""
+    page.reload()
+    row = page.locator(f"[data-server-name={project}]")
+    return row.get_by_role("button", name="Open workspace").is_visible()
+
+
 def test_a_second_opening_finds_the_files_of_the_first(
     rosa: Page, hub: RunningHub, chromium: Browser
 ):
@@ -145,7 +155,7 @@ def test_a_second_opening_finds_the_files_of_the_first(
         log_in(page, hub, "rosa")
         page.get_by_role("button", name="End session").first.click()
         hub.until(lambda: not left_over(hub.settings.instance), what="the container's end")
-        page.reload()
+        hub.until(lambda: may_open(page, "credential-pay"), what="the session's end")
         open_workspace(page, "credential-pay")
         assert "notes.txt" in run_cell(page, "import os; print(os.listdir('.'))")
         url = workspace_url(hub, "rosa", "credential-pay")
@@ -175,6 +185,29 @@ def test_nothing_of_a_container_is_left_to_docker_s_defaults(rosa: Page, hub: Ru
         "/run/enclave/egress",
         "/run/enclave/hub",
     }
+
+
+def test_a_session_closed_in_the_store_takes_its_container_along(hub: RunningHub):
+    """R3: revoked at once, whoever closes it, and also when nobody told the hub."""
+    caller = Caller(hub)
+    caller.log_in("ravi")
+    caller.spawn("ravi", "early-start")
+    host = f"ravi.{urlsplit(hub.settings.hub_url).netloc}"
+    api = "/user/ravi/early-start/api"
+    hub.until(lambda: get(hub.settings.hub_url, api, host)[0] == 200, what="the workspace")
+    (session,) = hub.store.sessions("early-start")
+    assert session.id in left_over(hub.settings.instance)
+    with hub.audit.client("admin") as audit:
+        close_session(hub.store, audit, hub.settings, session=session.id, reason="revoked")
+    hub.until(
+        lambda: session.id not in left_over(hub.settings.instance),
+        what="the container's end",
+        seconds=30,
+    )
+    home = homes.mount_point(hub.settings, person="ravi", project="early-start")
+    hub.until(lambda: not os.path.ismount(home), what="the home's end")
+    hub.until(lambda: get(hub.settings.hub_url, api, host)[0] != 200, what="the route's end")
+    assert [e["session"] for e in events(hub, "session.closed")].count(session.id) == 1
 
 
 def test_halting_leaves_no_container_and_no_mount(hub: RunningHub):
