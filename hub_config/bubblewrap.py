@@ -164,15 +164,8 @@ class BubblewrapSpawner(Workspace):
 
     @override
     async def poll(self) -> int | None:
-        """Return None while the sandbox lives; an overdue one is stopped first."""
-        if await self._ended():
-            return 0
-        if why := self.overdue():
-            self.log.info("Stopping %s: %s", self._log_name, why)
-            await self.stop()
-            await self.close(why)
-            return 0
-        return None
+        """Return None while the sandbox lives; one that may not go on is ended first."""
+        return 0 if await self._ended() or await self.end_if_due() else None
 
     @override
     async def stop(self, now: bool = False) -> None:

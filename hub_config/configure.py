@@ -102,7 +102,7 @@ def _workspaces(c: Any, settings: Settings) -> None:
     c.Spawner.default_url = "/lab/tree/welcome.ipynb"
     c.Spawner.start_timeout = 60
     c.Spawner.http_timeout = 30
-    c.Spawner.poll_interval = 15
+    c.Spawner.poll_interval = 3  # how long a workspace may outlive its session at most, seconds
     c.Spawner.disable_user_config = True
 
 

@@ -8,11 +8,14 @@ both will be made from `configuration`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import docker
+from docker.errors import APIError
 from docker.types import LogConfig, Ulimit
 from dockerspawner import DockerSpawner
+from traitlets import Bool
 from typing_extensions import override
 
 from hub_config import images
@@ -64,6 +67,8 @@ def volumes(seen: Iterable[Mount]) -> dict[str, dict[str, str]]:
 class EnclaveSpawner(Workspace, DockerSpawner):
     """Starts the researcher's container for one project."""
 
+    remove = Bool(True)  # also for a hub that found it running and never started it
+
     @override
     async def start(self) -> str:
         settings, limits = self.hands.settings, self.hands.limits
@@ -71,7 +76,7 @@ class EnclaveSpawner(Workspace, DockerSpawner):
         self.prefix = settings.instance
         self.name_template = "{prefix}-workspace-{username}--{servername}"
         self.object_name = self._object_name_default()
-        self.port, self.use_internal_ip, self.remove = PORT, True, True
+        self.port, self.use_internal_ip = PORT, True
         self.pull_policy = "never"
         self.mem_limit, self.cpu_limit = limits.memory, limits.processors
         self.volumes = volumes(mounts(settings, self.session, self.home))
@@ -95,14 +100,17 @@ class EnclaveSpawner(Workspace, DockerSpawner):
 
     @override
     async def poll(self) -> int | str | None:
-        """Return None while the container runs; an overdue one is stopped first."""
+        """Return None while the container runs; one that may not go on is ended first."""
         status: int | str | None = await super().poll()
-        if status is None and (why := self.overdue()):
-            self.log.info("Stopping %s: %s", self._log_name, why)
-            await self.stop()
-            await self.close(why)
-            return 0
-        return status
+        return 0 if status is None and await self.end_if_due() else status
+
+    @override
+    async def stop(self, now: bool = False) -> None:
+        """End the container; `now` leaves its processes no time to object."""
+        if now:
+            with suppress(APIError):  # it is gone, or the gentle way says what is wrong
+                await self.docker("kill", self.container_id)
+        await super().stop(now)
 
 
 def left_over(instance: str) -> dict[str, str]:

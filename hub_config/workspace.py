@@ -1,8 +1,9 @@
 """What every workspace has in common, however it is isolated.
 
 Opens the session before anything starts and closes it after everything has ended; says which
-directories a workspace sees; waits for the server's own socket; ends what is idle. The server's
-name is the project's id. Never starts a process itself: `spawner` and `bubblewrap` do.
+directories a workspace sees; waits for the server's own socket; ends what is idle, and what was
+closed from outside. The server's name is the project's id. Never starts a process itself:
+`spawner` and `bubblewrap` do.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from typing import Any, ClassVar, TypeVar
 
 from jupyterhub.spawner import Spawner, SpawnException
 from jupyterhub.utils import maybe_future
+from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 from traitlets import Unicode
 from typing_extensions import override
 
-from enclave.errors import Denied, EnclaveError
+from enclave.errors import Denied, EnclaveError, NotFound
 from enclave.events import Action, Event, Verdict
-from enclave.sessions import close_session, directory, open_session
+from enclave.sessions import close_session, directory, find, open_session
 from enclave.settings import Settings
 from enclave.store import Appends, ControlStore
 from hub_config import homes, places, projects
@@ -87,6 +89,7 @@ class Workspace(Spawner):
 
     hands: ClassVar[Hands]
     session = Unicode("")
+    _ending = False
 
     # The session -------------------------------------------------------------------------------
 
@@ -237,6 +240,40 @@ class Workspace(Spawner):
                 raise SpawnException("The workspace ended while starting.", reason="ended")
             await asyncio.sleep(POLL_SECONDS)
         raise SpawnException("The workspace did not start in time.", reason="timeout")
+
+    async def end_if_due(self) -> bool:
+        """End this workspace if it may not go on; return whether it was ended just now.
+
+        Both spawners ask at every poll, after they found it running.
+        """
+        revoked = await self.revoked()
+        why = "its session was closed" if revoked else self.overdue()
+        if why is None or self._ending:
+            return False
+        self.log.info("Stopping %s: %s", self._log_name, why)
+        self._ending = True
+        try:
+            await self.stop(now=revoked)
+            await self.close(why)
+        finally:
+            self._ending = False
+        return True
+
+    async def revoked(self) -> bool:
+        """Say whether the control store no longer lists this session as open (R3: at once).
+
+        A store that cannot be read takes nobody's work away: gateway and egress are then closed
+        to the workspace or not, as they last read.
+        """
+        if self.pending in ("spawn", "stop"):
+            return False
+        try:
+            await self._aside(lambda: find(self.hands.store, self.session))
+        except NotFound:
+            return True
+        except (EnclaveError, SQLAlchemyError) as error:
+            self.log.warning("%s: its session cannot be looked up: %s", self._log_name, error)
+        return False
 
     def overdue(self) -> str | None:
         """Say why this workspace should end now, or None.

@@ -22,6 +22,7 @@ from enclave.governance.plan import Plan, Step
 from enclave.model import Policy
 from enclave.settings import Settings
 from enclave.store import ControlStore
+from enclave.vault import destruction
 
 MARKS = {Step.ADD: "+", Step.CHANGE: "~", Step.REMOVE: "-"}
 
@@ -170,16 +171,27 @@ def build_project(id: str) -> None:
 @click.argument("id")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def close_project(id: str, yes: bool) -> None:
-    """End project ID for good: close its sessions, destroy its key, remove its extract.
+    """End project ID for good: close its sessions, destroy its key, extract, journal and homes.
 
-    Nothing brings the data back. Run it again after a crash: it finishes what was left.
+    Nothing brings the data back, nor what researchers kept in their workspaces. Requests to
+    release an output stay with egress review. Run it again after a crash: it finishes what was
+    left.
     """
     with _control() as control:
         control.store.project(id)
         if not yes:
-            click.confirm(f"Destroy the key of {id}? Its extract is then unreadable", abort=True)
+            click.confirm(
+                f"Destroy the key of {id}, its extract and its researchers' homes?", abort=True
+            )
+        found = destruction.inventory(control.settings, id)
         changed = projects.close(control, id)
-    click.echo(f"{id} is {'now' if changed else 'already'} closed; its key is destroyed.")
+        waiting = projects.under_review(control.store, id)
+    counts = ", ".join(f"{len(places)} {kind}" for kind, places in found.items())
+    click.echo(
+        f"{id} is {'now' if changed else 'already'} closed. Destroyed: {counts or 'nothing'}."
+    )
+    if waiting:
+        click.echo(f"Still under review: {waiting} of its requests to release an output.")
 
 
 def _network(directory: Path) -> Network:

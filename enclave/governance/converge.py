@@ -18,6 +18,7 @@ from enclave.governance.files import DsaFile, read_agreement, read_network
 from enclave.governance.plan import Plan, Step
 from enclave.governance.projects import Control
 from enclave.model import Policy, ProjectState
+from enclave.vault import destruction
 
 Report = Mapping[str, Any]
 
@@ -55,15 +56,20 @@ def converge(
 
 def _close(control: Control, project: str, *, dry_run: bool) -> Outcome:
     row = control.store.project(project)
-    left = projects.remains(control.settings, project)
+    left = destruction.remains(control.settings, project)
     before = _report(control, project)
     after: Report = {**before, "state": "closed", "extract": "none", "left": []}
     changed = row.state is not ProjectState.CLOSED or bool(left)
     if changed and not dry_run:
         projects.close(control, project)
         after = _report(control, project)
-    sentence = f"Sessions of {project} close; its key is destroyed and its extract unreadable."
-    return Outcome(changed, before, after, (sentence,) if changed else ())
+    return Outcome(changed, before, after, _of_closing(control, project) if changed else ())
+
+
+def _of_closing(control: Control, project: str) -> tuple[str, ...]:
+    sentence = f"Sessions of {project} close; its key, extract, journal and homes are destroyed."
+    waiting = projects.under_review(control.store, project)
+    return (sentence, f"{waiting} requests to release its outputs are still under review.")
 
 
 def _bring(control: Control, directory: Path, project: str, build: bool, dry_run: bool) -> Outcome:
@@ -121,7 +127,7 @@ def _report(control: Control, project: str) -> Report:
 
 def _left(control: Control, project: str) -> list[str]:
     state = control.settings.state_dir
-    return [str(path.relative_to(state)) for path in projects.remains(control.settings, project)]
+    return [str(path.relative_to(state)) for path in destruction.remains(control.settings, project)]
 
 
 def _hashes(

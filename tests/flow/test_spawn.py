@@ -187,8 +187,11 @@ def test_nothing_of_a_container_is_left_to_docker_s_defaults(rosa: Page, hub: Ru
     }
 
 
-def test_a_session_closed_in_the_store_takes_its_container_along(hub: RunningHub):
-    """R3: revoked at once, whoever closes it, and also when nobody told the hub."""
+@pytest.mark.parametrize("hub_is_down", [False, True])
+def test_a_session_closed_in_the_store_takes_its_container_along(
+    hub: RunningHub, hub_is_down: bool
+):
+    """R3: revoked at once, whoever closes it; a hub that was down does it when it is back."""
     caller = Caller(hub)
     caller.log_in("ravi")
     caller.spawn("ravi", "early-start")
@@ -197,8 +200,12 @@ def test_a_session_closed_in_the_store_takes_its_container_along(hub: RunningHub
     hub.until(lambda: get(hub.settings.hub_url, api, host)[0] == 200, what="the workspace")
     (session,) = hub.store.sessions("early-start")
     assert session.id in left_over(hub.settings.instance)
+    if hub_is_down:
+        hub.kill("hub")
     with hub.audit.client("admin") as audit:
         close_session(hub.store, audit, hub.settings, session=session.id, reason="revoked")
+    if hub_is_down:
+        hub.start("hub")
     hub.until(
         lambda: session.id not in left_over(hub.settings.instance),
         what="the container's end",

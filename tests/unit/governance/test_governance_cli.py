@@ -80,12 +80,17 @@ def test_a_plan_that_cannot_be_applied_fails_after_showing_itself(
 
 
 def test_closing_asks_first_and_can_be_repeated(
-    shell: Shell, audit_service: AuditProcess, files: NetworkFiles
+    shell: Shell, settings: Settings, audit_service: AuditProcess, files: NetworkFiles
 ) -> None:
     shell.said("apply", str(files.place))
     assert shell.run("project", "close", "early-start", answer="n\n").exit_code == 1
     assert "provisioned" in shell.said("project", "show", "early-start")
-    assert "is now closed" in shell.said("project", "close", "early-start", "--yes")
+    home = settings.state_dir / "homes" / "early-start" / "ravi.img"
+    home.parent.mkdir(parents=True)
+    home.write_bytes(b"rows")
+    said = shell.said("project", "close", "early-start", "--yes")
+    assert "is now closed. Destroyed: 1 home." in said
+    assert not home.exists()
     assert "is already closed" in shell.said("project", "close", "early-start", "--yes")
     assert shell.run("project", "close", "nothing", "--yes").exit_code == 1
 

@@ -6,11 +6,14 @@ R3, R22, R33 (what changed), R36.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from egress_review.model import Request, State
+from egress_review.policy import MOVES, Act
+from egress_review.store import add_request
 from enclave import sessions
 from enclave import store as changing
 from enclave.audit_client import AuditClient
@@ -22,7 +25,7 @@ from enclave.governance.projects import Control, Refused
 from enclave.model import ProjectState, Role
 from enclave.settings import Settings
 from enclave.store import ControlStore
-from enclave.vault import keys
+from enclave.vault import destruction, keys
 from tests.support.audit import AuditProcess
 from tests.support.governance import NetworkFiles, in_force
 
@@ -50,6 +53,23 @@ def applied(control: Control, files: NetworkFiles) -> Control:
 def meaning(control: Control, files: NetworkFiles) -> list[str]:
     found = plan.make(files.compiled(), plan.look(control.store))
     return [sentence for change in found.changes for sentence in change.meaning]
+
+
+def request(project: str, state: State) -> Request:
+    now = datetime.now(UTC)
+    return Request(
+        id=f"{project}-{state}",
+        project=project,
+        person="rosa",
+        session="s",
+        title="Pay",
+        context="",
+        filename="pay.csv",
+        queries=(),
+        state=state,
+        submitted_at=now,
+        changed_at=now,
+    )
 
 
 def activate(control: Control, project: str = PROJECT) -> None:
@@ -295,19 +315,48 @@ def test_closing_destroys_key_extract_and_crosswalk_of_this_project_only(
             (state / folder / project).mkdir(parents=True)
             (state / folder / project / "x.parquet").write_bytes(b"x")
     (state / "crosswalks" / f"{PROJECT}.db").write_bytes(b"x")
+    for place in (f"gateway/{PROJECT}/journal.db", *(f"homes/{PROJECT}/{n}.img" for n in "ab")):
+        (state / place).parent.mkdir(parents=True, exist_ok=True)
+        (state / place).write_bytes(b"x")
     mark = keys.fingerprint(keys.load(applied.settings, PROJECT))
     activate(applied)
     open_session(applied, "rosa")
     assert projects.close(applied, PROJECT)
     assert applied.store.project(PROJECT).state is ProjectState.CLOSED
     assert applied.store.sessions() == ()
-    assert projects.remains(applied.settings, PROJECT) == ()
+    assert destruction.remains(applied.settings, PROJECT) == ()
     with pytest.raises(KeyMissing):
         keys.load(applied.settings, PROJECT)
-    assert len(projects.remains(applied.settings, other)) == 3
+    assert len(destruction.remains(applied.settings, other)) == 3
     fact = next(fact for fact in audit_service.facts() if fact["action"] == "project.closed")
-    assert fact["detail"]["key_fingerprint"] == mark
+    detail = fact["detail"]
+    assert detail["key_fingerprint"] == mark
+    counts = {kind: number for kind, number in detail.items() if kind.startswith("destroyed_")}
+    assert counts == {
+        "destroyed_key": 1,
+        "destroyed_extract": 1,
+        "destroyed_crosswalk": 2,
+        "destroyed_journal": 1,
+        "destroyed_home": 2,
+    }
     assert not projects.close(applied, PROJECT)
+
+
+def test_closing_counts_the_requests_that_await_their_end(
+    applied: Control, audit_service: AuditProcess
+) -> None:
+    """Egress review keeps them; who closes is told."""
+    assert {state.value for state in State if set(MOVES[state]) - {Act.DOWNLOAD}} == set(
+        projects.UNDER_REVIEW
+    )
+    with applied.store.record(applied.audit, Event(Action.OUTPUT_SUBMITTED, "x")) as connection:
+        for project in (PROJECT, "early-start"):
+            for state in State:
+                add_request(connection, request(project, state))
+    assert projects.under_review(applied.store, PROJECT) == 3
+    projects.close(applied, PROJECT)
+    fact = next(fact for fact in audit_service.facts() if fact["action"] == "project.closed")
+    assert fact["detail"]["requests_under_review"] == 3
 
 
 def test_a_crash_between_log_and_destruction_is_finished_by_the_next_close(
@@ -324,7 +373,7 @@ def test_a_crash_between_log_and_destruction_is_finished_by_the_next_close(
             projects.close(applied, PROJECT)
     assert keys.load(applied.settings, PROJECT)
     assert projects.close(applied, PROJECT)
-    assert projects.remains(applied.settings, PROJECT) == ()
+    assert destruction.remains(applied.settings, PROJECT) == ()
     closed = [fact for fact in audit_service.facts() if fact["action"] == "project.closed"]
     assert len(closed) == 1
 

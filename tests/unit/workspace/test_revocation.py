@@ -1,0 +1,99 @@
+"""A workspace lives as long as the store lists its session, and a lost store kills nobody's work.
+
+R3: agencies revoke at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from typing_extensions import override
+
+from enclave.audit_client import AuditClient
+from enclave.sessions import close_session, open_session
+from enclave.settings import Settings
+from enclave.store import ControlStore
+from hub_config.workspace import Hands, Workspace
+from tests.support.hub import fill
+
+
+class Held(Workspace):
+    """A workspace without a container: it notes how it was ended, and with what reason."""
+
+    _log_name = "rosa:credential-pay"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[object] = []
+
+    @override
+    async def stop(self, now: bool = False) -> None:
+        self.said.append(now)
+
+    @override
+    async def close(self, reason: str = "ended") -> None:
+        self.said.append(reason)
+
+
+@pytest.fixture
+def hands(settings: Settings, audit: AuditClient) -> Iterator[Hands]:
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    store = ControlStore(settings.database_url)
+    fill(store, audit)
+    yield Hands(settings, store, audit)
+    store.close()
+
+
+@pytest.fixture
+def held(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> Held:
+    monkeypatch.setattr(Workspace, "hands", hands, raising=False)
+    found = Held()
+    where = {"person": "rosa", "project": "credential-pay"}
+    found.session = open_session(hands.store, hands.audit, hands.settings, **where).id
+    return found
+
+
+def asked(held: Held) -> bool:
+    return asyncio.run(held.end_if_due())
+
+
+def test_an_open_session_s_workspace_goes_on(held: Held):
+    assert not asked(held) and held.said == []
+
+
+def test_a_session_closed_from_outside_takes_its_workspace_along_at_once(held: Held, hands: Hands):
+    close_session(hands.store, hands.audit, hands.settings, session=held.session)
+    assert asked(held)
+    assert held.said == [True, "its session was closed"]
+
+
+def test_a_workspace_without_a_session_has_no_ground(held: Held):
+    held.session = ""
+    assert asked(held)
+
+
+def test_a_hub_that_starts_again_ends_it_in_its_first_check(held: Held):
+    held.session, held._check_pending = "", True
+    assert asked(held)
+
+
+@pytest.mark.parametrize("pending", ["_spawn_pending", "_stop_pending"])
+def test_one_that_is_opening_or_ending_is_left_to_that(held: Held, pending: str):
+    setattr(held, pending, True)
+    held.session = ""
+    assert not asked(held)
+
+
+def test_a_store_that_cannot_be_read_ends_nothing(held: Held, hands: Hands):
+    with hands.store.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE sessions RENAME TO lost"))
+    assert not asked(held)
+    hands.store.close()
+    database = Path(hands.settings.database_url.removeprefix("sqlite:///"))
+    for file in database.parent.glob(f"{database.name}*"):
+        file.write_bytes(b"no database at all" * 300)
+    assert not asked(held) and held.said == []
