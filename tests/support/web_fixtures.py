@@ -114,9 +114,9 @@ def logged(house: House) -> Callable[[], list[Mapping[str, Any]]]:
     return lambda: list(house.audit_service.facts()[before:])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One headless Chromium for the whole run."""
+    """One headless Chromium a module: while it lives, no test can start an event loop."""
     with chromium_browser() as browser:
         yield browser
 
