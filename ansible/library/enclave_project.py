@@ -26,7 +26,7 @@ options:
   state:
     description:
       - C(present) provisions or amends.
-      - C(closed) ends the project for good; its key is destroyed and its extract unreadable.
+      - C(closed) ends the project for good; its key, extract, journal and homes are destroyed.
     choices: [present, closed]
     default: present
     type: str

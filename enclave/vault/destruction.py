@@ -23,16 +23,28 @@ CHUNK_BYTES = 1024**2
 
 
 def inventory(settings: Settings, project: str) -> Mapping[str, tuple[Path, ...]]:
-    """Return what still lies there of a project: its places by kind, kinds without any left out."""
-    state = settings.state_dir
-    found = {
+    """Return what still lies there of a project: its places by kind, kinds without any left out.
+
+    Raises `Unavailable` when it may not be looked at: nothing is then called destroyed.
+    """
+    try:
+        found = _look(settings.state_dir, project)
+    except PermissionError as error:
+        raise Unavailable(
+            f"This account may not look at what {project} has left ({error.filename}).",
+            hint="Close it as the account that runs the enclave's services.",
+        ) from error
+    return {kind: places for kind, places in found.items() if places}
+
+
+def _look(state: Path, project: str) -> Mapping[str, tuple[Path, ...]]:
+    return {
         "key": _existing(state / "keys" / f"{project}.key"),
         "extract": _existing(state / "extracts" / project),
         "crosswalk": tuple(p for p in _inside(state / "crosswalks") if _stem(p) == project),
         "journal": _existing(state / "gateway" / project),
         "home": _inside(state / "homes" / project),
     }
-    return {kind: places for kind, places in found.items() if places}
 
 
 def remains(settings: Settings, project: str) -> tuple[Path, ...]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from enclave.errors import KeyMissing
+from enclave.gateway import journal
 from enclave.model import ProjectState
 from enclave.settings import Settings
 from enclave.store import ControlStore
@@ -116,7 +117,14 @@ def _write_extract(settings: Settings, store: ControlStore) -> bytes:
     crosswalks = settings.state_dir / "crosswalks" / PROJECT
     crosswalks.mkdir(parents=True)
     (crosswalks / "wages.parquet").write_bytes(b"pairs")
+    for place in (journal.path(settings, PROJECT), _home(settings)):
+        place.parent.mkdir(parents=True)
+        place.write_bytes(b"derived rows")
     return key
+
+
+def _home(settings: Settings) -> Path:
+    return settings.state_dir / "homes" / PROJECT / "rosa.img"
 
 
 def test_a_project_is_checked_provisioned_amended_and_closed_by_ansible(
@@ -153,6 +161,7 @@ def test_a_project_is_checked_provisioned_amended_and_closed_by_ansible(
         open_extract(settings, PROJECT, keys.load(settings, PROJECT))
     assert not (settings.state_dir / "extracts" / PROJECT).exists()
     assert not (settings.state_dir / "crosswalks" / PROJECT).exists()
+    assert not journal.path(settings, PROJECT).exists() and not _home(settings).exists()
     assert ansible.play("-e", "project_state=closed").changed == 0
     for path, body in saved.items():  # a copy put back from a backup stays shut
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,6 +178,7 @@ def test_a_project_is_checked_provisioned_amended_and_closed_by_ansible(
         "project.closed",
     ]
     assert told[-1]["detail"]["key_fingerprint"] == keys.fingerprint(key)
+    assert told[-1]["detail"]["destroyed_home"] == 1
     assert all(fact["actor"].startswith("ansible:") for fact in told)
     store.close()
 

@@ -132,6 +132,21 @@ def test_a_home_that_cannot_be_unmounted_is_said_and_finished_by_the_next_call(
     assert not os.path.ismount(home) and destruction.remains(settings, "pay") == ()
 
 
+def test_an_account_that_may_not_look_cannot_call_it_destroyed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(settings, "pay")
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", refuse)
+        with pytest.raises(Unavailable, match="may not look"):
+            destruction.destroy(settings, "pay")
+    assert keys.load(settings, "pay")
+
+
 def test_what_cannot_be_removed_is_named(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
