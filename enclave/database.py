@@ -57,10 +57,10 @@ def _on_error(context: ExceptionContext) -> Unavailable | None:
     """Let what no caller can help (away, locked for too long, disk full) end in a sentence."""
     if context.is_pre_ping or not isinstance(context.sqlalchemy_exception, OperationalError):
         return None
-    hint = (
-        "Try again shortly; if it stays so, see that the database ENCLAVE_CONTROL_URL names is up."
+    return Unavailable(
+        "The control store does not answer.",
+        hint="Try again; if it stays so, see that the database ENCLAVE_CONTROL_URL names is up.",
     )
-    return Unavailable("The control store does not answer.", hint=hint)
 
 
 def _prepare_file(path: Path) -> None:

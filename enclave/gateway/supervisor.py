@@ -35,6 +35,7 @@ TICK_SECONDS = 0.25
 ANSWER_SECONDS = 9.0  # shorter than the caller of `sync` waits
 LONGEST_PAUSE = 10.0
 STEADY_SECONDS = 30.0
+NOT_TOLD = {"control_url", "oidc_client_secret"}  # may be or carry a password; workers need neither
 
 
 @dataclass(slots=True)
@@ -128,7 +129,10 @@ class Supervisor:
         try:
             projects = {row.id: row for row in self._store.projects() if _is_served(row)}
             sessions = self._store.sessions()
-        except Exception:  # the store may be away; workers go on with what they know
+        except EnclaveError as error:  # the store is away; workers go on with what they know
+            log.warning("%s", error.explain())
+            return
+        except Exception:
             log.exception("the control store cannot be read")
             return
         for project in list(self._workers):
@@ -169,6 +173,7 @@ class Supervisor:
             return None
         process = subprocess.Popen(
             [sys.executable, "-m", "enclave.gateway.cli", "worker"],
+            env=_without_settings(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -182,7 +187,7 @@ class Supervisor:
 
     def _orders(self, row: ProjectRow) -> Start:
         policy = self._store.policy(row.id)
-        settings = self._settings.model_dump(mode="json", exclude_none=True)
+        settings = self._settings.model_dump(mode="json", exclude_none=True, exclude=NOT_TOLD)
         for name in ("state_dir", "run_dir"):
             settings[name] = str(Path(settings[name]).absolute())
         return Start(
@@ -217,7 +222,11 @@ class Supervisor:
         for worker in self._workers.values():
             worker.sent = None  # say it again: a socket or its directory may have been removed
         self._tend()
-        served = {s.project for s in self._store.sessions()}
+        try:
+            served = {s.project for s in self._store.sessions()}
+        except EnclaveError as error:  # no reason to end the sessions there are
+            _reply(connection, [], [error.explain()])
+            return
         workers = [worker for project, worker in self._workers.items() if project in served]
         problems = [text for project, text in self._problems.items() if project in served]
         arguments = (connection, workers, problems)
@@ -226,6 +235,11 @@ class Supervisor:
     def _end_all(self) -> None:
         for worker in self._workers.values():
             _end(worker)
+
+
+def _without_settings() -> dict[str, str]:
+    """Return our environment less our settings: a worker hears what it needs in its orders."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ENCLAVE_")}
 
 
 def _is_served(row: ProjectRow) -> bool:

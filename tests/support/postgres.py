@@ -7,10 +7,13 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 # Marks tests whose fixtures use `control_url`: once with SQLite, once with PostgreSQL.
@@ -51,6 +54,19 @@ class Postgres:
         with psycopg.connect(host=str(self.place), user=USER, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://{USER}@/{name}?host={self.place}"
+
+    @contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        """Cut every connection to a database and let nobody in, as a stopped server would."""
+        name = make_url(url).database
+        with psycopg.connect(host=str(self.place), user=USER, autocommit=True) as over:
+            over.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            gone = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+            over.execute(gone, [name])
+            try:
+                yield
+            finally:
+                over.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         account = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
-import psycopg
 import pytest
-from sqlalchemy import Connection, make_url, select
+from sqlalchemy import Connection, select
 
 from enclave import database, tables
 from enclave import store as changing
@@ -76,24 +73,6 @@ def test_a_writer_does_not_wait_for_ever(
     store.close()
 
 
-@contextmanager
-def locked_out(server: Postgres, url: str) -> Iterator[None]:
-    """Cut every connection to a database and let nobody in, as a stopped server would."""
-    name = make_url(url).database
-    with psycopg.connect(host=str(server.place), user="postgres", autocommit=True) as over:
-        over.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        _cut(over, name)
-        try:
-            yield
-        finally:
-            over.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-
-
-def _cut(over: psycopg.Connection[tuple[object, ...]], name: str | None) -> None:
-    gone = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
-    over.execute(gone, [name])
-
-
 @pytest.mark.postgres
 def test_a_server_that_goes_away_is_named_and_found_again_when_it_is_back(
     postgres: Postgres, audit: AuditClient
@@ -101,7 +80,7 @@ def test_a_server_that_goes_away_is_named_and_found_again_when_it_is_back(
     url = postgres.database()
     store = ControlStore(url)
     rename(store, audit, "Labor")
-    with locked_out(postgres, url):
+    with postgres.away(url):
         with pytest.raises(Unavailable, match="control store does not answer"):
             store.agencies()
         with pytest.raises(Unavailable, match="control store does not answer"):
@@ -124,7 +103,7 @@ def test_a_change_whose_server_goes_away_before_the_commit_is_not_made(
         store.record(audit, EVENT) as connection,
     ):
         changing.put(connection, "agency", "dol", Agency("dol", "Labor"))
-        with locked_out(postgres, url):
+        with postgres.away(url):
             pass
     assert store.agencies() == {}
     store.close()
