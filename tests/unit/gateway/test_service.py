@@ -8,6 +8,7 @@ import warnings
 
 import adbc_driver_manager
 import pandas
+import polars
 import pytest
 
 from enclave.audit_client import AuditClient
@@ -65,7 +66,6 @@ def test_pandas_reads_through_the_socket(settings: Settings, rosa: Session) -> N
 
 
 def test_polars_reads_through_the_socket(settings: Settings, rosa: Session) -> None:
-    polars = pytest.importorskip("polars")
     with connect(socket_of(settings, rosa.id)) as connection:
         assert polars.read_database(ALLOWED, connection)["n"].to_list() == [800, 800]
 
