@@ -62,7 +62,7 @@ def up(base_port: int | None) -> None:
         settings,
         (
             Step("Simulated population", steps.simulate),
-            Step("Agreements, deliveries, linkage, extracts", steps.load),
+            Step("Agreements and data", steps.load),
             Step("Services", start_services),
         ),
     )

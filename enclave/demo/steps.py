@@ -107,7 +107,7 @@ def load(settings: Settings) -> str:
         for project in PROJECTS:
             call(settings, [program("enclave"), "project", "build", project])
     _mark(settings, "load")
-    return f"{len(DELIVERIES)} deliveries linked, {len(PROJECTS)} extracts built"
+    return f"{len(DELIVERIES)} deliveries, {len(PROJECTS)} extracts"
 
 
 def program(name: str) -> str:
