@@ -11,9 +11,12 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import docker
 import pytest
 from playwright.sync_api import Browser, expect
 
+from benchmarks.memory import descendants
+from enclave.demo.services import SERVICES
 from tests.support.attacker import HIDDEN, bounds_of_hidden_cells
 from tests.support.demo import RunningDemo
 from tests.support.journey import (
@@ -145,6 +148,42 @@ def test_every_allowed_query_has_an_intent_before_its_outcome(
             order.setdefault(event["intent"], []).append(event["action"])
     assert len(order) > 3
     assert set(map(tuple, order.values())) == {("query.intent", "query.outcome")}
+
+
+def test_no_part_of_the_journey_was_a_stand_in(demo: RunningDemo, travelled: dict[str, bytes]):
+    """The programs that answered are the product's, and the workspace a container without network.
+
+    A stand-in would have another command line, no DuckDB in the gateway's worker, no HiGHS in the
+    review's process, or no container of the researcher's image.
+    """
+    for service in SERVICES:
+        words = command(demo.pid(service.name)).decode().split("\0")[:-1]
+        assert words[-len(service.argv) :] == list(service.argv)
+    workers = [pid for pid in descendants(demo.pid("gateway")) if b"worker" in command(pid)]
+    assert len(workers) == 2, "one worker for each active project"
+    assert all("_duckdb" in maps(pid) for pid in workers)
+    assert "highs" in maps(demo.pid("review"))
+    client = docker.from_env()
+    try:
+        names = client.containers.list(filters={"name": f"{demo.settings.instance}-workspace-rosa"})
+        (container,) = names
+        assert container.attrs["HostConfig"]["NetworkMode"] == "none"
+        assert "researcher" in container.attrs["Config"]["Image"]
+    finally:
+        client.close()
+
+
+def command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def maps(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_the_doctor_finds_nothing_wrong(demo: RunningDemo, travelled: dict[str, bytes]):
+    done = demo.run("enclave", "doctor")
+    assert done.returncode == 0, done.stdout
 
 
 JOURNEY = (
