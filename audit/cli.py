@@ -25,8 +25,8 @@ def audit() -> None:
 @audit.command()
 def serve() -> None:
     """Run the audit service: the one writer of the log. Stops on SIGTERM."""
-    from audit.service import Service  # noqa: PLC0415
-    from enclave.settings import Settings  # noqa: PLC0415
+    from audit.service import Service
+    from enclave.settings import Settings
 
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     asyncio.run(Service(Settings()).run())
@@ -35,11 +35,11 @@ def serve() -> None:
 @audit.command()
 def web() -> None:
     """Run the auditor's site on the setting `audit_url`. Stops on SIGTERM."""
-    from audit.web.app import make_audit_app  # noqa: PLC0415
-    from enclave.audit_client import AuditClient  # noqa: PLC0415
-    from enclave.settings import Settings  # noqa: PLC0415
-    from enclave.store import ControlStore  # noqa: PLC0415
-    from enclave.web.serve import run  # noqa: PLC0415
+    from audit.web.app import make_audit_app
+    from enclave.audit_client import AuditClient
+    from enclave.settings import Settings
+    from enclave.store import ControlStore
+    from enclave.web.serve import run
 
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     # uvicorn stops, then raises the signal again for whoever had it: let that unwind, not kill
@@ -72,7 +72,7 @@ def verify_command(directory: Path, checkpoint: Path, key: Path) -> None:
 
     DIRECTORY is the audit service's directory or a copy of it. Exit code 1 if anything is wrong.
     """
-    from audit.reporting import run_verification  # noqa: PLC0415
+    from audit.reporting import run_verification
 
     passed = run_verification(directory, checkpoint=checkpoint, key=key)
     sys.exit(0 if passed else 1)

@@ -31,7 +31,7 @@ def linkage() -> None:
 @click.option("--retrain", is_flag=True, help="Train the model afresh and keep the new weights.")
 def run(retrain: bool) -> None:
     """Link the newest deliveries; persons keep their ids."""
-    from linkage.run import link  # noqa: PLC0415 - Splink takes a second to import
+    from linkage.run import link
 
     settings = Settings()
     with AuditClient(settings, "linkage") as audit:
@@ -52,7 +52,7 @@ def run(retrain: bool) -> None:
 @click.argument("project")
 def publish(project: str) -> None:
     """Write PROJECT's crosswalk, encrypted under the project's key."""
-    from linkage import publish as publishing  # noqa: PLC0415 - as above
+    from linkage import publish as publishing
 
     settings = Settings()
     with AuditClient(settings, "linkage") as audit:
@@ -71,7 +71,7 @@ def publish(project: str) -> None:
 )
 def quality(truth: Path) -> None:
     """Compare the registry with the TRUTH of a simulated population."""
-    from linkage import quality as measuring  # noqa: PLC0415 - as above
+    from linkage import quality as measuring
 
     click.echo(f"{'pairs of':<32}{'precision':>10}{'recall':>10}{'F1':>10}")
     for each in measuring.measure(Settings(), truth):

@@ -80,7 +80,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        from enclave.errors import EnclaveError  # noqa: PLC0415 - its absence is an answer
+        from enclave.errors import EnclaveError
     except ImportError:
         module.fail_json(
             msg="This Python does not have the enclave package: set ansible_python_interpreter to "
@@ -94,11 +94,11 @@ def main() -> None:
 
 
 def _converge(module: AnsibleModule) -> dict[str, Any]:
-    from enclave.audit_client import AuditClient  # noqa: PLC0415
-    from enclave.governance.converge import converge  # noqa: PLC0415
-    from enclave.governance.projects import Control  # noqa: PLC0415
-    from enclave.settings import Settings  # noqa: PLC0415
-    from enclave.store import ControlStore  # noqa: PLC0415
+    from enclave.audit_client import AuditClient
+    from enclave.governance.converge import converge
+    from enclave.governance.projects import Control
+    from enclave.settings import Settings
+    from enclave.store import ControlStore
 
     settings = Settings()
     store = ControlStore(settings.database_url)

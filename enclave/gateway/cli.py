@@ -17,8 +17,8 @@ def gateway() -> None:
 @gateway.command()
 def serve() -> None:
     """Run in the foreground until SIGTERM; logs to standard error."""
-    from enclave.gateway.supervisor import Supervisor  # noqa: PLC0415 - keeps `--help` quick
-    from enclave.store import ControlStore  # noqa: PLC0415
+    from enclave.gateway.supervisor import Supervisor
+    from enclave.store import ControlStore
 
     _log()
     settings = Settings()
@@ -28,7 +28,7 @@ def serve() -> None:
 @gateway.command(hidden=True)
 def worker() -> None:
     """Serve one project, as told over standard input."""
-    from enclave.gateway import worker as room  # noqa: PLC0415 - keeps `--help` quick
+    from enclave.gateway import worker as room
 
     _log()
     room.main()

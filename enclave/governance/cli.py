@@ -160,7 +160,7 @@ def build_project(id: str) -> None:
     Linkage publishes the project's pseudonyms in a process of its own; approved rows and columns
     are then joined with them and written under the project's key.
     """
-    from enclave.vault.build import build  # noqa: PLC0415 - its data libraries take a second
+    from enclave.vault.build import build
 
     with _control() as control:
         build(control.settings, control.store, control.audit, project=id, actor=control.actor)

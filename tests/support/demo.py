@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enclave.demo.cli import demo_settings
-from enclave.demo.services import SERVICES, Service
+from enclave.demo.services import SERVICES
 from enclave.demo.steps import program
 from enclave.demo.supervisor import pid_file
 from enclave.settings import Settings
@@ -39,9 +39,6 @@ class RunningDemo:
         os.kill(killed, signal.SIGKILL)
         service = next(service for service in SERVICES if service.name == name)
         until(lambda: self.pid(name) != killed and service.ready(self.settings), what=name)
-
-    def service(self, name: str) -> Service:
-        return next(service for service in SERVICES if service.name == name)
 
     def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run one of our programs as the administrator would."""
