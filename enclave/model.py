@@ -45,6 +45,21 @@ class QueryMode(StrEnum):
     AGGREGATE_ONLY = "aggregate-only"
 
 
+class SmallGroups(StrEnum):
+    """What becomes of a group with too few persons in an aggregate-only answer."""
+
+    REMAINDER = "remainder"
+    DROP = "drop"
+    REFUSE = "refuse"
+
+
+class EngineKind(StrEnum):
+    """Which engine runs a project's queries, behind the same inspector."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 class Role(StrEnum):
     """What a person does here. One person may hold several, but never votes on their own output."""
 
@@ -90,6 +105,37 @@ class DisclosureRules:
             safe_nk_k=min(self.safe_nk_k, other.safe_nk_k),
             safe_pratio_p=max(self.safe_pratio_p, other.safe_pratio_p),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """What a group must satisfy in an aggregate-only answer, or where it uses such a column.
+
+    `persons` is the least number of distinct persons in a group; `share` the largest part of 1
+    that one person may have in a sum or average (dominance); `small` what becomes of the others.
+    """
+
+    persons: int = 10
+    share: float = 0.8
+    small: SmallGroups = SmallGroups.REMAINDER
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be asked in one day (UTC): queries, rows, bytes, CPU seconds; None is no bound."""
+
+    queries: int | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    cpu_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """A project's budgets: one for all its people together, one for each of them."""
+
+    project: Budget = Budget()
+    person: Budget = Budget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +231,10 @@ class Policy:
     starts: date
     ends: date
     destroy_by: date
+    aggregation: Aggregation = Aggregation()
+    budgets: Budgets = Budgets()
+    engine: EngineKind = EngineKind.DUCKDB
+    network_clients: bool = False  # may a client outside the workspace connect, with a token?
 
     @property
     def agencies(self) -> frozenset[str]:
@@ -205,7 +255,8 @@ class Session:
 class Lineage:
     """What one allowed query really read: the ground of every approval that follows.
 
-    `sql` is the researcher's own text; `columns` are `view.column` names from the bound plan.
+    `sql` is the text that was run: the researcher's own, or what the policy made of it. `columns`
+    are `view.column` names. `epoch` is the version of the extract it ran on.
     """
 
     query: str
@@ -216,3 +267,4 @@ class Lineage:
     columns: tuple[str, ...]
     agencies: frozenset[str]
     receipt: int
+    epoch: int = 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from enclave.events import Verdict
 from enclave.gateway.inspector import agreement, bound_plan, engine_tree, limits
 from enclave.gateway.inspector.catalogue import Catalogue
 from enclave.gateway.inspector.second_tree import SecondReader, second_reader
@@ -27,15 +28,22 @@ __all__ = ["Inspection", "Inspector", "make_inspector"]
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """An allowed query: what it reads, under which clause, and its text without literals."""
+    """An allowed query: what it reads, under which clause, and its text without literals.
+
+    `sql` is the text to run, `asked` the researcher's own; they differ when the verdict is
+    rewritten. `reasons` are sentences a researcher can be told.
+    """
 
     sql: str
+    asked: str
     redacted: str
     views: tuple[str, ...]
     columns: tuple[str, ...]
     agencies: tuple[str, ...]
     datasets: tuple[str, ...]
     clause: str
+    verdict: Verdict = Verdict.ALLOWED
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,7 @@ class Inspector:
         read = [self.catalogue.views[name] for name in sorted(views)]
         return Inspection(
             sql=text.sql,
+            asked=text.sql,
             redacted=text.redacted(self.catalogue.names()),
             views=tuple(view.name for view in read),
             columns=tuple(sorted(columns)),
