@@ -29,7 +29,7 @@ class Action(StrEnum):
     LOGOUT = "logout"
     SESSION_OPENED = "session.opened"
     SESSION_CLOSED = "session.closed"
-    TOKEN_ISSUED = "session.token-issued"
+    TOKEN_ISSUED = "session.token-issued"  # noqa: S105 - the name of an action
     QUERY_INTENT = "query.intent"
     QUERY_OUTCOME = "query.outcome"
     QUERY_DENIED = "query.denied"
