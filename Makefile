@@ -24,7 +24,7 @@ demo-stop: ## stop everything the demo started; the data is kept
 
 test: $(VENV)/.dev .demo-data-venv/.ready ## run every test, browser and containers included
 	@.ci/host-packages $(TEST_PACKAGES)
-	@$(SUDO) .ci/with-engine $(VENV)/bin/python -m pytest $(ARGS)
+	@$(SUDO) .ci/with-engine $(VENV)/bin/python .ci/tests $(ARGS)
 
 check: $(VENV)/.dev ## lint, types, import rules, generated docs
 	$(VENV)/bin/ruff check .

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -18,30 +14,27 @@ from audit.custody import AuditFiles
 from audit.log import LogReader
 from enclave.audit_client import SOURCES, AuditClient, socket_path
 from enclave.settings import Settings
+from tests.support.child import Child
 
 START_SECONDS = 30
 
 
-class AuditProcess:
+class AuditProcess(Child):
     """Start, kill, restart the service; read what it has stored."""
 
     def __init__(self, settings: Settings):
+        super().__init__()
         self.settings = settings
         self.files = AuditFiles(settings.audit_dir)
-        self.process: subprocess.Popen[bytes] | None = None
-        atexit.register(self.kill)  # a test that fails half-way leaves nothing running
 
     def start(self, *, wrapper: tuple[str, ...] = ()) -> AuditProcess:
         """Start the service and wait until every source's socket answers."""
-        self.process = subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "audit.cli", "serve"],
-            env=self.settings.environment(),
-            start_new_session=bool(wrapper),  # so that kill_all reaches what it wraps
-        )
+        command = [*wrapper, sys.executable, "-m", "audit.cli", "serve"]
+        self.spawn(command, self.settings.environment(), group=bool(wrapper))
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"audit serve ended with {self.process.returncode}")
+            if (code := self.ended()) is not None:
+                raise RuntimeError(f"audit serve ended with {code}")
             if time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError("audit serve did not start")
@@ -54,30 +47,6 @@ class AuditProcess:
             probe.connect(str(socket_path(self.settings, SOURCES[-1])))
             return True
         return False
-
-    def stop(self) -> int:
-        """Stop it as an operator would; return its exit code."""
-        if self.process is None:
-            return 0
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=15)
-        self.process = None
-        return code
-
-    def kill(self) -> None:
-        """Stop it as a power cut would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def kill_all(self) -> None:
-        """Stop it and whatever wrapped it, as a power cut would."""
-        if self.process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
 
     def client(self, source: str = "admin", *, timeout: float = 15.0) -> AuditClient:
         """A sender; close it, or use `with`."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -45,6 +43,7 @@ from enclave.model import (
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.vault import extract, keys
+from tests.support.child import Child
 from tests.support.extracts import make_extract, pseudonyms
 
 PROJECT = "credential-pay"
@@ -248,16 +247,16 @@ def _dataset(view: View) -> Dataset:
     return Dataset(view.dataset, view.agency, view.label, "", fields, ("record_id",), "quarterly")
 
 
-class GatewayProcess:
+class GatewayProcess(Child):
     """The real `enclave gateway serve`; kill and start it at will."""
 
     def __init__(self, settings: Settings):
+        super().__init__()
         self.settings = settings
-        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> GatewayProcess:
         command = [sys.executable, "-m", "enclave.gateway.cli", "serve"]
-        self.process = subprocess.Popen(command, env=self.settings.environment())
+        self.spawn(command, self.settings.environment())
         wait_until(self.answers, "gateway serve did not start")
         return self
 
@@ -273,20 +272,6 @@ class GatewayProcess:
             return []
         place = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(word) for word in place.read_text().split()]
-
-    def stop(self) -> int:
-        if self.process is None:
-            return 0
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=10)
-        self.process = None
-        return code
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
 
 
 def wait_until(true: Any, complaint: str, seconds: float = START_SECONDS) -> None:
