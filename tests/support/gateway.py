@@ -165,11 +165,16 @@ class Collector:
 
 @contextmanager
 def open_gateway(
-    settings: Settings, audit: Appends, *, policy: Policy | None = None, **parts: Any
+    settings: Settings,
+    audit: Appends,
+    *,
+    policy: Policy | None = None,
+    tables: Mapping[str, pa.Table] | None = None,
+    **parts: Any,
 ) -> Iterator[Gateway]:
     """A gateway over a real encrypted extract, in this process, with one open session `s1`."""
     policy = policy or make_policy()
-    key = make_extract(settings, policy.project, make_tables(), policy)
+    key = make_extract(settings, policy.project, tables or make_tables(), policy)
     opened = extract.open_extract(settings, policy.project, key)
     schemas = {name: factory().schema for name, factory in opened.views.items()}
     engine = open_engine(opened, policy=policy, limits=Limits(threads=1, memory="512MB"))
