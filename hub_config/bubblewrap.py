@@ -61,7 +61,7 @@ def arguments(sandbox: Sandbox, handles: Mapping[Path, int], *, rules: int, info
     argv += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
     for name in ("bin", "lib", "lib64", "sbin"):
         argv += ["--symlink", f"usr/{name}", f"/{name}"]
-    argv += ["--perms", "1777", "--size", str(sandbox.limits.scratch), "--tmpfs", "/tmp"]  # noqa: S108
+    argv += ["--perms", "1777", "--size", str(sandbox.limits.scratch), "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox, its own
     for mount in sandbox.seen:
         how = "--bind-fd" if mount.writable else "--ro-bind-fd"
         argv += [how, str(handles[mount.source]), str(mount.target)]
@@ -192,9 +192,9 @@ ENVIRONMENT = {
     "PATH": f"{PREFIX}/bin:/usr/bin",
     "HOME": str(HOME),
     "USER": "researcher",
-    "JUPYTER_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108
+    "JUPYTER_RUNTIME_DIR": "/tmp/runtime",  # noqa: S108 - inside the sandbox, its own
     "JUPYTER_CONFIG_PATH": "/etc/jupyter",
-    "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
+    "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108 - inside the sandbox, its own
     "PYTHONNOUSERSITE": "1",
     "LANG": "C.UTF-8",
     "ENCLAVE_FILTERED": "1",

@@ -57,7 +57,7 @@ def application(settings: Settings, store: ControlStore) -> flask.Flask:
     """Return the provider: one client with our secret, sites' own callbacks only, PKCE checked."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package leans on a part of Authlib that will move
-        from oidc_provider_mock import _app, _storage, init_app  # noqa: PLC0415
+        from oidc_provider_mock import _app, _storage, init_app  # noqa: PLC0415 - a test library, only where the stand-in runs
 
     _storage.AuthorizationCode.get_auth_time = _now  # a code is redeemed as soon as it is made
     app = flask.Flask(

@@ -30,7 +30,7 @@ def configuration(limits: Limits) -> dict[str, Any]:
         "network_mode": "none",
         "read_only": True,
         "tmpfs": {
-            "/tmp": f"rw,nosuid,nodev,noexec,size={limits.scratch},mode=1777",  # noqa: S108
+            "/tmp": f"rw,nosuid,nodev,noexec,size={limits.scratch},mode=1777",  # noqa: S108 - inside the sandbox, its own
             "/run/lock": "ro,size=4k",
         },
         "cap_drop": ["ALL"],

@@ -36,6 +36,7 @@ class Supervisor:
         self._services = services
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._deaths: dict[str, list[float]] = {}
+        self._due: dict[str, float] = {}  # when a service that died is started again
         self._stop = threading.Event()
 
     def run(self) -> None:
@@ -80,13 +81,19 @@ class Supervisor:
             self._revive()
 
     def _revive(self) -> None:
+        """Start again whatever died, each after its own pause: one that keeps dying delays none."""
+        now = time.monotonic()
         for service in self._services:
             process = self._running.get(service.name)
-            if process is not None and process.poll() is not None:
-                deaths = self._deaths.setdefault(service.name, [])
-                deaths.append(time.monotonic())
-                recent = [when for when in deaths if when > time.monotonic() - 60]
-                self._stop.wait(BACKOFF_SECONDS[min(len(recent), len(BACKOFF_SECONDS)) - 1])
+            if process is None or process.poll() is None:
+                continue
+            if service.name not in self._due:
+                deaths = [when for when in self._deaths.get(service.name, []) if when > now - 60]
+                self._deaths[service.name] = [*deaths, now]
+                pause = BACKOFF_SECONDS[min(len(deaths), len(BACKOFF_SECONDS) - 1)]
+                self._due[service.name] = now + pause
+            if now >= self._due[service.name]:
+                del self._due[service.name]
                 self._start(service)
 
     def _publish(self) -> None:

@@ -45,7 +45,7 @@ def listeners(url: str) -> list[socket.socket]:
     """Return listening sockets for a site: both loopbacks for `*.localhost`, else everywhere."""
     parts = urlsplit(url)
     local = (parts.hostname or "").endswith("localhost")
-    places_ = [(socket.AF_INET, "127.0.0.1" if local else "0.0.0.0"), (socket.AF_INET6, "::1")]  # noqa: S104
+    places_ = [(socket.AF_INET, "127.0.0.1" if local else "0.0.0.0"), (socket.AF_INET6, "::1")]  # noqa: S104 - only when told to serve the network
     if not local:
         places_[1] = (socket.AF_INET6, "::")
     found = []

@@ -136,7 +136,7 @@ def response_headers(
         if workspace and lower not in _FROM_WORKSPACE:
             continue
         if workspace and lower == "set-cookie":
-            value = _own_cookie(value)  # noqa: PLW2901
+            value = _own_cookie(value)  # noqa: PLW2901 - the header as it goes on
         if workspace and lower == "location" and not stays(value, domain):
             continue
         kept.append((name, value))

@@ -16,14 +16,15 @@ import pytest
 from enclave.demo.supervisor import halt, pid_file, supervisor_pid
 from enclave.settings import Settings
 
-# The supervisor's own code with one harmless service instead of the enclave's seven.
+# The supervisor's own code with two harmless services instead of the enclave's seven.
 PROGRAM = """
 import sys
 from enclave.demo.services import Service
 from enclave.demo.supervisor import Supervisor
 from enclave.settings import Settings
 sleeper = Service("sleeper", (sys.executable, "-c", "import time; time.sleep(600)"), lambda s: True)
-Supervisor(Settings(), (sleeper,)).run()  # enclave.demo.supervisor
+crasher = Service("crasher", (sys.executable, "-c", ""), lambda s: True)
+Supervisor(Settings(), (sleeper, crasher)).run()  # enclave.demo.supervisor
 """
 
 
@@ -48,8 +49,12 @@ def until(happened: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+def pid_of(settings: Settings, service: str) -> int:
+    return int(json.loads(pid_file(settings).read_text())["services"].get(service, 0))
+
+
 def sleeper_pid(settings: Settings) -> int:
-    return int(json.loads(pid_file(settings).read_text())["services"]["sleeper"])
+    return pid_of(settings, "sleeper")
 
 
 def alive(pid: int) -> bool:
@@ -64,6 +69,16 @@ def test_a_killed_service_is_started_again(supervised: Settings):
     first = sleeper_pid(supervised)
     os.kill(first, signal.SIGKILL)
     until(lambda: sleeper_pid(supervised) != first and alive(sleeper_pid(supervised)))
+
+
+def test_a_service_that_keeps_dying_does_not_delay_another(supervised: Settings):
+    crashed: set[int] = set()
+    # From the fifth death on its own pause is the longest.
+    until(lambda: crashed.add(pid_of(supervised, "crasher")) or len(crashed) > 5)
+    first, last = sleeper_pid(supervised), pid_of(supervised, "crasher")
+    os.kill(first, signal.SIGKILL)
+    until(lambda: sleeper_pid(supervised) != first)
+    assert pid_of(supervised, "crasher") == last
 
 
 def test_stopping_leaves_no_process_and_no_pid_file(supervised: Settings):
