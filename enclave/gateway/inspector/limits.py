@@ -25,6 +25,7 @@ _WORDS = re.compile(
     | (?P<quoted>"(?:[^"]|"")+")
     | (?P<number>(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<parameter>\$(?:\d+|[A-Za-z_][A-Za-z0-9_]*)(?![$A-Za-z0-9_]))
     | (?P<symbol>(?!/\*)[!%&()*+,\-./:;<=>?@\[\]^{|}~#])
     """,
     re.VERBOSE,
@@ -61,7 +62,21 @@ class Text:
 
 
 def read(sql: str) -> Text:
-    """Split a query into words. Raises TooLarge, OddText or NotUnderstood."""
+    """Split a query into words. Raises TooLarge, OddText or NotUnderstood.
+
+    A `$` that no value was put in for is odd; `?` is left to the engine's own parser.
+    """
+    text = split(sql)
+    if any(word.kind == "parameter" for word in text.words):
+        raise OddText(
+            "The query holds a parameter without a value.",
+            hint="Hand the values over with the query, or write them into it.",
+        )
+    return text
+
+
+def split(sql: str) -> Text:
+    """Split a query that may still hold parameters. Raises as `read` does."""
     if len(sql.encode(errors="surrogatepass")) > MAX_BYTES:
         raise TooLarge(
             f"The query is longer than {MAX_BYTES:,} bytes.",
@@ -87,6 +102,8 @@ def _split(sql: str) -> tuple[Word, ...]:
         kind, text = found.lastgroup, found.group()
         if kind in ("comment", "quoted", "string"):
             _check_quoted(kind, text, previous)
+        if kind == "parameter" and previous in ("name", "number", "parameter"):
+            raise _odd(sql, at)
         if kind not in ("space", "comment"):
             words.append(Word(kind, text, at))
         previous, at = kind, found.end()
@@ -98,7 +115,7 @@ def _check_quoted(kind: str, text: str, previous: str) -> None:
         raise OddText("The query holds a NUL character.")
     if kind == "comment" and not text.isascii():
         raise OddText("A comment holds characters outside ASCII.", hint="Leave it out.")
-    if kind == "string" and previous in ("name", "string", "quoted", "number"):
+    if kind == "string" and previous in ("name", "string", "quoted", "number", "parameter"):
         raise OddText(
             "A string stands directly behind another word, as in E'…' or X'…'.",
             hint="Put a space before it; escape a quote by doubling it.",
@@ -109,8 +126,8 @@ def _odd(sql: str, at: int) -> NotUnderstood | OddText:
     character = sql[at]
     if character == "$":
         return OddText(
-            "The query holds a `$` outside a string.",
-            hint="Write values into the query; put strings in single quotes.",
+            "The query holds a `$` that is no parameter such as $1 or $year.",
+            hint="Put strings in single quotes, and a space before a parameter.",
         )
     if character in "'\"/":
         return NotUnderstood("A quote or comment is not closed, or a comment stands in a comment.")
