@@ -116,7 +116,7 @@ def _given(values: Values | None, wanted: Sequence[str]) -> Mapping[str, Value]:
         return given
     if len(given) != len(wanted):
         raise NotUnderstood(
-            f"The number of values the query wants is {len(wanted)}, and {len(given)} came with it.",
+            f"The query wants {len(wanted)} values, and {len(given)} came with it.",
             hint="Hand over one value for each of them.",
         )
     missing = ", ".join(f"${name}" for name in wanted if name not in given)
