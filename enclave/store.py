@@ -6,12 +6,14 @@ only after audit has given a receipt. Holds no row of an agency's data, no key a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from enclave import database, documents, migrations, tables
 from enclave.errors import Conflict, NotFound, Unavailable
@@ -39,12 +41,31 @@ class Appends(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
-    """Where a project stands. `extract_epoch` is None until an extract fits the policy."""
+    """Where a project stands. `extract_epoch` is None until an extract fits the policy.
+
+    `extract_epoch` is the version of the extract the project is pinned to, `older` the ones before
+    it that are kept and were built under the same policy, oldest first.
+    """
 
     id: str
     state: ProjectState
     policy_sha256: str
     extract_epoch: int | None
+    older: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One kept version of a project's extract. `rows` is by view; `built_at` ISO 8601, UTC.
+
+    None and no rows for one that was built before versions were written down.
+    """
+
+    project: str
+    epoch: int
+    policy_sha256: str
+    rows: Mapping[str, int]
+    built_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +162,7 @@ class ControlStore:
     def projects(self) -> tuple[ProjectRow, ...]:
         """Return every project ever provisioned, closed ones too, by id."""
         with self.engine.connect() as connection:
-            rows = connection.execute(select(tables.projects).order_by(tables.projects.c.id))
-            return tuple(_project(row) for row in rows)
+            return _projects(connection)
 
     def project(self, id: str) -> ProjectRow:
         """Return where one project stands; raises `NotFound`."""
@@ -169,6 +189,20 @@ class ControlStore:
         with self.engine.connect() as connection:
             rows = connection.execute(found.order_by(table.c.id))
             return tuple(Session(row.id, row.person, row.project) for row in rows)
+
+    def versions(self, project: str) -> tuple[Version, ...]:
+        """Return the versions of a project's extract that are kept, oldest first."""
+        table = tables.versions
+        kept = select(table).where(table.c.project == project, table.c.forgotten_at.is_(None))
+        with self.engine.connect() as connection:
+            return tuple(version_of(row) for row in connection.execute(kept.order_by("epoch")))
+
+    def last_version(self, project: str) -> int:
+        """Return the highest number a project's versions ever had, forgotten ones too; or 0."""
+        table = tables.versions
+        newest = select(func.max(table.c.epoch)).where(table.c.project == project)
+        with self.engine.connect() as connection:
+            return connection.execute(newest).scalar_one() or 0
 
     def deliveries(self, dataset: str | None = None) -> tuple[DeliveryRow, ...]:
         """Return registered deliveries, of one dataset or of all, oldest version first."""
@@ -227,29 +261,34 @@ def amend(connection: Connection, policy: Policy) -> None:
     """Put a new policy in place; the extract made under the old one no longer counts."""
     if find_project(connection, policy.project).state is ProjectState.CLOSED:
         raise Conflict(f"The project “{policy.project}” is closed and cannot be amended.")
-    _set_project(connection, policy.project, extract_epoch=None, **_policy(policy))
+    set_project(connection, policy.project, extract_epoch=None, **_policy(policy))
 
 
 def move(connection: Connection, project: str, to: ProjectState, *, epoch: int | None) -> None:
-    """Move a project to a state and note its extract's epoch.
+    """Move a project to a state and note its extract's epoch; a closed one keeps no version.
 
     Raises `Conflict` where `model.PROJECT_MOVES` does not lead there.
     """
     at = find_project(connection, project).state
     if to not in PROJECT_MOVES[at]:
         raise Conflict(f"The project “{project}” is {at.value} and cannot become {to.value}.")
-    _set_project(connection, project, state=to.value, extract_epoch=epoch)
+    set_project(connection, project, state=to.value, extract_epoch=epoch)
+    if to is ProjectState.CLOSED:
+        table, now = tables.versions, datetime.now(UTC).isoformat(timespec="seconds")
+        kept = (table.c.project == project) & table.c.forgotten_at.is_(None)
+        connection.execute(update(table).where(kept).values(forgotten_at=now))
 
 
 def find_project(connection: Connection, id: str) -> ProjectRow:
     """Return where a project stands as this transaction sees it; raises `NotFound`."""
-    row = connection.execute(select(tables.projects).where(tables.projects.c.id == id)).first()
-    if row is None:
+    found = _projects(connection, id)
+    if not found:
         raise _no_project(id)
-    return _project(row)
+    return found[0]
 
 
-def _set_project(connection: Connection, id: str, **values: Any) -> None:
+def set_project(connection: Connection, id: str, **values: Any) -> None:
+    """Change columns of a project's row, which is there."""
     table = tables.projects
     connection.execute(update(table).where(table.c.id == id).values(**values))
 
@@ -259,8 +298,41 @@ def _policy(policy: Policy) -> dict[str, str]:
     return {"policy": body, "policy_sha256": documents.sha256(body)}
 
 
-def _project(row: Any) -> ProjectRow:
-    return ProjectRow(row.id, ProjectState(row.state), row.policy_sha256, row.extract_epoch)
+def _projects(connection: Connection, id: str | None = None) -> tuple[ProjectRow, ...]:
+    table, versions = tables.projects, tables.versions
+    older = (
+        select(versions.c.project, versions.c.epoch)
+        .join(table, table.c.id == versions.c.project)
+        .where(
+            versions.c.forgotten_at.is_(None),
+            versions.c.policy_sha256 == table.c.policy_sha256,
+            versions.c.epoch < table.c.extract_epoch,
+        )
+    )
+    found = select(
+        table.c.id, table.c.state, table.c.policy_sha256, table.c.extract_epoch
+    ).order_by(table.c.id)
+    if id is not None:
+        older, found = older.where(table.c.id == id), found.where(table.c.id == id)
+    before: dict[str, tuple[int, ...]] = {}
+    for row in connection.execute(older.order_by(versions.c.epoch)):
+        before[row.project] = (*before.get(row.project, ()), row.epoch)
+    return tuple(
+        ProjectRow(
+            row.id,
+            ProjectState(row.state),
+            row.policy_sha256,
+            row.extract_epoch,
+            before.get(row.id, ()),
+        )
+        for row in connection.execute(found)
+    )
+
+
+def version_of(row: Any) -> Version:
+    """Return a row of `tables.versions` as a version."""
+    rows = json.loads(row.rows)
+    return Version(row.project, row.epoch, row.policy_sha256, rows, row.built_at)
 
 
 def _no_project(id: str) -> NotFound:

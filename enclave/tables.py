@@ -1,4 +1,4 @@
-"""The control store's tables as SQLAlchemy sees them. Their DDL is `migrations/versions/0001`.
+"""The control store's tables as SQLAlchemy sees them. Their DDL is in `migrations/versions`.
 
 A test compares the two on SQLite and on PostgreSQL.
 """
@@ -62,4 +62,16 @@ deliveries = Table(
     Column("identifiers_version", BigInteger),
     Column("content_version", BigInteger),
     Column("stored_at", Text, nullable=False),
+)
+
+# One row makes a built extract a version. A forgotten one's row stays: its number is used up.
+versions = Table(
+    "versions",
+    metadata,
+    Column("project", Text, ForeignKey("projects.id"), primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("policy_sha256", Text, nullable=False),
+    Column("rows", Text, nullable=False),
+    Column("built_at", Text),
+    Column("forgotten_at", Text),
 )
