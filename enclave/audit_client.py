@@ -1,8 +1,9 @@
 """`AuditClient(settings, source).append(event)`: a receipt for a durable event, or an exception.
 
 Never returns before the audit service has committed, never drops an event in silence, and never
-lets a caller go on without a receipt. Any number of threads may append at once: the service
-commits whatever waits in one go. Make one after forking, not before.
+lets a caller go on without a receipt. `send` does not wait: who uses it may work meanwhile, and
+gives nothing out before the receipt is there. Any number of threads may append at once: the
+service commits whatever waits in one go. Make one after forking, not before.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import secrets
 import socket
 import struct
 import threading
+import time
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ class _Pending:
     """An event on its way, and who waits for it."""
 
     line: bytes
+    until: float  # on the monotonic clock: when waiting for the receipt ends
     receipt: Future[Receipt] = field(default_factory=Future)
 
 
@@ -59,6 +61,7 @@ class AuditClient:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._clock: threading.Thread | None = None
         self._socket: socket.socket | None = None
         self._trouble = "The audit service does not answer."
         self._greeting = ""
@@ -77,12 +80,15 @@ class AuditClient:
 
     def append(self, event: Event) -> Receipt:
         """Send one event and wait until it is durable."""
-        pending = self._enqueue(json.dumps(asdict(event), ensure_ascii=False))
-        try:
-            return pending.receipt.result(self._timeout)
-        except FutureTimeout:
-            self._retire()
-            raise AuditUnavailable(self._trouble, hint=_NEXT_STEP) from None
+        return self.send(event).result()
+
+    def send(self, event: Event) -> Future[Receipt]:
+        """Send one event; the future ends within the timeout, with a receipt or an exception.
+
+        Events of one client are committed in the order they are sent, so a later one's receipt
+        comes with or after an earlier one's.
+        """
+        return self._enqueue(json.dumps(asdict(event), ensure_ascii=False)).receipt
 
     def close(self) -> None:
         """Say goodbye, so that the service knows nothing more will come, and stop."""
@@ -109,7 +115,8 @@ class AuditClient:
             line = f'{{"seq":{self._next},"event":{wire}}}\n'.encode()
             if len(line) > MAX_EVENT:
                 raise Invalid("This event is too large to be logged.")
-            pending = self._pending[self._next] = _Pending(line)
+            pending = _Pending(line, time.monotonic() + self._timeout)
+            self._pending[self._next] = pending
             self._next += 1
             self._start()
             if self._socket is not None:
@@ -122,6 +129,26 @@ class AuditClient:
                 target=self._run, name=f"audit-{self.source}", daemon=True
             )
             self._thread.start()
+        if self._clock is None:
+            self._clock = threading.Thread(target=self._expire, daemon=True)
+            self._clock.start()
+
+    def _expire(self) -> None:
+        """Give up when the oldest event has waited too long; end when nothing has come for long.
+
+        Looks only when a receipt could be overdue, so that it costs nothing while all is well.
+        """
+        wait = self._timeout
+        while not self._stop.wait(max(0.001, wait)):
+            with self._lock:
+                oldest = min((each.until for each in self._pending.values()), default=None)
+                if oldest is None:
+                    self._clock = None
+                    return
+            wait = oldest - time.monotonic()
+            if wait <= 0:
+                self._retire()
+                wait = self._timeout
 
     def _transmit(self, connection: socket.socket, line: bytes) -> None:
         """Send under the lock, in order. A broken connection is the reading thread's to mend."""
