@@ -12,6 +12,7 @@ from enclave.governance import nouns, rows, signatures
 from enclave.governance.files import (
     AgencyFile,
     DatasetFile,
+    Disclosure,
     DsaFile,
     FieldFile,
     Files,
@@ -115,6 +116,8 @@ def _dsa_problems(
     yield from _party_problems(dsa, files, agencies)
     yield from _researcher_problems(dsa, {each.form.id: each.form for each in files.people})
     yield from _disclosure_problems(dsa, agencies)
+    yield from _aggregation_problems(dsa, agencies, files)
+    yield from _budget_problems(dsa)
     yield from signatures.misplaced(dsa)
     form, where = dsa.form, dsa.source
     if form.project in RESERVED_PROJECTS:
@@ -180,6 +183,37 @@ def _disclosure_problems(
                     f"{name} {getattr(agreed, name)} is laxer than {id}'s own {getattr(own, name)}."
                 )
                 yield dsa.source.problem(sentence, "disclosure", id, name)
+
+
+def _aggregation_problems(
+    dsa: Sourced[DsaFile], agencies: Mapping[str, AgencyFile], files: Files
+) -> Iterator[Problem]:
+    """Find what the gateway would let out and an agency touched would not (R22)."""
+    form, where = dsa.form, dsa.source
+    belongs = {each.form.id: each.form.agency for each in files.datasets}
+    touched = sorted({belongs.get(view.dataset, "") for view in form.views} & agencies.keys())
+    rules = {
+        id: nouns.rules(form.disclosure.get(id, Disclosure()), nouns.agency(agencies[id]).rules)
+        for id in touched
+    }
+    strict, given = nouns.strictest(rules.values()), form.aggregation
+    if given.persons is not None and given.persons < strict.safe_threshold:
+        who = next(id for id in touched if rules[id].safe_threshold == strict.safe_threshold)
+        sentence = f"persons {given.persons} is laxer than {who}'s safe_threshold"
+        yield where.problem(f"{sentence}, {strict.safe_threshold}.", "aggregation", "persons")
+    if given.share is not None and given.share > strict.safe_nk_k:
+        who = next(id for id in touched if rules[id].safe_nk_k == strict.safe_nk_k)
+        sentence = f"share {given.share} is laxer than {who}'s safe_nk_k"
+        yield where.problem(f"{sentence}, {strict.safe_nk_k}.", "aggregation", "share")
+
+
+def _budget_problems(dsa: Sourced[DsaFile]) -> Iterator[Problem]:
+    whole, each = dsa.form.budgets.project, dsa.form.budgets.person
+    for key in nouns.BUDGET_KEYS.values():
+        most, one = getattr(whole, key), getattr(each, key)
+        if most is not None and one is not None and one > most:
+            sentence = f"One person's {key} {one} is more than the whole project's {most}."
+            yield dsa.source.problem(sentence, "budgets", "person", key)
 
 
 def _view_problems(

@@ -51,6 +51,7 @@ def _policy(
     form = dsa.form
     views = tuple(_view(form.id, view, datasets[view.dataset]) for view in form.views)
     involved = {view.agency for view in views}
+    rules = {id: _rules_of(form, agencies[id]) for id in sorted(involved)}
     return Policy(
         project=form.project,
         title=form.title,
@@ -59,11 +60,15 @@ def _policy(
         agreement_sha256=signatures.body_sha256(dsa.source.data),
         researchers=frozenset(form.researchers),
         views=views,
-        rules={id: _rules_of(form, agencies[id]) for id in sorted(involved)},
+        rules=rules,
         mode=form.mode,
         starts=form.starts,
         ends=form.ends,
         destroy_by=form.destroy_by,
+        aggregation=nouns.aggregation(form.aggregation, nouns.strictest(rules.values())),
+        budgets=nouns.budgets(form.budgets),
+        engine=form.engine,
+        network_clients=form.network_clients,
     )
 
 

@@ -12,12 +12,28 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+)
 
 from enclave.governance import source
 from enclave.governance.sentences import problem
 from enclave.governance.source import InvalidFiles, Problem, Source
-from enclave.model import ColumnRole, FieldKind, FieldType, QueryMode, Role
+from enclave.model import (
+    ColumnRole,
+    EngineKind,
+    FieldKind,
+    FieldType,
+    QueryMode,
+    Role,
+    SmallGroups,
+)
 
 # Ids stand in paths, host names and container names. JupyterHub escapes all else in a server
 # name, and `--` is its own mark of an escape; a host name's label must not end with a dash.
@@ -26,6 +42,7 @@ SqlName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(gt=0, le=1)]
+Bound = Annotated[StrictInt | None, Field(ge=1)]
 
 
 class _Form(BaseModel):
@@ -127,7 +144,13 @@ class ViewField(_Form):
     """One granted field and what a query may do with it."""
 
     name: SqlName
-    role: ColumnRole = ColumnRole.PROJECTABLE
+    role: ColumnRole = Field(
+        ColumnRole.PROJECTABLE,
+        description="projectable: anything. filter-only: in conditions (WHERE, HAVING, ON), never "
+        "in an answer, a group, an order or an aggregate. join-only: only set equal to another "
+        "view's column in a join. aggregate-only: in counts, sums and averages, as a group or in a "
+        "condition, of answers that hold groups of enough persons. hidden: not there.",
+    )
 
 
 class ViewFile(_Form):
@@ -147,6 +170,46 @@ class Recipient(_Form):
     lead: Id = Field(description="The researcher who answers for the project.")
 
 
+class AggregationFile(_Form):
+    """What each group of an aggregate-only answer must satisfy, in the gateway already.
+
+    Holds every query in mode aggregate-only, and in any mode those that use an aggregate-only
+    field. Stricter than the agencies' own rules or equal to them, never laxer (R22).
+    """
+
+    persons: StrictInt | None = Field(
+        None,
+        ge=1,
+        description="Fewest distinct persons in a group; the strictest safe_threshold of the "
+        "agencies unless given.",
+    )
+    share: Share | None = Field(
+        None,
+        description="Most of a sum or average one person may make up, as a share of 1; 0.8 or the "
+        "agencies' strictest safe_nk_k unless given.",
+    )
+    small: SmallGroups = Field(
+        SmallGroups.REMAINDER,
+        description="Groups of fewer: folded into one remainder, dropped, or the query refused.",
+    )
+
+
+class BudgetFile(_Form):
+    """What may be asked of the gateway in one day (UTC); what is left out has no bound."""
+
+    queries_per_day: Bound = Field(None, description="Queries that were run.")
+    rows_per_day: Bound = Field(None, description="Rows handed out.")
+    bytes_per_day: Bound = Field(None, description="Bytes handed out (Arrow buffers).")
+    cpu_seconds_per_day: Bound = Field(None, description="Seconds of computing time.")
+
+
+class BudgetsFile(_Form):
+    """Budgets: of all the project's people together, and of each of them."""
+
+    project: BudgetFile = BudgetFile()
+    person: BudgetFile = BudgetFile()
+
+
 class DsaFile(_Form):
     """agreements/*.yml, kind dsa: one limited purpose, named agencies, fields, people (R32)."""
 
@@ -163,7 +226,17 @@ class DsaFile(_Form):
     ends: date
     destroy_by: date = Field(description="Last day by which all project data is gone (R15).")
     destruction: Literal["key-destruction"] = Field(description="How it is destroyed (R19).")
-    mode: QueryMode
+    mode: QueryMode = Field(
+        description="What queries return: rows (row-level) or groups only (aggregate-only)."
+    )
+    aggregation: AggregationFile = AggregationFile()
+    budgets: BudgetsFile = BudgetsFile()
+    engine: EngineKind = Field(EngineKind.DUCKDB, description="What runs the project's queries.")
+    network_clients: StrictBool = Field(
+        False,
+        description="Whether clients outside the workspace may connect, over TLS and with a "
+        "short-lived token of a researcher.",
+    )
     views: Annotated[list[ViewFile], Field(min_length=1)]
     disclosure: dict[Id, Disclosure] = Field(
         default_factory=dict, description="Stricter rules than an agency's own, by agency."

@@ -10,18 +10,75 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from enclave.model import Column, DisclosureRules, Policy, View
+from enclave.model import (
+    Aggregation,
+    Budget,
+    Budgets,
+    Column,
+    ColumnRole,
+    DisclosureRules,
+    EngineKind,
+    Policy,
+    QueryMode,
+    SmallGroups,
+    View,
+)
 
 
 def grant(policy: Policy) -> Iterator[str]:
     """Say what a new project gives to whom."""
     people = ", ".join(sorted(policy.researchers))
     yield f"{people} may work from {policy.starts} to {policy.ends} ({policy.mode.value})."
+    yield from _ways(policy)
     for view in policy.views:
         columns = ", ".join(column.name for column in view.columns)
         rows = f", rows where {view.rows}" if view.rows else ", all rows"
         yield f"The view {view.name} of {view.agency} becomes visible: {columns}{rows}."
     yield f"All project data is destroyed by {policy.destroy_by}."
+
+
+def _ways(policy: Policy) -> Iterator[str]:
+    """Say what a project may do besides, as far as it is not the usual."""
+    if uses_groups(policy):
+        yield f"Answers about groups: {groups(policy.aggregation)}."
+    for whom, budget in budgets(policy.budgets):
+        if bounds := ", ".join(f"{value:,} {name}" for name, value in _bounds(budget).items()):
+            yield f"In a day {whom} may use {bounds}."
+    if policy.engine is not EngineKind.DUCKDB:
+        yield f"Queries run on {policy.engine.value}."
+    if policy.network_clients:
+        yield "Clients outside the workspace may connect with a researcher's token."
+
+
+def uses_groups(policy: Policy) -> bool:
+    """Whether any query of the project is held to the rules for groups."""
+    columns = (column for view in policy.views for column in view.columns)
+    return policy.mode is QueryMode.AGGREGATE_ONLY or any(
+        column.role is ColumnRole.AGGREGATE_ONLY for column in columns
+    )
+
+
+def groups(rule: Aggregation) -> str:
+    """Return what a group must satisfy, in words."""
+    small = {
+        SmallGroups.REMAINDER: "smaller groups are folded together",
+        SmallGroups.DROP: "smaller groups are left out",
+        SmallGroups.REFUSE: "a query with a smaller group is refused",
+    }[rule.small]
+    return (
+        f"each at least {rule.persons} persons, none of them more than {rule.share:.0%} of a sum; "
+        f"{small}"
+    )
+
+
+def budgets(both: Budgets) -> tuple[tuple[str, Budget], ...]:
+    """Return whose budget is which, in words."""
+    return (("the project", both.project), ("each person", both.person))
+
+
+def _bounds(budget: Budget) -> Mapping[str, int]:
+    found = {each.name: getattr(budget, each.name) for each in fields(Budget)}
+    return {name.replace("_", " "): value for name, value in found.items() if value is not None}
 
 
 def policy_changes(old: Policy, new: Policy) -> Iterator[str]:
@@ -33,6 +90,7 @@ def policy_changes(old: Policy, new: Policy) -> Iterator[str]:
         yield f"{person} loses project {new.project} at once."
     yield from _view_changes(old, new)
     yield from _rule_changes(old, new)
+    yield from _way_changes(old, new)
     for name in ("title", "purpose", "mode", "starts", "ends", "destroy_by"):
         was, becomes = getattr(old, name), getattr(new, name)
         if was != becomes:
@@ -86,6 +144,29 @@ def _rule_changes(old: Policy, new: Policy) -> Iterator[str]:
             becomes = getattr(new.rules[agency], rule.name)
             if was != becomes:
                 yield f"{agency}'s {rule.name} for outputs: {was} becomes {becomes}."
+
+
+def _way_changes(old: Policy, new: Policy) -> Iterator[str]:
+    if old.aggregation != new.aggregation and (uses_groups(old) or uses_groups(new)):
+        yield f"Answers about groups: were {groups(old.aggregation)}."
+        yield f"Answers about groups: become {groups(new.aggregation)}."
+    before = dict(budgets(old.budgets))
+    for whom, budget in budgets(new.budgets):
+        was, becomes = _bounds(before[whom]), _bounds(budget)
+        for name in sorted(was.keys() | becomes.keys()):
+            if was.get(name) != becomes.get(name):
+                amounts = (_amount(was.get(name)), _amount(becomes.get(name)))
+                yield f"In a day {whom} may use {amounts[1]} {name}; it was {amounts[0]}."
+    if old.engine is not new.engine:
+        yield f"Queries run on {new.engine.value} in place of {old.engine.value}."
+    if new.network_clients and not old.network_clients:
+        yield "Clients outside the workspace may connect with a researcher's token."
+    if old.network_clients and not new.network_clients:
+        yield "Clients outside the workspace may no longer connect."
+
+
+def _amount(bound: int | None) -> str:
+    return "any number of" if bound is None else f"{bound:,}"
 
 
 def differences(old: str, new: str) -> Iterator[str]:

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
+from functools import reduce
 
-from enclave.governance.files import AgencyFile, DatasetFile, Disclosure, PersonFile
-from enclave.model import Agency, Dataset, DisclosureRules, Field, Person
+from enclave.governance.files import (
+    AgencyFile,
+    AggregationFile,
+    BudgetFile,
+    BudgetsFile,
+    DatasetFile,
+    Disclosure,
+    PersonFile,
+)
+from enclave.model import (
+    Agency,
+    Aggregation,
+    Budget,
+    Budgets,
+    Dataset,
+    DisclosureRules,
+    Field,
+    Person,
+)
+
+# A bound's name in `model.Budget`, and in a file.
+BUDGET_KEYS = {each.name: f"{each.name}_per_day" for each in fields(Budget)}
+NO_RULES = DisclosureRules(safe_threshold=1, safe_nk_n=1, safe_nk_k=1.0, safe_pratio_p=0.0)
 
 
 def agency(form: AgencyFile) -> Agency:
@@ -18,6 +41,29 @@ def rules(form: Disclosure, otherwise: DisclosureRules) -> DisclosureRules:
     given = {each.name: getattr(form, each.name) for each in fields(DisclosureRules)}
     known = {each.name: getattr(otherwise, each.name) for each in fields(DisclosureRules)}
     return DisclosureRules(**known | {key: value for key, value in given.items() if value})
+
+
+def strictest(rules: Iterable[DisclosureRules]) -> DisclosureRules:
+    """Return the rules that satisfy all of these (R22)."""
+    return reduce(DisclosureRules.strictest, rules, NO_RULES)
+
+
+def aggregation(form: AggregationFile, rules: DisclosureRules) -> Aggregation:
+    """Return what a group must satisfy; what the file leaves out, the agencies' rules say."""
+    return Aggregation(
+        persons=rules.safe_threshold if form.persons is None else form.persons,
+        share=min(Aggregation().share, rules.safe_nk_k) if form.share is None else form.share,
+        small=form.small,
+    )
+
+
+def budgets(form: BudgetsFile) -> Budgets:
+    """Return a project's budgets."""
+    return Budgets(project=_budget(form.project), person=_budget(form.person))
+
+
+def _budget(form: BudgetFile) -> Budget:
+    return Budget(**{name: getattr(form, key) for name, key in BUDGET_KEYS.items()})
 
 
 def person(form: PersonFile) -> Person:
