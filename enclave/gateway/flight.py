@@ -2,45 +2,48 @@
 
 The socket's path is the credential: only that session's container has it. Standard clients (ADBC
 and what stands on it) work unchanged. Never sends a traceback, a path of the server or the
-engine's own error text; never takes data in.
+engine's own error text; never takes data in but the values of a query's parameters.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from pyarrow import flight
 from typing_extensions import override
 
 from enclave.errors import Denied, EnclaveError, Unavailable
+from enclave.gateway import flight_messages as messages
 from enclave.gateway import flight_metadata as metadata
 from enclave.gateway import flight_sql_pb2 as sql
-from enclave.gateway.refusals import GatewayUnavailable, NotAQuestion, QueryStopped
+from enclave.gateway.answer import Answer
+from enclave.gateway.flight_calls import Call, Calls, stopped
+from enclave.gateway.flight_messages import Question, refused
+from enclave.gateway.inspector.catalogue import Catalogue
+from enclave.gateway.inspector.parameters import render
+from enclave.gateway.refusals import GatewayUnavailable, QueryStopped
 from enclave.gateway.service import Gateway
 from enclave.model import Session
 
 log = logging.getLogger(__name__)
 
-M = TypeVar("M", bound=Message)
-_PREFIX = "type.googleapis.com/arrow.flight.protocol.sql."
-_MAX_MESSAGE = 64 * 1024  # bytes of one command; a query is 20 kB at most
-
-
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """A metadata command: the schema of its answer, and how to make it."""
-
-    schema: pa.Schema
-    make: Callable[[], pa.Table]
+_CANCELLED, _NOT_CANCELLABLE = 1, 3  # of CancelFlightInfoResult and ActionCancelQueryResult
+_ACTIONS = (
+    ("CreatePreparedStatement", "Name a query; it is inspected when it is run"),
+    ("ClosePreparedStatement", "Forget it"),
+    ("CancelFlightInfo", "Stop a running query"),
+    ("CancelQuery", "Stop a running query"),
+    ("GetSessionOptions", "Say which catalogue and schema names are looked up in"),
+    ("BeginTransaction", "Nothing to begin: an extract does not change"),
+    ("EndTransaction", "Nothing to end"),
+)
 
 
 class SessionServer(flight.FlightServerBase):
@@ -52,6 +55,7 @@ class SessionServer(flight.FlightServerBase):
         path.chmod(0o666)  # the directory is the door: it is mounted into one container only
         self._gateway, self._session, self._path = gateway, session, path
         self._inode = path.stat().st_ino
+        self._calls = Calls()
         gateway.open_session(session)
 
     @property
@@ -76,58 +80,42 @@ class SessionServer(flight.FlightServerBase):
     def get_flight_info(
         self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
-        with _edge():
-            command = _unpack(descriptor.command)
-            text = _query_text(command)
-            if text is not None:
-                ticket = sql.TicketStatementQuery(statement_handle=text.encode())
-                return _info(None, descriptor, _pack(ticket))
+        with edge():
+            command = messages.unpack(descriptor.command)
+            question = messages.asked(command)
+            if question is not None:
+                ticket = sql.TicketStatementQuery(statement_handle=messages.handle(question))
+                return _info(None, descriptor, messages.pack(ticket))
             return _info(self._listing(command).schema, descriptor, descriptor.command)
 
     @override
     def get_schema(
         self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.SchemaResult:
-        with _edge():
-            return flight.SchemaResult(self._listing(_unpack(descriptor.command)).schema)
+        with edge():
+            return flight.SchemaResult(self._listing(messages.unpack(descriptor.command)).schema)
 
     @override
     def do_get(
         self, context: flight.ServerCallContext, ticket: flight.Ticket
     ) -> flight.FlightDataStream:
-        with _edge():
-            command = _unpack(ticket.ticket)
-            if isinstance(command, sql.TicketStatementQuery):
-                text = command.statement_handle.decode(errors="strict")
-                answer = self._gateway.answer(self._session, text)
-                return flight.GeneratorStream(answer.schema, _guarded(answer))
-            if isinstance(command, sql.CommandGetTables):
-                self._gateway.catalogue_read(self._session)
-            return flight.RecordBatchStream(self._listing(command).make())
-
-    @override
-    def do_action(
-        self, context: flight.ServerCallContext, action: flight.Action
-    ) -> Iterator[flight.Result]:
-        with _edge():
-            if action.type == "CreatePreparedStatement":
-                return iter([flight.Result(_prepared(action.body.to_pybytes()))])
-            if action.type == "ClosePreparedStatement":
-                return iter(())  # a prepared statement is its own text; nothing is kept here
-            raise _refused()
-
-    @override
-    def list_actions(self, context: flight.ServerCallContext) -> list[tuple[str, str]]:
-        return [
-            ("CreatePreparedStatement", "Name a query; it is inspected when it is run"),
-            ("ClosePreparedStatement", "Forget it"),
-        ]
-
-    @override
-    def list_flights(
-        self, context: flight.ServerCallContext, criteria: bytes
-    ) -> Iterator[flight.FlightInfo]:
-        return iter(())
+        with edge():
+            command = messages.unpack(ticket.ticket)
+            question = messages.asked(command)
+            if question is None:
+                listing = self._listing(command)
+                if isinstance(command, sql.CommandGetTables):
+                    self._gateway.catalogue_read(self._session)
+                return flight.RecordBatchStream(listing.make())
+            if _EXPLAIN.match(question.text):
+                return flight.RecordBatchStream(self._explain(question))
+            call = self._calls.begin(ticket.ticket, context)
+            try:
+                stream = Stream(self._answer(question, call), call, self._calls)
+            except BaseException:
+                self._calls.end(call)
+                raise
+            return flight.GeneratorStream(stream.schema, stream)
 
     @override
     def do_put(
@@ -137,8 +125,30 @@ class SessionServer(flight.FlightServerBase):
         reader: flight.MetadataRecordBatchReader,
         writer: flight.FlightMetadataWriter,
     ) -> None:
-        with _edge():
-            raise _refused()
+        with edge():
+            command = messages.unpack(descriptor.command or b"")
+            if not isinstance(command, sql.CommandPreparedStatementQuery):
+                raise refused()
+            question = messages.question(command.prepared_statement_handle)
+            bound = messages.bound(messages.bind(question, reader))
+            writer.write(pa.py_buffer(bound))
+
+    @override
+    def do_action(
+        self, context: flight.ServerCallContext, action: flight.Action
+    ) -> Iterator[flight.Result]:
+        with edge():
+            return iter([flight.Result(body) for body in self._act(action)])
+
+    @override
+    def list_actions(self, context: flight.ServerCallContext) -> list[tuple[str, str]]:
+        return list(_ACTIONS)
+
+    @override
+    def list_flights(
+        self, context: flight.ServerCallContext, criteria: bytes
+    ) -> Iterator[flight.FlightInfo]:
+        return iter(())
 
     @override
     def do_exchange(
@@ -148,29 +158,84 @@ class SessionServer(flight.FlightServerBase):
         reader: flight.MetadataRecordBatchReader,
         writer: flight.MetadataRecordBatchWriter,
     ) -> None:
-        with _edge():
-            raise _refused()
+        with edge():
+            raise refused()
 
-    def _listing(self, command: Message) -> _Listing:
-        catalogue = self._gateway.parts.inspector.catalogue
-        match command:
-            case sql.CommandGetTables():
-                schema = metadata.tables_schema(command)
-                return _Listing(schema, lambda: metadata.tables(catalogue, command))
-            case sql.CommandGetCatalogs():
-                return _Listing(metadata.CATALOGS, lambda: metadata.catalogs(catalogue))
-            case sql.CommandGetDbSchemas():
-                return _Listing(metadata.DB_SCHEMAS, lambda: metadata.db_schemas(catalogue))
-            case sql.CommandGetTableTypes():
-                return _Listing(metadata.TABLE_TYPES, metadata.table_types)
-            case sql.CommandGetSqlInfo():
-                return _Listing(metadata.SQL_INFO, lambda: metadata.sql_info(command.info))
+    def _act(self, action: flight.Action) -> list[bytes]:
+        body = b"" if action.body is None else action.body.to_pybytes()
+        match action.type:
+            case "CreatePreparedStatement":
+                return [messages.prepared(body)]
+            case "ClosePreparedStatement" | "EndTransaction":
+                return []  # a prepared statement is its own text; nothing is kept here
+            case "BeginTransaction":
+                return [messages.pack(sql.ActionBeginTransactionResult(transaction_id=b"extract"))]
+            case "GetSessionOptions":
+                return [metadata.session_options(self._catalogue())]
+            case "CancelFlightInfo":
+                info = messages.read(sql.CancelFlightInfoRequest, body).info
+                return [sql.CancelFlightInfoResult(status=self._cancel(info)).SerializeToString()]
+            case "CancelQuery":
+                info = messages.cancelled(body)
+                return [messages.pack(sql.ActionCancelQueryResult(result=self._cancel(info)))]
             case _:
-                raise _refused()
+                raise refused()
+
+    def _cancel(self, info: sql.FlightInfo) -> int:
+        tickets = [endpoint.ticket.ticket for endpoint in info.endpoint]
+        found = [self._calls.cancel(ticket) for ticket in tickets]
+        return _CANCELLED if any(found) else _NOT_CANCELLABLE
+
+    def _answer(self, question: Question, call: Call) -> Answer:
+        if call.stopped:
+            raise stopped()
+
+        return self._gateway.answer(self._session, render(question.text, question.values))
+
+    def _explain(self, question: Question) -> pa.Table:
+        return self._gateway.explain(self._session, question.text)
+
+    def _catalogue(self) -> Catalogue:
+        return self._gateway.parts.inspector.catalogue
+
+    def _listing(self, command: Message) -> metadata.Listing:
+        listing = metadata.listing(self._catalogue(), command)
+        if listing is None:
+            raise refused()
+        return listing
+
+
+_EXPLAIN = re.compile(r"\s*EXPLAIN\s+POLICY\b", re.IGNORECASE | re.ASCII)
+
+
+class Stream(Iterator[pa.RecordBatch]):
+    """An answer's batches on their way to a client, watched until they end or it goes away.
+
+    No generator: one that was never begun would never say that the call has ended.
+    """
+
+    def __init__(self, answer: Answer, call: Call, calls: Calls):
+        self._answer, self._call, self._calls = answer, call, calls
+        self.schema: pa.Schema = answer.schema
+
+    @override
+    def __next__(self) -> pa.RecordBatch:
+        try:
+            with edge():
+                if self._call.stopped:
+                    self._answer.close()
+                    raise stopped()
+                return next(self._answer)
+        except BaseException:
+            self._calls.end(self._call)
+            raise
+
+    def __del__(self) -> None:
+        self._calls.end(self._call)
 
 
 @contextmanager
-def _edge() -> Iterator[None]:
+def edge() -> Iterator[None]:
     """Turn whatever is raised into a Flight error that says no more than it may.
 
     pyarrow sends the traceback of any other exception to the client.
@@ -179,7 +244,7 @@ def _edge() -> Iterator[None]:
         yield
     except EnclaveError as error:
         raise _flight_error(error) from None
-    except flight.FlightError:
+    except (flight.FlightError, StopIteration):
         raise
     except Exception as error:
         log.exception("a call failed at the gateway's edge: %s", type(error).__name__)
@@ -198,59 +263,8 @@ def _flight_error(error: EnclaveError) -> flight.FlightError:
     return flight.FlightServerError(text)
 
 
-def _guarded(answer: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    with _edge():
-        yield from answer
-
-
-def _unpack(body: bytes) -> Message:
-    """Return the Flight SQL message in a command or ticket; raises NotAQuestion for any other."""
-    wrapped = AnyMessage()
-    try:
-        if len(body) > _MAX_MESSAGE:
-            raise _refused()
-        wrapped.ParseFromString(body)
-        kind = getattr(sql, wrapped.type_url.removeprefix(_PREFIX), None)
-        if not wrapped.type_url.startswith(_PREFIX) or kind is None:
-            raise _refused()
-        message: Message = kind.FromString(wrapped.value)
-    except (DecodeError, TypeError, AttributeError):
-        raise _refused() from None
-    return message
-
-
-def _query_text(command: Message) -> str | None:
-    if isinstance(command, sql.CommandStatementQuery):
-        return command.query
-    if isinstance(command, sql.CommandPreparedStatementQuery):
-        return command.prepared_statement_handle.decode(errors="strict")
-    return None
-
-
-def _prepared(body: bytes) -> bytes:
-    request = _unpack(body)
-    if not isinstance(request, sql.ActionCreatePreparedStatementRequest):
-        raise _refused()
-    handle = request.query.encode()
-    return _pack(sql.ActionCreatePreparedStatementResult(prepared_statement_handle=handle))
-
-
-def _pack(message: Message) -> bytes:
-    wrapped = AnyMessage()
-    wrapped.Pack(message)
-    packed: bytes = wrapped.SerializeToString()
-    return packed
-
-
 def _info(
     schema: pa.Schema | None, descriptor: flight.FlightDescriptor, ticket: bytes
 ) -> flight.FlightInfo:
     # Without a schema the client takes the stream's own, which carries the query's id.
     return flight.FlightInfo(schema, descriptor, [flight.FlightEndpoint(ticket, [])], -1, -1)
-
-
-def _refused() -> NotAQuestion:
-    return NotAQuestion(
-        "The gateway answers queries and lists its catalogue; it does nothing else.",
-        hint="Parameters, updates and transactions are not supported.",
-    )

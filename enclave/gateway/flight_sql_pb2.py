@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x10\x66light_sql.proto\x12\x19\x61rrow.flight.protocol.sql\"!\n\x11\x43ommandGetSqlInfo\x12\x0c\n\x04info\x18\x01 \x03(\r\"\x14\n\x12\x43ommandGetCatalogs\"{\n\x13\x43ommandGetDbSchemas\x12\x14\n\x07\x63\x61talog\x18\x01 \x01(\tH\x00\x88\x01\x01\x12%\n\x18\x64\x62_schema_filter_pattern\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\n\n\x08_catalogB\x1b\n\x19_db_schema_filter_pattern\"\xeb\x01\n\x10\x43ommandGetTables\x12\x14\n\x07\x63\x61talog\x18\x01 \x01(\tH\x00\x88\x01\x01\x12%\n\x18\x64\x62_schema_filter_pattern\x18\x02 \x01(\tH\x01\x88\x01\x01\x12&\n\x19table_name_filter_pattern\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x0btable_types\x18\x04 \x03(\t\x12\x16\n\x0einclude_schema\x18\x05 \x01(\x08\x42\n\n\x08_catalogB\x1b\n\x19_db_schema_filter_patternB\x1c\n\x1a_table_name_filter_pattern\"\x16\n\x14\x43ommandGetTableTypes\"V\n\x15\x43ommandStatementQuery\x12\r\n\x05query\x18\x01 \x01(\t\x12\x1b\n\x0etransaction_id\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x11\n\x0f_transaction_id\"0\n\x14TicketStatementQuery\x12\x18\n\x10statement_handle\x18\x01 \x01(\x0c\"B\n\x1d\x43ommandPreparedStatementQuery\x12!\n\x19prepared_statement_handle\x18\x01 \x01(\x0c\"e\n$ActionCreatePreparedStatementRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x1b\n\x0etransaction_id\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x11\n\x0f_transaction_id\"z\n#ActionCreatePreparedStatementResult\x12!\n\x19prepared_statement_handle\x18\x01 \x01(\x0c\x12\x16\n\x0e\x64\x61taset_schema\x18\x02 \x01(\x0c\x12\x18\n\x10parameter_schema\x18\x03 \x01(\x0c\"H\n#ActionClosePreparedStatementRequest\x12!\n\x19prepared_statement_handle\x18\x01 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x10\x66light_sql.proto\x12\x19\x61rrow.flight.protocol.sql\"!\n\x11\x43ommandGetSqlInfo\x12\x0c\n\x04info\x18\x01 \x03(\r\"\x14\n\x12\x43ommandGetCatalogs\"{\n\x13\x43ommandGetDbSchemas\x12\x14\n\x07\x63\x61talog\x18\x01 \x01(\tH\x00\x88\x01\x01\x12%\n\x18\x64\x62_schema_filter_pattern\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\n\n\x08_catalogB\x1b\n\x19_db_schema_filter_pattern\"\xeb\x01\n\x10\x43ommandGetTables\x12\x14\n\x07\x63\x61talog\x18\x01 \x01(\tH\x00\x88\x01\x01\x12%\n\x18\x64\x62_schema_filter_pattern\x18\x02 \x01(\tH\x01\x88\x01\x01\x12&\n\x19table_name_filter_pattern\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x0btable_types\x18\x04 \x03(\t\x12\x16\n\x0einclude_schema\x18\x05 \x01(\x08\x42\n\n\x08_catalogB\x1b\n\x19_db_schema_filter_patternB\x1c\n\x1a_table_name_filter_pattern\"\x16\n\x14\x43ommandGetTableTypes\"n\n\x15\x43ommandGetPrimaryKeys\x12\x14\n\x07\x63\x61talog\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x16\n\tdb_schema\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05table\x18\x03 \x01(\tB\n\n\x08_catalogB\x0c\n\n_db_schema\"o\n\x16\x43ommandGetExportedKeys\x12\x14\n\x07\x63\x61talog\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x16\n\tdb_schema\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05table\x18\x03 \x01(\tB\n\n\x08_catalogB\x0c\n\n_db_schema\"o\n\x16\x43ommandGetImportedKeys\x12\x14\n\x07\x63\x61talog\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x16\n\tdb_schema\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05table\x18\x03 \x01(\tB\n\n\x08_catalogB\x0c\n\n_db_schema\"\xe6\x01\n\x18\x43ommandGetCrossReference\x12\x17\n\npk_catalog\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cpk_db_schema\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08pk_table\x18\x03 \x01(\t\x12\x17\n\nfk_catalog\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x19\n\x0c\x66k_db_schema\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x10\n\x08\x66k_table\x18\x06 \x01(\tB\r\n\x0b_pk_catalogB\x0f\n\r_pk_db_schemaB\r\n\x0b_fk_catalogB\x0f\n\r_fk_db_schema\"V\n\x15\x43ommandStatementQuery\x12\r\n\x05query\x18\x01 \x01(\t\x12\x1b\n\x0etransaction_id\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x11\n\x0f_transaction_id\"0\n\x14TicketStatementQuery\x12\x18\n\x10statement_handle\x18\x01 \x01(\x0c\"B\n\x1d\x43ommandPreparedStatementQuery\x12!\n\x19prepared_statement_handle\x18\x01 \x01(\x0c\"e\n$ActionCreatePreparedStatementRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x1b\n\x0etransaction_id\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x11\n\x0f_transaction_id\"z\n#ActionCreatePreparedStatementResult\x12!\n\x19prepared_statement_handle\x18\x01 \x01(\x0c\x12\x16\n\x0e\x64\x61taset_schema\x18\x02 \x01(\x0c\x12\x18\n\x10parameter_schema\x18\x03 \x01(\x0c\"H\n#ActionClosePreparedStatementRequest\x12!\n\x19prepared_statement_handle\x18\x01 \x01(\x0c\"d\n\x1c\x44oPutPreparedStatementResult\x12&\n\x19prepared_statement_handle\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x42\x1c\n\x1a_prepared_statement_handle\"6\n\x1c\x41\x63tionBeginTransactionResult\x12\x16\n\x0etransaction_id\x18\x01 \x01(\x0c\"(\n\x18\x41\x63tionCancelQueryRequest\x12\x0c\n\x04info\x18\x01 \x01(\x0c\")\n\x17\x41\x63tionCancelQueryResult\x12\x0e\n\x06result\x18\x01 \x01(\x05\"\x18\n\x06Ticket\x12\x0e\n\x06ticket\x18\x01 \x01(\x0c\"C\n\x0e\x46lightEndpoint\x12\x31\n\x06ticket\x18\x01 \x01(\x0b\x32!.arrow.flight.protocol.sql.Ticket\"I\n\nFlightInfo\x12;\n\x08\x65ndpoint\x18\x03 \x03(\x0b\x32).arrow.flight.protocol.sql.FlightEndpoint\"N\n\x17\x43\x61ncelFlightInfoRequest\x12\x33\n\x04info\x18\x01 \x01(\x0b\x32%.arrow.flight.protocol.sql.FlightInfo\"(\n\x16\x43\x61ncelFlightInfoResult\x12\x0e\n\x06status\x18\x01 \x01(\x05\"<\n\x12SessionOptionValue\x12\x16\n\x0cstring_value\x18\x01 \x01(\tH\x00\x42\x0e\n\x0coption_value\"\xe0\x01\n\x17GetSessionOptionsResult\x12_\n\x0fsession_options\x18\x01 \x03(\x0b\x32\x46.arrow.flight.protocol.sql.GetSessionOptionsResult.SessionOptionsEntry\x1a\x64\n\x13SessionOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12<\n\x05value\x18\x02 \x01(\x0b\x32-.arrow.flight.protocol.sql.SessionOptionValue:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'flight_sql_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETSESSIONOPTIONSRESULT_SESSIONOPTIONSENTRY']._loaded_options = None
+  _globals['_GETSESSIONOPTIONSRESULT_SESSIONOPTIONSENTRY']._serialized_options = b'8\001'
   _globals['_COMMANDGETSQLINFO']._serialized_start=47
   _globals['_COMMANDGETSQLINFO']._serialized_end=80
   _globals['_COMMANDGETCATALOGS']._serialized_start=82
@@ -41,16 +43,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMMANDGETTABLES']._serialized_end=465
   _globals['_COMMANDGETTABLETYPES']._serialized_start=467
   _globals['_COMMANDGETTABLETYPES']._serialized_end=489
-  _globals['_COMMANDSTATEMENTQUERY']._serialized_start=491
-  _globals['_COMMANDSTATEMENTQUERY']._serialized_end=577
-  _globals['_TICKETSTATEMENTQUERY']._serialized_start=579
-  _globals['_TICKETSTATEMENTQUERY']._serialized_end=627
-  _globals['_COMMANDPREPAREDSTATEMENTQUERY']._serialized_start=629
-  _globals['_COMMANDPREPAREDSTATEMENTQUERY']._serialized_end=695
-  _globals['_ACTIONCREATEPREPAREDSTATEMENTREQUEST']._serialized_start=697
-  _globals['_ACTIONCREATEPREPAREDSTATEMENTREQUEST']._serialized_end=798
-  _globals['_ACTIONCREATEPREPAREDSTATEMENTRESULT']._serialized_start=800
-  _globals['_ACTIONCREATEPREPAREDSTATEMENTRESULT']._serialized_end=922
-  _globals['_ACTIONCLOSEPREPAREDSTATEMENTREQUEST']._serialized_start=924
-  _globals['_ACTIONCLOSEPREPAREDSTATEMENTREQUEST']._serialized_end=996
+  _globals['_COMMANDGETPRIMARYKEYS']._serialized_start=491
+  _globals['_COMMANDGETPRIMARYKEYS']._serialized_end=601
+  _globals['_COMMANDGETEXPORTEDKEYS']._serialized_start=603
+  _globals['_COMMANDGETEXPORTEDKEYS']._serialized_end=714
+  _globals['_COMMANDGETIMPORTEDKEYS']._serialized_start=716
+  _globals['_COMMANDGETIMPORTEDKEYS']._serialized_end=827
+  _globals['_COMMANDGETCROSSREFERENCE']._serialized_start=830
+  _globals['_COMMANDGETCROSSREFERENCE']._serialized_end=1060
+  _globals['_COMMANDSTATEMENTQUERY']._serialized_start=1062
+  _globals['_COMMANDSTATEMENTQUERY']._serialized_end=1148
+  _globals['_TICKETSTATEMENTQUERY']._serialized_start=1150
+  _globals['_TICKETSTATEMENTQUERY']._serialized_end=1198
+  _globals['_COMMANDPREPAREDSTATEMENTQUERY']._serialized_start=1200
+  _globals['_COMMANDPREPAREDSTATEMENTQUERY']._serialized_end=1266
+  _globals['_ACTIONCREATEPREPAREDSTATEMENTREQUEST']._serialized_start=1268
+  _globals['_ACTIONCREATEPREPAREDSTATEMENTREQUEST']._serialized_end=1369
+  _globals['_ACTIONCREATEPREPAREDSTATEMENTRESULT']._serialized_start=1371
+  _globals['_ACTIONCREATEPREPAREDSTATEMENTRESULT']._serialized_end=1493
+  _globals['_ACTIONCLOSEPREPAREDSTATEMENTREQUEST']._serialized_start=1495
+  _globals['_ACTIONCLOSEPREPAREDSTATEMENTREQUEST']._serialized_end=1567
+  _globals['_DOPUTPREPAREDSTATEMENTRESULT']._serialized_start=1569
+  _globals['_DOPUTPREPAREDSTATEMENTRESULT']._serialized_end=1669
+  _globals['_ACTIONBEGINTRANSACTIONRESULT']._serialized_start=1671
+  _globals['_ACTIONBEGINTRANSACTIONRESULT']._serialized_end=1725
+  _globals['_ACTIONCANCELQUERYREQUEST']._serialized_start=1727
+  _globals['_ACTIONCANCELQUERYREQUEST']._serialized_end=1767
+  _globals['_ACTIONCANCELQUERYRESULT']._serialized_start=1769
+  _globals['_ACTIONCANCELQUERYRESULT']._serialized_end=1810
+  _globals['_TICKET']._serialized_start=1812
+  _globals['_TICKET']._serialized_end=1836
+  _globals['_FLIGHTENDPOINT']._serialized_start=1838
+  _globals['_FLIGHTENDPOINT']._serialized_end=1905
+  _globals['_FLIGHTINFO']._serialized_start=1907
+  _globals['_FLIGHTINFO']._serialized_end=1980
+  _globals['_CANCELFLIGHTINFOREQUEST']._serialized_start=1982
+  _globals['_CANCELFLIGHTINFOREQUEST']._serialized_end=2060
+  _globals['_CANCELFLIGHTINFORESULT']._serialized_start=2062
+  _globals['_CANCELFLIGHTINFORESULT']._serialized_end=2102
+  _globals['_SESSIONOPTIONVALUE']._serialized_start=2104
+  _globals['_SESSIONOPTIONVALUE']._serialized_end=2164
+  _globals['_GETSESSIONOPTIONSRESULT']._serialized_start=2167
+  _globals['_GETSESSIONOPTIONSRESULT']._serialized_end=2391
+  _globals['_GETSESSIONOPTIONSRESULT_SESSIONOPTIONSENTRY']._serialized_start=2291
+  _globals['_GETSESSIONOPTIONSRESULT_SESSIONOPTIONSENTRY']._serialized_end=2391
 # @@protoc_insertion_point(module_scope)

@@ -76,6 +76,13 @@ class NotInForce(QueryDenied):
     code = "agreement.not-in-force"
 
 
+class BudgetSpent(QueryDenied):
+    """The agreement's budget of queries, rows, bytes or CPU seconds for the day is spent."""
+
+    code = "query.budget"
+    status = 429
+
+
 class QueryFailed(Invalid):
     """The query was allowed but the engine could not finish it."""
 
@@ -89,6 +96,18 @@ class QueryStopped(EnclaveError):
     status = 408
 
 
+class ClientGone(QueryStopped):
+    """Whoever asked has closed the answer before its end."""
+
+    code = "query.client-gone"
+
+
+class TooMany(Unavailable):
+    """The session has as many queries running as one session may."""
+
+    code = "query.too-many"
+
+
 class SessionEnded(Denied):
     """The session behind this socket is closed."""
 
@@ -99,3 +118,15 @@ class GatewayUnavailable(Unavailable):
     """The gateway cannot answer for this project now."""
 
     code = "gateway.unavailable"
+
+
+class ExtractUnreadable(Unavailable):
+    """The project's extract was changed or damaged; nothing is answered from it."""
+
+    code = "extract.unreadable"
+
+
+class NoRoom(Unavailable):
+    """The memory file system is full: the extract does not fit."""
+
+    code = "gateway.no-room"
