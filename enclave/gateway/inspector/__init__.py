@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import duckdb
 
 from enclave.events import Verdict
-from enclave.gateway.inspector import agreement, bound_plan, engine_tree, limits
+from enclave.gateway.inspector import agreement, bound_plan, engine_tree, limits, statements
 from enclave.gateway.inspector.catalogue import Catalogue
+from enclave.gateway.inspector.reading import Held, Reading
 from enclave.gateway.inspector.second_tree import SecondReader, second_reader
+from enclave.gateway.inspector.statements import Act
 from enclave.gateway.refusals import (
-    NotAQuestion,
     NotGranted,
     NotUnderstood,
     QueryDenied,
@@ -57,12 +58,20 @@ class Inspector:
     def inspect(self, sql: str) -> Inspection:
         """Return what an allowed query reads; raises a `QueryDenied` that names the clause."""
         text = limits.read(sql)
+        statement = statements.read(text)
+        if statement.act is Act.SHOW_TABLES:
+            return self._allowed(text, frozenset(), frozenset(), Held(text.sql))
+        cursor = self.empty.cursor()
         try:
-            views, columns = self._read(text)
+            reading = self._read(cursor, statement.sql)
+            held = agreement.hold(self.catalogue, cursor, reading)
         except RecursionError:
             raise TooLarge("The query nests too deeply to be checked.") from None
-        agreement.check(self.catalogue, views, columns)
-        return self._allowed(text, views, columns)
+        finally:
+            cursor.close()
+        if statement.act is not Act.SELECT:
+            held = Held(text.sql)
+        return self._allowed(text, reading.views, reading.columns, held)
 
     def redact(self, sql: str) -> str:
         """Return a query's text without literals, for the log; a dash if it cannot be split."""
@@ -71,37 +80,28 @@ class Inspector:
         except QueryDenied:
             return "-"
 
-    def _read(self, text: limits.Text) -> tuple[frozenset[str], frozenset[str]]:
-        if _is_show_tables(text):
-            return frozenset(), frozenset()
-        cursor = self.empty.cursor()
-        try:
-            return self._read_with(cursor, text.sql, _question(text))
-        finally:
-            cursor.close()
-
-    def _read_with(
-        self, cursor: duckdb.DuckDBPyConnection, sql: str, question: str
-    ) -> tuple[frozenset[str], frozenset[str]]:
-        tree = self.second.parse(question)
-        found = engine_tree.read(cursor, sql, self.catalogue)
-        if self.second.tables(tree) != found:
+    def _read(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Reading:
+        """Let every reader read the question, and compare what they saw."""
+        second = self.second.parse(sql)
+        tree, found = engine_tree.read(cursor, sql, self.catalogue)
+        if self.second.tables(second) != found:
             raise ReadersDisagree("The two parsers do not see the same tables in the query.")
         try:
-            bound = bound_plan.read(cursor, question)
-            second = self.second.read(tree)
+            plan = bound_plan.plan(cursor, sql)
+            bound = bound_plan.read(plan)
+            columns = self.second.read(second).columns
         except (NotUnderstood, NotGranted) as refused:
-            raise agreement.explain(self.catalogue, tree, found, refused) from None
-        if not bound.tables <= found or not bound.columns <= second.columns:
+            raise agreement.explain(self.catalogue, second, found, refused) from None
+        if not bound.tables <= found or not bound.columns <= columns:
             raise ReadersDisagree("The plan reads more than the parsers see in the query.")
-        return found, second.columns
+        return Reading(sql, tree, plan, found, columns)
 
     def _allowed(
-        self, text: limits.Text, views: frozenset[str], columns: frozenset[str]
+        self, text: limits.Text, views: frozenset[str], columns: frozenset[str], held: Held
     ) -> Inspection:
         read = [self.catalogue.views[name] for name in sorted(views)]
         return Inspection(
-            sql=text.sql,
+            sql=held.sql,
             asked=text.sql,
             redacted=text.redacted(self.catalogue.names()),
             views=tuple(view.name for view in read),
@@ -109,6 +109,8 @@ class Inspector:
             agencies=tuple(sorted({view.agency for view in read})),
             datasets=tuple(sorted({view.dataset for view in read})),
             clause="; ".join(view.clause for view in read) or self.catalogue.policy.agreement,
+            verdict=held.verdict,
+            reasons=held.reasons,
         )
 
 
@@ -128,19 +130,3 @@ def make_inspector(catalogue: Catalogue) -> Inspector:
         empty.from_arrow(schema.empty_table()).create(name)
     empty.execute("SET lock_configuration = true")
     return Inspector(catalogue, second_reader(catalogue), empty)
-
-
-def _is_show_tables(text: limits.Text) -> bool:
-    words = [word.text.lower() for word in text.words if word.text != ";"]
-    return words == ["show", "tables"]
-
-
-def _question(text: limits.Text) -> str:
-    """Return the query itself, or the one inside DESCRIBE and SUMMARIZE."""
-    if not text.words[0].says("describe", "desc", "summarize"):
-        return text.sql
-    if len(text.words) < 2:
-        raise NotAQuestion("DESCRIBE and SUMMARIZE need a view or a query.")
-    first = text.words[1]
-    rest = text.sql[first.at :]
-    return rest if first.says("select", "with", "from") or first.text == "(" else f"FROM {rest}"

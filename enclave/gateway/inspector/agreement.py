@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import duckdb
 from sqlglot import exp
 
 from enclave.gateway.inspector.catalogue import Catalogue
+from enclave.gateway.inspector.reading import Held, Reading
 from enclave.gateway.refusals import NotGranted, QueryDenied, UseNotGranted
 from enclave.model import ColumnRole, QueryMode
 
 _ASK = "To use more, the project's lead asks the agency to amend the agreement."
+
+
+def hold(catalogue: Catalogue, cursor: duckdb.DuckDBPyConnection, reading: Reading) -> Held:
+    """Hold a question to the agreement: allowed as it is, rewritten, or refused.
+
+    `cursor` is on the empty tables, for turning an edited tree into text. Raises UseNotGranted.
+    """
+    check(catalogue, reading.views, reading.columns)
+    return Held(reading.sql)
 
 
 def check(catalogue: Catalogue, views: Collection[str], columns: Collection[str]) -> None:

@@ -6,12 +6,12 @@ FROM. The plan is made on a connection that has the project's tables but not one
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+from pydantic_core import from_json
 
 from enclave.gateway.inspector import functions
 from enclave.gateway.inspector.names import names
@@ -37,15 +37,20 @@ class Bound:
     columns: frozenset[str]
 
 
-def read(connection: duckdb.DuckDBPyConnection, sql: str) -> Bound:
-    """Bind a query that passed both parsers and return what it reads.
+def plan(connection: duckdb.DuckDBPyConnection, sql: str) -> Mapping[str, Any]:
+    """Bind a query that passed the engine's tree and return its plan, not optimised, as JSON says.
 
-    Raises NotUnderstood with the binder's own sentence, ConstructRefused, ReadersDisagree.
+    Raises NotUnderstood with the binder's own sentence.
     """
     row = connection.execute("SELECT json_serialize_plan($1, optimize := false)", [sql]).fetchone()
-    tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    tree: dict[str, Any] = from_json(row[0]) if row else {"error": True}
     if tree["error"]:
         raise NotUnderstood("The query does not fit the views.", hint=_sentence(tree))
+    return tree
+
+
+def read(tree: Mapping[str, Any]) -> Bound:
+    """Return what a plan reads. Raises ConstructRefused, FunctionRefused, ReadersDisagree."""
     gets = [get for plan in tree["plans"] for get in _gets(plan)]
     columns = frozenset(name for get in gets for name in _columns(get))
     return Bound(frozenset(get["function_data"]["table"].lower() for get in gets), columns)

@@ -6,12 +6,12 @@ and binds nothing. A node, table or function on no list is refused. Never runs t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
+from pydantic_core import from_json
 
 from enclave.gateway.inspector import agreement, functions
 from enclave.gateway.inspector.catalogue import Catalogue
@@ -70,39 +70,40 @@ _BARE_CALLS = names(
 _HINTS: Mapping[str, str] = {
     "PIVOT": "Write it as `sum(x) FILTER (WHERE y = …)` for each column, or pivot in pandas.",
     "SHOW_REF": "DESCRIBE, SUMMARIZE and SHOW TABLES stand alone, not inside a query.",
-    "PARAMETER": "Write the value into the query; parameters are not supported yet.",
+    "PARAMETER": "Hand the values over with the query, or write them into it.",
     "TABLE_FUNCTION": "Only range, generate_series and unnest may stand in FROM.",
 }
 
 
-def read(connection: duckdb.DuckDBPyConnection, sql: str, catalogue: Catalogue) -> frozenset[str]:
-    """Check the engine's own tree of one query and return the base tables it names.
+def read(
+    connection: duckdb.DuckDBPyConnection, sql: str, catalogue: Catalogue
+) -> tuple[Node, frozenset[str]]:
+    """Check the engine's own tree of one query; return it, and the base tables it names.
 
     Raises NotUnderstood, NotAQuestion, ConstructRefused, FunctionRefused, NotGranted, TooLarge.
     """
+    tree = _tree(connection, sql)
     walker = _Walker(catalogue)
-    walker.query(_unwrap_show(_only_statement(connection, sql)), {})
-    return frozenset(walker.tables)
+    walker.query(_unwrap_show(tree["statements"][0]["node"]), {})
+    return tree, frozenset(walker.tables)
 
 
-def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> Node:
+def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Node:
     row = connection.execute("SELECT json_serialize_sql($1)", [sql]).fetchone()
-    tree: Node = json.loads(row[0]) if row else {"error": True}
+    tree: Node = from_json(row[0]) if row else {"error": True}
     if tree["error"]:
         kind = tree.get("error_type")
         if kind == "not implemented":
             raise NotAQuestion(
                 "Only one SELECT may be asked here.",
-                hint="DESCRIBE, SUMMARIZE and SHOW TABLES work too; PIVOT and settings do not.",
+                hint="DESCRIBE, SUMMARIZE and SHOW TABLES work too; settings do not.",
             )
         raise NotUnderstood("The query is not SQL the engine understands.", hint=_first_line(tree))
-    statements = tree["statements"]
-    if len(statements) != 1:
+    if len(tree["statements"]) != 1:
         raise NotAQuestion("One query at a time.", hint="Run each statement on its own.")
-    if statements[0]["named_param_map"]:
+    if tree["statements"][0]["named_param_map"]:
         raise _refused("PARAMETER")
-    node: Node = statements[0]["node"]
-    return node
+    return tree
 
 
 def _first_line(tree: Node) -> str:

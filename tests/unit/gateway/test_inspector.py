@@ -192,7 +192,7 @@ def test_an_extract_that_lacks_a_granted_column_is_not_served() -> None:
 
 def _engine(inspector: Inspector, sql: str) -> frozenset[str]:
     cursor = inspector.empty.cursor()
-    return engine_tree.read(cursor, sql, inspector.catalogue)
+    return engine_tree.read(cursor, sql, inspector.catalogue)[1]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_the_engine_tree_names_the_tables(inspector: Inspector, sql: str, tables
 )
 def test_the_bound_plan_alone_refuses(inspector: Inspector, sql: str) -> None:
     with pytest.raises(QueryDenied):
-        bound_plan.read(inspector.empty.cursor(), sql)
+        bound_plan.read(bound_plan.plan(inspector.empty.cursor(), sql))
 
 
 def test_a_plan_with_an_unknown_step_is_refused(
@@ -272,7 +272,7 @@ def test_a_plan_that_reads_more_than_the_parsers_see_lets_nobody_run_the_query(
     inspector: Inspector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = bound_plan.Bound(frozenset({"wages"}), frozenset({"wages.year", "wages.wage"}))
-    monkeypatch.setattr(bound_plan, "read", lambda cursor, sql: more)
+    monkeypatch.setattr(bound_plan, "read", lambda plan: more)
     with pytest.raises(ReadersDisagree, match="more than"):
         inspector.inspect("SELECT year FROM wages")
 
