@@ -261,12 +261,12 @@ class Phrases:
         forms = [f"{sql} {sign} {one}", f"{sql} IS NOT NULL", f"{sql} IS NULL",
                  f"{sql} BETWEEN {one} AND {two}", f"{sql} IN ({one}, {two})",
                  f"{sql} IS DISTINCT FROM {one}", f"{sql} NOT IN ({one})", f"NOT ({sql} > {one})",
-                 f"list_contains([{one}, {two}], {sql})", 
+                 f"list_contains([{one}, {two}], {sql})",
                  f"{sql} > ANY (SELECT {one})"]  # fmt: skip
         if kind == "text":
             forms += [f"{sql} LIKE 'H%'", f"{sql} ILIKE '%or%'", f"starts_with({sql}, 'N')",
                       f"regexp_matches({sql}, '^[A-M]')", f"length({sql}) > 4",
-                      f"{sql} NOT LIKE '%x%' ESCAPE '!'", 
+                      f"{sql} NOT LIKE '%x%' ESCAPE '!'",
                       f"{sql} SIMILAR TO '[A-Z].*'"]  # fmt: skip
         return self.chance.choice(forms)
 

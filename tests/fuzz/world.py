@@ -56,6 +56,7 @@ VIEWS: Mapping[str, Mapping[str, Shape]] = {
         "credential": Shape("text", ("certificate", "associate", "bachelor", "master")),
         "field_of_study": Shape("text", ("health", "business", "computing", "humanities")),
         "year": Shape("int", YEARS),
+        "county": Shape("text", COUNTIES),
     },
     "enrolment": {
         "school_year": Shape("int", YEARS),
