@@ -2,7 +2,8 @@
 
 For minimising before anyone can query: what the agreement does not grant is not in the files.
 Linkage works out the crosswalk in a process of its own; here content meets pseudonyms, and never an
-identifier or a person id. An epoch counts once the control store lists it, with audit's receipt.
+identifier or a person id. Each build is a new version, an epoch, kept once the control store lists
+it with audit's receipt; the first one a project stands on, a later one waits to be moved to.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from enclave import sessions
+from enclave import sessions, versions
 from enclave import store as control
 from enclave.errors import Conflict, EnclaveError, Invalid, NotFound
 from enclave.events import Action, Event
 from enclave.model import PERSON_ID, ColumnRole, Dataset, FieldKind, Policy, ProjectState, View
 from enclave.progress import steps
 from enclave.settings import Settings
-from enclave.store import Appends, ControlStore, ProjectRow
+from enclave.store import Appends, ControlStore, ProjectRow, Version
 from enclave.vault import crosswalk, deliveries, extract, keys
+from enclave.vault.alone import alone
 from enclave.vault.deliveries import RECORD_KEY
 
 LINKAGE_SECONDS = 3600
@@ -33,11 +35,15 @@ MEMORY = "2GB"
 
 @dataclass(frozen=True, slots=True)
 class BuildReceipt:
-    """A registered extract: its epoch and how many rows each view holds."""
+    """A registered extract: its epoch and how many rows each view holds.
+
+    `pinned` is the epoch the project stands on now, which is this one's only after a first build.
+    """
 
     project: str
     epoch: int
     rows: Mapping[str, int]
+    pinned: int
 
 
 class LinkageFailed(EnclaveError):
@@ -49,12 +55,23 @@ class LinkageFailed(EnclaveError):
 def build(
     settings: Settings, store: ControlStore, audit: Appends, *, project: str, actor: str
 ) -> BuildReceipt:
-    """Build the project's extract anew and make the project active.
+    """Build a new version of the project's extract.
 
-    Raises NotFound for an unknown project, Conflict if it is closed or its policy changed
-    meanwhile, KeyMissing if its key was destroyed, LinkageFailed, AuditUnavailable with the extract
-    before still the one that counts.
+    A project that has none in force becomes active on it; any other stays on its own. Raises
+    NotFound for an unknown project, Conflict if it is closed, changed meanwhile or is being built,
+    KeyMissing if its key was destroyed, LinkageFailed, AuditUnavailable with nothing kept.
     """
+    store.project(project)
+    lock = settings.state_dir / "vault" / f"{project}.build.lock"
+    with alone(lock, f"Another build of {project} is under way."):
+        receipt = _build(settings, store, audit, project, actor)
+    sessions.tell(settings)
+    return receipt
+
+
+def _build(
+    settings: Settings, store: ControlStore, audit: Appends, project: str, actor: str
+) -> BuildReceipt:
     row, policy = store.project(project), store.policy(project)
     if row.state is ProjectState.CLOSED:
         raise Conflict(f"Project {project} is closed; its extract is gone for good.")
@@ -66,38 +83,34 @@ def build(
         begin("Selecting approved rows and columns")
         views = _views(settings, store, policy, key=key, policy_sha256=row.policy_sha256)
         begin("Encrypting")
-        epoch = max((row.extract_epoch or 0, *extract.epochs(settings, project))) + 1
+        epoch = max((store.last_version(project), *extract.epochs(settings, project))) + 1
         extract.write_extract(
             settings, project, key, epoch=epoch, policy_sha256=row.policy_sha256, views=views
         )
         begin("Registering with a receipt")
-        receipt = BuildReceipt(
-            project, epoch, {name: table.num_rows for name, table in views.items()}
-        )
-        _register(settings, store, audit, _event(policy, row, receipt, actor), row, epoch=epoch)
-    sessions.tell(settings)
+        rows = {name: table.num_rows for name, table in views.items()}
+        receipt = BuildReceipt(project, epoch, rows, row.extract_epoch or epoch)
+        try:
+            _register(store, audit, _event(policy, row, receipt, actor), row, receipt)
+        finally:
+            # What failed to be registered goes, and what registering a new policy's version forgot.
+            kept = [each.epoch for each in store.versions(project)]
+            extract.remove_epochs(settings, project, keep=kept)
     return receipt
 
 
 def _register(
-    settings: Settings,
-    store: ControlStore,
-    audit: Appends,
-    event: Event,
-    row: ProjectRow,
-    *,
-    epoch: int,
+    store: ControlStore, audit: Appends, event: Event, row: ProjectRow, receipt: BuildReceipt
 ) -> None:
-    """Make the epoch the one that counts and remove every other; on failure remove it instead."""
-    try:
-        with store.record(audit, event) as connection:
-            if control.find_project(connection, row.id).policy_sha256 != row.policy_sha256:
-                raise Conflict("The agreement changed meanwhile.", hint="Build again.")
-            control.move(connection, row.id, ProjectState.ACTIVE, epoch=epoch)
-    except BaseException:
-        extract.remove_epochs(settings, row.id, keep=row.extract_epoch)
-        raise
-    extract.remove_epochs(settings, row.id, keep=epoch)
+    """Write the version down; a project without one in force stands on it from now on."""
+    version = Version(row.id, receipt.epoch, row.policy_sha256, receipt.rows, versions.now())
+    with store.record(audit, event) as connection:
+        now = control.find_project(connection, row.id)
+        if now.policy_sha256 != row.policy_sha256:
+            raise Conflict("The agreement changed meanwhile.", hint="Build again.")
+        versions.register(connection, version)
+        if now.extract_epoch is None:
+            control.move(connection, row.id, ProjectState.ACTIVE, epoch=receipt.epoch)
 
 
 def _event(policy: Policy, row: ProjectRow, receipt: BuildReceipt, actor: str) -> Event:
@@ -111,6 +124,7 @@ def _event(policy: Policy, row: ProjectRow, receipt: BuildReceipt, actor: str) -
         clause=policy.agreement,
         detail={
             "epoch": receipt.epoch,
+            "pinned": receipt.pinned,
             "policy_sha256": row.policy_sha256,
             **{f"rows_{name}": count for name, count in receipt.rows.items()},
         },

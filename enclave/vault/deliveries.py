@@ -8,11 +8,9 @@ crash is seen by no reader and swept away by the next delivery. Never keeps the 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +26,7 @@ from enclave.model import Dataset, FieldKind
 from enclave.progress import steps
 from enclave.settings import Settings
 from enclave.store import Appends, ControlStore, DeliveryRow
+from enclave.vault.alone import alone
 from enclave.vault.dictionary import Refused, check
 
 RECORD_KEY = "record_key"
@@ -82,7 +81,8 @@ def deliver(
         raise Invalid(f"The dataset {dataset} is not one that {agency} delivers.")
     if not path.is_file():
         raise NotFound("There is no file of that name.")
-    with _only_one(settings, dataset), steps(3) as begin:
+    lock = settings.state_dir / "vault" / f"{dataset}.lock"
+    with alone(lock, f"Another delivery of {dataset} is under way."), steps(3) as begin:
         begin("Checking against the dictionary")
         sha256 = fingerprint(path)
         registered = store.deliveries(dataset)
@@ -223,18 +223,3 @@ def _register(
 
 def _receipt(row: DeliveryRow, *, index: int | None) -> DeliveryReceipt:
     return DeliveryReceipt(row.dataset, row.version, row.rows, row.sha256, index)
-
-
-@contextmanager
-def _only_one(settings: Settings, dataset: str) -> Iterator[None]:
-    """Let one delivery of a dataset run at a time; the lock dies with its process."""
-    path = settings.state_dir / "vault" / f"{dataset}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(
-                f"Another delivery of {dataset} is under way.", hint="Wait until it has ended."
-            ) from None
-        yield

@@ -2,13 +2,14 @@
 
 For handing one project exactly what its agreement approved, and nothing once its key is gone. On
 disk: `extracts/<project>/<epoch>/`, a bundle each; an epoch without a manifest is not there, and
-the control store says which epoch counts. Never holds a person id, a record key or an identifier.
+the control store says which epochs are kept and which of them counts. Never holds a person id, a
+record key or an identifier.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ __all__ = [
     "epochs",
     "open_extract",
     "remove_epochs",
+    "size",
     "write_durably",
     "write_extract",
 ]
@@ -85,11 +87,17 @@ def epochs(settings: Settings, project: str) -> tuple[int, ...]:
     return tuple(sorted(int(name) for name in found if name.isdecimal()))
 
 
-def remove_epochs(settings: Settings, project: str, *, keep: int | None = None) -> None:
-    """Remove a project's extract files, all but the epoch to keep. Open readers keep their file."""
-    root = settings.state_dir / "extracts" / project
+def size(settings: Settings, project: str, epoch: int) -> int:
+    """Return how many bytes an epoch's files take on the disk; 0 where there are none."""
+    place = _place(settings, project, epoch)
+    return sum(path.stat().st_size for path in place.glob("*")) if place.is_dir() else 0
+
+
+def remove_epochs(settings: Settings, project: str, *, keep: Collection[int] = ()) -> None:
+    """Remove a project's extract files, all but the epochs kept. Open readers keep their file."""
+    root, kept = settings.state_dir / "extracts" / project, {str(epoch) for epoch in keep}
     for path in root.iterdir() if root.is_dir() else ():
-        if path.name != str(keep):
+        if path.name not in kept:
             (path / MANIFEST).unlink(missing_ok=True)  # first: no reader starts on what goes
             shutil.rmtree(path)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from enclave import store as control
+from enclave import versions
 from enclave.audit_client import AuditClient
 from enclave.errors import AuditUnavailable, Conflict, Invalid, KeyMissing, NotFound
 from enclave.events import Action, Event
@@ -19,6 +20,7 @@ from enclave.model import FieldKind, Policy, ProjectState
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.vault import build, crosswalk, deliveries, extract, keys
+from enclave.vault.alone import alone
 from enclave.vault.extract import open_extract
 from linkage.run import link
 from tests.support.audit import AuditProcess
@@ -143,13 +145,37 @@ def test_a_build_makes_the_project_active_and_is_logged_with_its_columns(built: 
     assert facts["linkage.crosswalk-published"]["source"] == "linkage"
 
 
-def test_building_again_is_a_new_epoch_with_the_same_pseudonyms_and_no_old_files(
+def test_building_again_is_a_new_version_and_the_project_stays_on_its_own(
     enclave: Enclave,
 ) -> None:
     before = enclave.view(ONE, "pay")
-    assert enclave.build().epoch == 2
-    assert extract.epochs(enclave.settings, ONE) == (2,)
+    receipt = enclave.build()
+    assert (receipt.epoch, receipt.pinned) == (2, 1)
+    assert extract.epochs(enclave.settings, ONE) == (1, 2)
+    assert enclave.store.project(ONE).extract_epoch == 1
+    first, second = enclave.store.versions(ONE)
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert first.rows == second.rows == {"pay": before.num_rows}
+    assert {first.policy_sha256, second.policy_sha256} == {enclave.store.project(ONE).policy_sha256}
     assert enclave.view(ONE, "pay")["person_id"].equals(before["person_id"])
+    detail = enclave.service.facts()[-1]["detail"]
+    assert (detail["epoch"], detail["pinned"]) == (2, 1)
+
+
+def test_two_builds_of_one_project_do_not_run_together(enclave: Enclave) -> None:
+    lock = enclave.settings.state_dir / "vault" / f"{ONE}.build.lock"
+    with alone(lock, "held by the test"), pytest.raises(Conflict, match="under way"):
+        enclave.build()
+    assert extract.epochs(enclave.settings, ONE) == (1,)
+
+
+def test_a_number_is_not_used_again_when_its_version_was_forgotten(enclave: Enclave) -> None:
+    enclave.build()
+    event = Event(Action.PROJECT_BUILT, "adam", project=ONE)
+    with enclave.store.record(enclave.audit, event) as connection:
+        versions.forget(connection, ONE, 2)
+    extract.remove_epochs(enclave.settings, ONE, keep=[1])
+    assert enclave.build().epoch == 3
 
 
 def test_a_build_without_a_receipt_leaves_the_extract_before_in_force(enclave: Enclave) -> None:
@@ -175,8 +201,21 @@ def test_after_an_amendment_the_old_crosswalk_does_not_serve(enclave: Enclave) -
     key, mark = keys.load(enclave.settings, ONE), enclave.store.project(ONE).policy_sha256
     with pytest.raises(Invalid):
         crosswalk.read(enclave.settings, ONE, key, policy_sha256=mark)
-    enclave.build()
+    receipt = enclave.build()
     assert enclave.view(ONE, "pay").schema.names == ["person_id", "year"]
+    assert (receipt.epoch, receipt.pinned) == (2, 2), "there was none in force: this one is"
+
+
+def test_the_first_build_under_an_amended_agreement_destroys_what_the_old_one_granted(
+    enclave: Enclave,
+) -> None:
+    """R31: a column that was taken away lies in no version that is kept."""
+    enclave.build()
+    enclave.amend(policy(ONE, (view(PAY, "year"),)))
+    assert enclave.store.project(ONE).older == ()
+    enclave.build()
+    assert [each.epoch for each in enclave.store.versions(ONE)] == [3]
+    assert extract.epochs(enclave.settings, ONE) == (3,)
 
 
 def test_an_identifier_cannot_become_a_column_even_if_a_policy_says_so(

@@ -14,6 +14,7 @@ from enclave.model import FieldKind
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.vault import deliveries
+from enclave.vault.alone import alone
 from enclave.vault.deliveries import DeliveryReceipt, deliver, read
 from enclave.vault.dictionary import Refused
 from tests.support.audit import AuditProcess
@@ -200,5 +201,6 @@ def test_a_file_that_changes_while_it_is_read_is_not_stored(
 def test_two_deliveries_of_one_dataset_do_not_run_together(
     settings: Settings, store: ControlStore, vault_audit: AuditClient, tmp_path: Path
 ) -> None:
-    with deliveries._only_one(settings, "jobs"), pytest.raises(Conflict, match="under way"):
+    lock = settings.state_dir / "vault" / "jobs.lock"
+    with alone(lock, "held by the test"), pytest.raises(Conflict, match="under way"):
         hand_in(settings, store, vault_audit, csv(tmp_path / "f.csv"))

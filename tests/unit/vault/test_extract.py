@@ -52,7 +52,7 @@ def test_the_newest_finished_epoch_is_opened_unless_one_is_named(vault: Settings
     (vault.state_dir / "extracts" / "pay" / "3").mkdir()
     assert open_extract(vault, "pay", key).epoch == 2
     assert open_extract(vault, "pay", key, epoch=1).epoch == 1
-    extract.remove_epochs(vault, "pay", keep=2)
+    extract.remove_epochs(vault, "pay", keep=[2])
     assert extract.epochs(vault, "pay") == (2,)
     with pytest.raises(NotFound):
         open_extract(vault, "pay", key, epoch=1)
