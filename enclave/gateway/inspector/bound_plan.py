@@ -43,7 +43,8 @@ def plan(connection: duckdb.DuckDBPyConnection, sql: str) -> Mapping[str, Any]:
     Raises NotUnderstood with the binder's own sentence.
     """
     row = connection.execute("SELECT json_serialize_plan($1, optimize := false)", [sql]).fetchone()
-    tree: dict[str, Any] = from_json(row[0]) if row else {"error": True}
+    # No text at all comes when the binder's sentence cuts a character of the query in two.
+    tree: dict[str, Any] = from_json(row[0]) if row and row[0] else {"error": True}
     if tree["error"]:
         raise NotUnderstood("The query does not fit the views.", hint=_sentence(tree))
     return tree
