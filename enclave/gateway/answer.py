@@ -1,106 +1,129 @@
-"""One answer on its way: its batches, its deadline, and how it ended.
+"""One answer on its way: read ahead of its client by a few batches, and ended one way or another.
 
-The last batch is held back until audit and the journal have the outcome. The engine's own error
-text is never passed on: it can hold a value of a row.
+An answer of one batch is whole, and its outcome logged, before anybody has it. Of a longer one the
+last batch is held back until audit and the journal have the outcome. Never holds more than a few
+batches of it, and never passes an engine's own error text on: it can hold a value of a row.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import duckdb
 import pyarrow as pa
 from typing_extensions import override
 
 from enclave.errors import EnclaveError
 from enclave.events import Verdict
-from enclave.gateway.inspector import Inspection
 from enclave.gateway.journal import Outcome
-from enclave.gateway.refusals import QueryFailed, QueryStopped, SessionEnded
-from enclave.model import Session
+from enclave.gateway.refusals import ClientGone
+from enclave.gateway.running import Run
 
 log = logging.getLogger(__name__)
 
 QUERY_KEY = b"enclave.query"
+AHEAD = 4  # batches read ahead, so that the engine and the socket work at the same time
 
 
 @dataclass(slots=True)
-class Run:
-    """One query on its way: its connection, so that it can be stopped, and what it is."""
+class Beginning:
+    """The first batches of an answer, or all of it, or why there is none."""
 
-    query: str
-    session: Session
-    inspection: Inspection
-    cursor: duckdb.DuckDBPyConnection
-    stopped: threading.Event = field(default_factory=threading.Event)
-    deadline: threading.Timer | None = None
-
-    def stop_after(self, seconds: float) -> None:
-        """Stop the run when its time is over, whatever it is doing then.
-
-        The engine's own `max_execution_time` did not stop a cross join that gave no row (measured).
-        """
-        self.deadline = threading.Timer(seconds, self.stop)
-        self.deadline.daemon = True
-        self.deadline.start()
-
-    def stop(self) -> None:
-        """Make the engine and the stream give up."""
-        self.stopped.set()
-        self.cursor.interrupt()
-
-    def end(self) -> None:
-        """Give back the connection and the deadline."""
-        if self.deadline is not None:
-            self.deadline.cancel()
-        self.cursor.close()
+    schema: pa.Schema | None = None
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    is_whole: bool = False
+    error: EnclaveError | None = None
 
 
-Finish = Callable[[Run, Outcome], None]
+def begin(run: Run) -> Beginning:
+    """Run a query until two batches are there, or its end, or its failure. Raises nothing."""
+    found = Beginning()
+    try:
+        reader = run.work.reader
+        found.schema = reader.schema.with_metadata({QUERY_KEY: run.query.encode()})
+        while len(found.batches) < 2:
+            found.batches.append(reader.read_next_batch())
+    except StopIteration:
+        found.is_whole, found.error = True, run.why
+    except Exception as error:  # an engine's, of whatever kind; the engine says what it means
+        found.error = run.failure(error)
+    return found
+
+
+def outcome_of(run: Run, error: EnclaveError | None = None) -> Outcome:
+    """Return how a run ends now: with all its rows, or with an error after some of them."""
+    verdict = run.inspection.verdict if error is None else Verdict.FAILED
+    return replace(standing(run), verdict=verdict, code=None if error is None else error.code)
+
+
+def standing(run: Run) -> Outcome:
+    """Return how far a run has come."""
+    lease = run.lease
+    return Outcome(None, lease.rows, lease.bytes, cpu_ms=int(lease.cpu_seconds * 1000))
+
+
+# Logs how a run ended: whole, or with an error. False: somebody else has ended it.
+Finish = Callable[[Run, EnclaveError | None], bool]
 
 
 class Answer(Iterator[pa.RecordBatch]):
-    """The batches of one answer. The last comes only after its outcome has a receipt.
+    """The batches of one answer, whose outcome is durable already."""
 
-    Closing it early, or letting go of it, ends the query and logs how far it came. A stream that
-    stands still longer than the deadline is stopped.
-    """
-
-    def __init__(self, run: Run, reader: pa.RecordBatchReader, finish: Finish):
-        self._run, self._reader, self._end = run, reader, finish
-        self._held: pa.RecordBatch | None = None
-        self._finished = False
-        self._rows = self._bytes = 0
-        metadata = {QUERY_KEY: run.query.encode()}
-        self.schema: pa.Schema = reader.schema.with_metadata(metadata)
-
-    @property
-    def query(self) -> str:
-        """Return the query's id."""
-        return self._run.query
+    def __init__(self, query: str, schema: pa.Schema, batches: list[pa.RecordBatch]):
+        self.query, self.schema = query, schema
+        self._batches = deque(batches)
 
     @override
     def __next__(self) -> pa.RecordBatch:
-        while not self._finished:
-            batch = self._read()
-            ready, self._held = self._held, batch
-            if batch is None:
-                self._finish(Outcome(Verdict.ALLOWED, self._rows, self._bytes))
-            else:
-                self._rows += batch.num_rows
-                self._bytes += batch.nbytes
-            if ready is not None:
-                return self._dress(ready)
-        raise StopIteration
+        if not self._batches:
+            raise StopIteration
+        return self._dress(self._batches.popleft())
 
     def close(self) -> None:
         """End the query if it has not ended; what was handed out so far is logged."""
-        if not self._finished:
-            self._run.stop()
-            self._fail("query.client-gone")
+
+    def _dress(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+
+
+class Stream(Answer):
+    """An answer of many batches. The last comes only after its outcome has a receipt.
+
+    Closing it early, or letting go of it, ends the query and logs how far it came. `advance` writes
+    down what is about to be handed out; `finish` how the query ended.
+    """
+
+    def __init__(
+        self, run: Run, begun: Beginning, *, advance: Callable[[Run], None], finish: Finish
+    ):
+        super().__init__(run.query, begun.schema, [])
+        self._run, self._advance, self._finish = run, advance, finish
+        self._over = False
+        self._pump = _Pump(run, begun.batches, finish)
+
+    @override
+    def __next__(self) -> pa.RecordBatch:
+        if self._over:
+            raise StopIteration
+        try:
+            batch, is_last = self._pump.take()
+            self._run.lease.draw(batch.num_rows, batch.nbytes)
+            if not is_last:
+                self._advance(self._run)
+        except EnclaveError as error:
+            self._fail(error)
+            raise
+        if is_last:
+            self._complete(batch)
+        return self._dress(batch)
+
+    @override
+    def close(self) -> None:
+        if not self._over:
+            self._fail(ClientGone("The client closed the answer before its end."))
 
     def __del__(self) -> None:
         try:
@@ -108,67 +131,99 @@ class Answer(Iterator[pa.RecordBatch]):
         except EnclaveError as error:  # audit closes the dangling intent itself
             log.warning("an abandoned query could not be logged: %s", error.code)
 
-    def _read(self) -> pa.RecordBatch | None:
+    def _complete(self, last: pa.RecordBatch) -> None:
+        self._over = True
+        self._pump.end()
         try:
-            if self._run.stopped.is_set():
-                raise duckdb.InterruptException
-            return self._reader.read_next_batch()
+            if not self._finish(self._run, None):
+                raise self._run.failure(ClientGone("The query was stopped before its end."))
+        except EnclaveError:
+            self._run.lease.give_back(last.num_rows, last.nbytes)
+            raise
+
+    def _fail(self, error: EnclaveError) -> None:
+        self._over = True
+        self._run.stop(error)
+        self._pump.end()
+        self._finish(self._run, error)
+
+
+class _Pump:
+    """Reads ahead of the client in a thread of its own, which lives until the answer is over.
+
+    Ends a run that is stopped while its client stands still. Knows nothing of the `Stream`, which
+    must be free to go when its client lets go of it.
+    """
+
+    def __init__(self, run: Run, first: list[pa.RecordBatch], finish: Finish):
+        self._run, self._finish = run, finish
+        self._ready = deque(first)
+        self._change = threading.Condition()
+        self._ended = self._over = False
+        self._error: EnclaveError | None = None
+        run.wake = self._wake
+        threading.Thread(target=self._work, name=run.query, daemon=True).start()
+
+    def take(self) -> tuple[pa.RecordBatch, bool]:
+        """Return the next batch, and whether it is the last; raises why there is none."""
+        with self._change:
+            self._change.wait_for(lambda: len(self._ready) > 1 or self._is_done())
+            if error := self._run.why or self._error:
+                raise error
+            batch = self._ready.popleft()
+            self._change.notify_all()
+            return batch, not self._ready
+
+    def end(self) -> None:
+        """Let the thread go: the answer is over."""
+        with self._change:
+            self._over = True
+            self._change.notify_all()
+
+    def _wake(self) -> None:
+        with self._change:
+            self._change.notify_all()
+
+    def _is_done(self) -> bool:
+        return self._ended or self._error is not None or self._run.why is not None
+
+    def _work(self) -> None:
+        error = self._read()
+        self._run.work.close()
+        with self._change:
+            self._ended, self._error = error is None, error
+            self._change.notify_all()
+            self._change.wait_for(lambda: self._over or self._run.why is not None)
+            self._ready.clear()
+        if not self._over and self._run.why is not None:
+            self._give_up(self._run.why)
+
+    def _read(self) -> EnclaveError | None:
+        try:
+            while self._has_room():
+                batch = self._run.work.reader.read_next_batch()
+                with self._change:
+                    self._ready.append(batch)
+                    self._change.notify_all()
         except StopIteration:
             return None
-        except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
-            failed = failure(error, self._run)
-            self._fail(failed.code)
-            raise failed from None
+        except Exception as error:  # as in `begin`
+            return self._run.failure(error)
+        return self._run.why or ClientGone("The client closed the answer before its end.")
 
-    def _dress(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+    def _has_room(self) -> bool:
+        """Wait until the client has taken a batch; say whether there is still a client."""
+        lease = self._run.lease
+        with self._change:
+            lease.idle = len(self._ready) >= AHEAD
+            self._change.wait_for(
+                lambda: len(self._ready) < AHEAD or self._over or self._run.why is not None
+            )
+            lease.idle = False
+            return not self._over and self._run.why is None
 
-    def _fail(self, code: str) -> None:
-        handed = self._bytes - (self._held.nbytes if self._held is not None else 0)
-        rows = self._rows - (self._held.num_rows if self._held is not None else 0)
-        self._held = None
-        self._finish(Outcome(Verdict.FAILED, rows, handed, code))
-
-    def _finish(self, outcome: Outcome) -> None:
-        self._finished = True
-        self._reader.close()
-        self._end(self._run, outcome)
-
-
-_SENTENCES: tuple[tuple[type[Exception], str, str], ...] = (
-    (
-        duckdb.ConversionException,
-        "A value could not be converted.",
-        "TRY_CAST gives NULL instead.",
-    ),
-    (duckdb.OutOfRangeException, "A number left its range.", "Cast it to a wider type."),
-    (
-        duckdb.OutOfMemoryException,
-        "The query needs more memory than it may have.",
-        "Aggregate before you join or sort, or select fewer columns.",
-    ),
-    (
-        duckdb.InvalidInputException,
-        "A function was given a value that it does not take.",
-        "Filter such rows out first.",
-    ),
-)
-
-
-def failure(error: Exception, run: Run) -> EnclaveError:
-    """Return what a researcher may be told: the kind of failure, never the engine's own text.
-
-    The engine's text can hold a value of a row, even of one that a filter took out.
-    """
-    if isinstance(error, SessionEnded):
-        return error
-    if run.stopped.is_set() or isinstance(error, duckdb.InterruptException):
-        return QueryStopped("The query was stopped.", hint="It ran too long, or its session ended.")
-    text = str(error)
-    for kind, sentence, hint in _SENTENCES:
-        if isinstance(error, kind) or text.startswith(kind.__name__.removesuffix("Exception")):
-            return QueryFailed(sentence, hint=hint)
-    log.warning("a query failed in the engine: %s", type(error).__name__)
-    return QueryFailed(
-        "The engine could not finish the query.", hint="Try it in smaller steps; check the types."
-    )
+    def _give_up(self, why: EnclaveError) -> None:
+        try:
+            self._finish(self._run, why)
+        except EnclaveError as error:  # audit closes the dangling intent itself
+            log.warning("a stopped query could not be logged: %s", error.code)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import duckdb
@@ -60,7 +61,8 @@ class DuckWork:
     def interrupt(self) -> None:
         """Stop the engine; remembered, should it come before the query has begun."""
         self._stopped.set()
-        self.cursor.interrupt()
+        with suppress(duckdb.ConnectionException):  # closed meanwhile: nothing runs
+            self.cursor.interrupt()
 
     def close(self) -> None:
         """Give back the cursor."""

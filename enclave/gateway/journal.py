@@ -1,7 +1,8 @@
-"""A project's journal of queries: the full text, who asked, and what each query really read.
+"""A project's journal of queries: the full text, who asked, what each read and what it cost.
 
-For tying an output to the data behind it. Lies in the project's own directory, since a query's
-text may hold what a row holds; audit gets it without literals. Never holds a row of an answer.
+For tying an output to the data behind it, and for budgets. Lies in the project's own directory,
+since a query's text may hold what a row holds; audit gets it without literals. Never holds a row
+of an answer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from enclave.errors import NotFound, Unavailable
@@ -38,11 +39,32 @@ CREATE TABLE IF NOT EXISTS queries (
     bytes INTEGER
 ) STRICT
 """
+# What later versions added, in order; `user_version` says how many of them a file has.
+_STEPS: tuple[str, ...] = (
+    # `sql` is what was run; `asked` what the researcher wrote, where the policy made another of it.
+    "ALTER TABLE queries ADD COLUMN asked TEXT",
+    "ALTER TABLE queries ADD COLUMN cpu_ms INTEGER",
+)
+_WRITE = """
+INSERT INTO queries (query, session, person, at, sql, views, columns, agencies, epoch, receipt,
+                     asked, verdict, code, rows, bytes, cpu_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (query) DO UPDATE SET verdict = excluded.verdict, code = excluded.code,
+    rows = excluded.rows, bytes = excluded.bytes, cpu_ms = excluded.cpu_ms
+"""
+_SPENT = """
+SELECT person, count(*), sum(coalesce(rows, 0)), sum(coalesce(bytes, 0)), sum(coalesce(cpu_ms, 0))
+FROM queries WHERE substr(at, 1, 10) = ? AND verdict IS NOT ? GROUP BY person
+"""
+_ANSWERED = (Verdict.ALLOWED.value, Verdict.REWRITTEN.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One query as it is asked. `receipt` is the place in the audit log of its intent or denial."""
+    """One query as it is asked. `receipt` is the place in the audit log of its intent or denial.
+
+    `sql` is the text that is run; `asked` the researcher's own, None where it is the same.
+    """
 
     query: str
     session: str
@@ -53,16 +75,31 @@ class Entry:
     agencies: tuple[str, ...]
     epoch: int
     receipt: int
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a query ended: rows and bytes handed out, and the code if it was refused or failed."""
+    """How a query ended: rows and bytes handed out, CPU used, a code if it was refused or failed.
 
-    verdict: Verdict
+    A verdict of None is that of a query still running.
+    """
+
+    verdict: Verdict | None
     rows: int = 0
     bytes: int = 0
     code: str | None = None
+    cpu_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one person's queries of one day cost."""
+
+    queries: int = 0
+    rows: int = 0
+    bytes: int = 0
+    cpu_ms: int = 0
 
 
 def path(settings: Settings, project: str) -> Path:
@@ -80,59 +117,81 @@ class Journal:
         self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         file.chmod(0o600)
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute(_SCHEMA)
+        _upgrade(self._connection)
 
     def begin(self, entry: Entry, outcome: Outcome | None = None) -> None:
         """Write a query down, and how it ended if it has. Raises Unavailable.
 
-        Audit has the intent durably already; `end` makes this row durable with its own, before the
-        answer ends. Waiting for the disk twice was most of a small query's time (measured).
+        What has ended with data is durable when this returns. Else audit alone has it durably:
+        `end` makes the row durable with its own, before the answer ends. Waiting for the disk
+        twice was most of a small query's time (measured).
         """
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        ended = (outcome.verdict.value, outcome.code) if outcome else (None, None)
+        ended = outcome or Outcome(None)
         self._execute(
-            "NORMAL",
-            "INSERT INTO queries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
-            entry.query,
-            entry.session,
-            entry.person,
-            at,
+            ended.verdict is not None and ended.verdict.value in _ANSWERED,
+            _WRITE,
+            *(entry.query, entry.session, entry.person),
+            datetime.now(UTC).isoformat(timespec="milliseconds"),
             entry.sql,
-            json.dumps(entry.views),
-            json.dumps(entry.columns),
-            json.dumps(entry.agencies),
-            entry.epoch,
-            entry.receipt,
-            *ended,
+            *(json.dumps(names) for names in (entry.views, entry.columns, entry.agencies)),
+            *(entry.epoch, entry.receipt, entry.asked),
+            *_values(ended),
         )
+
+    def advance(self, query: str, outcome: Outcome) -> None:
+        """Write how far a query has come; outlives this process, if not the machine's power."""
+        self._end(query, outcome, durable=False)
 
     def end(self, query: str, outcome: Outcome) -> None:
         """Write durably how a query ended. Raises Unavailable."""
-        self._execute(
-            "FULL",
-            "UPDATE queries SET verdict = ?, code = ?, rows = ?, bytes = ? WHERE query = ?",
-            outcome.verdict.value,
-            outcome.code,
-            outcome.rows,
-            outcome.bytes,
-            query,
-        )
+        self._end(query, outcome, durable=True)
+
+    def spent(self, day: date) -> dict[str, Spent]:
+        """Return what each person's queries of a day (UTC) cost; refused ones cost nothing."""
+        with self._lock:
+            rows = self._connection.execute(_SPENT, (day.isoformat(), Verdict.DENIED.value))
+            return {person: Spent(*counts) for person, *counts in rows}
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._connection.close()
 
-    def _execute(self, synchronous: str, statement: str, *values: str | int | None) -> None:
+    def _end(self, query: str, outcome: Outcome, *, durable: bool) -> None:
+        self._execute(
+            durable,
+            "UPDATE queries SET verdict = ?, code = ?, rows = ?, bytes = ?, cpu_ms = ?"
+            " WHERE query = ?",
+            *_values(outcome),
+            query,
+        )
+
+    def _execute(self, durable: bool, statement: str, *values: str | int | None) -> None:
         try:
             with self._lock:
-                self._connection.execute(f"PRAGMA synchronous = {synchronous}")
+                self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._connection.execute(statement, values)
         except sqlite3.Error:
             raise Unavailable(
                 "The project's journal cannot be written, so no data is given out.",
                 hint="An administrator looks at the disk of the gateway.",
             ) from None
+
+
+def _values(outcome: Outcome) -> tuple[str | int | None, ...]:
+    verdict = None if outcome.verdict is None else outcome.verdict.value
+    return (verdict, outcome.code, outcome.rows, outcome.bytes, outcome.cpu_ms)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a journal of any earlier version to this one, in place."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(_SCHEMA)
+    (done,) = connection.execute("PRAGMA user_version").fetchone()
+    for statement in _STEPS[done:]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
+    connection.execute("COMMIT")
 
 
 def lineage(settings: Settings, project: str, queries: Sequence[str]) -> tuple[Lineage, ...]:
@@ -149,8 +208,8 @@ def lineage(settings: Settings, project: str, queries: Sequence[str]) -> tuple[L
 
 
 def _lineage(connection: sqlite3.Connection, project: str, query: str) -> Lineage:
-    found = "SELECT * FROM queries WHERE query = ? AND verdict = ?"
-    row = connection.execute(found, (query, Verdict.ALLOWED.value)).fetchone()
+    found = "SELECT * FROM queries WHERE query = ? AND verdict IN (?, ?)"
+    row = connection.execute(found, (query, *_ANSWERED)).fetchone()
     if row is None:
         raise _unknown()
     return Lineage(
@@ -162,6 +221,7 @@ def _lineage(connection: sqlite3.Connection, project: str, query: str) -> Lineag
         columns=tuple(json.loads(row["columns"])),
         agencies=frozenset(json.loads(row["agencies"])),
         receipt=row["receipt"],
+        epoch=row["epoch"],
     )
 
 

@@ -64,6 +64,18 @@ class UseNotGranted(QueryDenied):
     code = "query.column-role"
 
 
+class NotGroups(QueryDenied):
+    """An answer that must consist of groups of enough persons, and does not, or cannot be tested."""
+
+    code = "query.aggregate-only"
+
+
+class SinglePerson(QueryDenied):
+    """A look-up of one person: person_id compared with anything but another view's person_id."""
+
+    code = "query.single-person"
+
+
 class ReadersDisagree(QueryDenied):
     """The two parsers or the bound plan understand the query differently: nobody may run it."""
 
@@ -130,3 +142,16 @@ class NoRoom(Unavailable):
     """The memory file system is full: the extract does not fit."""
 
     code = "gateway.no-room"
+
+
+class TokenRefused(Denied):
+    """No token, or none that is valid: never issued, expired, revoked or of an ended session."""
+
+    code = "token.refused"
+    status = 401
+
+
+class NetworkNotGranted(Denied):
+    """The agreement admits no clients from outside the workspace."""
+
+    code = "token.not-granted"

@@ -1,60 +1,61 @@
 """Answer one project's queries: inspect, log the intent, run, log the outcome, then finish.
 
-No receipt, no data: nothing runs before audit has the intent, and the last batch of an answer is
-held back until audit has the outcome. Runs the researcher's own text and no other.
+No receipt, no data: the engine may start while the intent is on its way to audit, but nothing of
+an answer, neither its columns nor an error of the engine, is given out before audit has the
+intent; and the last batch (of a small answer: all) is held back until audit and the journal have
+the outcome. Runs the text that was inspected and no other.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import logging
-import secrets
-import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from typing import Protocol
+from threading import Lock
 
-import duckdb
+import pyarrow as pa
 
 from enclave.errors import EnclaveError
-from enclave.events import Action, Event, Receipt, Verdict
-from enclave.gateway.answer import Answer, Run, failure
+from enclave.events import Receipt
+from enclave.gateway.answer import Answer, Beginning, Stream, begin, outcome_of, standing
+from enclave.gateway.budgets import Ledger
+from enclave.gateway.engine import Engine
 from enclave.gateway.inspector import Inspection, Inspector
-from enclave.gateway.journal import Entry, Journal, Outcome
+from enclave.gateway.inspector.parameters import Values, render
+from enclave.gateway.journal import Journal
+from enclave.gateway.records import Records, Sends, new_id
 from enclave.gateway.refusals import (
+    BudgetSpent,
     NotInForce,
     QueryDenied,
+    QueryFailed,
+    QueryStopped,
     SessionEnded,
+    TooMany,
 )
+from enclave.gateway.running import Most, Run, Running
 from enclave.model import Policy, Session
-
-log = logging.getLogger(__name__)
-
-BATCH_ROWS = 64 * 1024
-
-
-class Appends(Protocol):
-    """Whoever gives a receipt for an event or raises: the audit client."""
-
-    def append(self, event: Event) -> Receipt:
-        """Return proof that the event is durable."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a project's gateway is made of. `fingerprint_key` keys the hashes of query texts."""
+    """What a project's gateway is made of. `fingerprint_key` keys the hashes of query texts.
+
+    `seconds` is how long one query may take, waiting for its client included.
+    """
 
     inspector: Inspector
-    engine: duckdb.DuckDBPyConnection
+    engine: Engine
     journal: Journal
-    audit: Appends
+    audit: Sends
     fingerprint_key: bytes
     epoch: int = 0
     seconds: int = 300
+    most: Most = field(default_factory=Most)
     today: Callable[[], date] = date.today
 
 
@@ -63,9 +64,13 @@ class Gateway:
 
     def __init__(self, parts: Parts):
         self.parts = parts
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._open: set[str] = set()
-        self._running: dict[str, Run] = {}
+        self._records = Records(
+            parts.audit, parts.journal, parts.inspector, parts.fingerprint_key, parts.epoch
+        )
+        self._running = Running(parts.most, self._note)
+        self._ledger = Ledger(self.policy, parts.journal)
         # The policy stands while this process lives, so a verdict does too; refusals are not kept.
         self._inspect = lru_cache(maxsize=256)(parts.inspector.inspect)
 
@@ -83,9 +88,9 @@ class Gateway:
         """Let a session ask no more, and stop what it has running."""
         with self._lock:
             self._open.discard(session.id)
-            runs = [run for run in self._running.values() if run.session.id == session.id]
-        for run in runs:
-            run.stop()
+        self._running.stop_session(
+            session.id, QueryStopped("The query was stopped: its session has ended.")
+        )
 
     def check(self, session: Session, sql: str) -> Inspection:
         """Return what the query would read. A refusal is logged before it is raised."""
@@ -94,55 +99,134 @@ class Gateway:
             self._check_in_force()
             return self._inspect(sql)
         except (QueryDenied, SessionEnded) as refused:
-            self._log_denial(session, sql, refused)
+            self._records.deny(session, sql, refused)
             raise
 
-    def answer(self, session: Session, sql: str) -> Answer:
-        """Inspect, log and start a query; raises the refusal, AuditUnavailable or QueryFailed."""
-        inspection = self.check(session, sql)
-        query = f"q-{secrets.token_hex(8)}"
-        receipt = self.parts.audit.append(self._intent(session, inspection, query))
-        self.parts.journal.begin(_entry(session, inspection, query, receipt, self.parts.epoch))
-        run = Run(query, session, inspection, self.parts.engine.cursor())
-        with self._lock:
-            self._running[query] = run
-        run.stop_after(self.parts.seconds)
+    def answer(
+        self,
+        session: Session,
+        sql: str,
+        parameters: Values | None = None,
+        *,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> Answer:
+        """Inspect, log and run a query up to its first batches.
+
+        `started` is called with what stops the query, before it runs. Raises the refusal, TooMany,
+        AuditUnavailable, QueryFailed or QueryStopped.
+        """
+        run = self._admit(session, self._inspected(session, sql, parameters))
         try:
-            self._check_open(session)
-            reader = run.cursor.sql(inspection.sql).to_arrow_reader(BATCH_ROWS)
-        except (duckdb.Error, SessionEnded) as error:
-            failed = failure(error, run)
-            self.finish(run, Outcome(Verdict.FAILED, code=failed.code))
-            raise failed from None
-        return Answer(run, reader, self.finish)
+            if started is not None:
+                started(run.stop)
+            return self._run(run)
+        except Exception as error:
+            run.work.close()
+            run.lease.give_back(run.lease.rows, run.lease.bytes)  # nothing was handed out
+            if run.end():
+                self._log_failure(run, error)
+            raise
+
+    def explain(self, session: Session, sql: str, parameters: Values | None = None) -> pa.Table:
+        """Return the verdict on a query and its reasons as a table, without running it."""
+        self._check_open(session)
+        explanation = self.parts.inspector.explain(self._rendered(session, sql, parameters))
+        self._records.explained(session, sql, explanation.verdict, explanation.code)
+        return explanation.table()
 
     def catalogue_read(self, session: Session) -> None:
         """Log that a session looked at the catalogue. Raises SessionEnded, AuditUnavailable."""
         self._check_open(session)
-        self.parts.audit.append(
-            Event(
-                Action.CATALOGUE_READ,
-                actor=session.person,
-                project=session.project,
-                agencies=tuple(sorted(self.policy.agencies)),
-                datasets=tuple(sorted({view.dataset for view in self.policy.views})),
-                clause=self.policy.agreement,
-                session=session.id,
-            )
-        )
+        self._records.catalogue_read(session)
 
-    def finish(self, run: Run, outcome: Outcome) -> None:
-        """Log how a query ended, in audit and then in the journal; raises if either cannot."""
-        with self._lock:
-            self._running.pop(run.query, None)
+    def _inspected(self, session: Session, sql: str, parameters: Values | None) -> Inspection:
+        return self.check(session, self._rendered(session, sql, parameters))
+
+    def _rendered(self, session: Session, sql: str, parameters: Values | None) -> str:
+        try:
+            return render(sql, parameters)
+        except QueryDenied as refused:
+            self._records.deny(session, sql, refused)
+            raise
+
+    def _admit(self, session: Session, inspection: Inspection) -> Run:
+        """Give a query its place and its lease; refusals of both are logged."""
+        try:
+            self._running.take_place(session.id)
+        except TooMany as refused:
+            self._records.deny(session, inspection.asked, refused)
+            raise
+        try:
+            lease = self._ledger.admit(session.person)
+            work = self.parts.engine.start(inspection)
+            until = time.monotonic() + self.parts.seconds
+            run = Run(new_id(), session, inspection, work, lease, until)
+            self._running.enter(run)
+            self._check_open(session)  # it may have ended since; from here on its end stops the run
+        except (QueryDenied, SessionEnded) as refused:
+            self._running.leave_place(session.id)
+            self._records.deny(session, inspection.asked, refused)
+            raise
+        return run
+
+    def _run(self, run: Run) -> Answer:
+        run.intent = self._records.send_intent(run)
+        run.intent.add_done_callback(lambda intent: _stop_without_receipt(run, intent))
+        begun = begin(run)  # while audit makes the intent durable
+        if begun.schema is not None and not begun.is_whole and begun.error is None:
+            run.intent.result()
+            self._note(run)
+            return Stream(run, begun, advance=self._note, finish=self._finish)
+        run.work.close()
+        return self._conclude(run, run.intent, begun)
+
+    def _conclude(self, run: Run, intent: Future[Receipt], begun: Beginning) -> Answer:
+        """Log a whole answer's outcome, or a failure's, beside its intent, and wait for both."""
+        error = begun.error or _overdraft(run, begun)
+        if intent.done():
+            intent.result()  # an intent that audit does not have wants no outcome
         run.end()
-        self.parts.audit.append(self._outcome(run, outcome))
-        self.parts.journal.end(run.query, outcome)
+        self._running.leave(run)
+        outcome = outcome_of(run, error)
+        sent = self._records.send_outcome(run, outcome)
+        intent.result()
+        self._records.note(run, outcome)
+        try:
+            sent.result()
+        except EnclaveError as lost:
+            run.lease.give_back(run.lease.rows, run.lease.bytes)
+            with suppress(EnclaveError):
+                self._records.note(run, outcome_of(run, lost))
+            raise
+        if error is not None:
+            raise error
+        return Answer(run.query, begun.schema, begun.batches)
 
-    def fingerprint(self, sql: str) -> str:
-        """Return a keyed hash of a query's text: equal texts are seen, guesses are not tested."""
-        text = sql.encode(errors="surrogatepass")
-        return hmac.digest(self.parts.fingerprint_key, text, hashlib.sha256).hex()[:32]
+    def _finish(self, run: Run, error: EnclaveError | None) -> bool:
+        """Log how a stream ended, in audit and then in the journal; raises if either cannot."""
+        if not run.end():
+            return False
+        self._running.leave(run)
+        outcome = outcome_of(run, error)
+        self._records.send_outcome(run, outcome).result()
+        self._records.note(run, outcome)
+        return True
+
+    def _log_failure(self, run: Run, error: Exception) -> None:
+        """Log a query that failed on the way; without its intent in audit there is nothing to."""
+        self._running.leave(run)
+        if run.receipt() is None:
+            return
+        known = error if isinstance(error, EnclaveError) else QueryFailed("The gateway failed.")
+        with suppress(EnclaveError):
+            self._records.send_outcome(run, outcome_of(run, known)).result()
+            self._records.note(run, outcome_of(run, known))
+
+    def _note(self, run: Run) -> None:
+        """Write down how far a run has come, before more of it is handed out."""
+        with run.lock:
+            if not run.is_over:
+                self._records.note(run, standing(run))
 
     def _check_open(self, session: Session) -> None:
         with self._lock:
@@ -158,81 +242,19 @@ class Gateway:
                 hint="The project's lead asks the agencies to renew it.",
             )
 
-    def _log_denial(self, session: Session, sql: str, refused: EnclaveError) -> None:
-        query = f"q-{secrets.token_hex(8)}"
-        receipt = self.parts.audit.append(
-            Event(
-                Action.QUERY_DENIED,
-                actor=session.person,
-                verdict=Verdict.DENIED,
-                project=session.project,
-                agencies=tuple(sorted(self.policy.agencies)),
-                clause=refused.clause or self.policy.agreement,
-                intent=query,
-                session=session.id,
-                detail={
-                    "code": refused.code,
-                    "sql": self.parts.inspector.redact(sql),
-                    "sql_hmac": self.fingerprint(sql),
-                },
-            )
-        )
-        nothing: tuple[str, ...] = ()
-        kept = sql[:20_000].encode(errors="replace").decode()
-        entry = Entry(
-            query, session.id, session.person, kept, nothing, nothing, nothing,
-            self.parts.epoch, receipt.index,
-        )  # fmt: skip
-        self.parts.journal.begin(entry, Outcome(Verdict.DENIED, code=refused.code))
 
-    def _intent(self, session: Session, inspection: Inspection, query: str) -> Event:
-        return Event(
-            Action.QUERY_INTENT,
-            actor=session.person,
-            project=session.project,
-            agencies=inspection.agencies,
-            datasets=inspection.datasets,
-            columns=inspection.columns,
-            clause=inspection.clause,
-            intent=query,
-            session=session.id,
-            detail={
-                "sql": inspection.redacted,
-                "sql_hmac": self.fingerprint(inspection.sql),
-                "policy_sha256": self.policy.agreement_sha256,
-                "epoch": self.parts.epoch,
-            },
-        )
-
-    def _outcome(self, run: Run, outcome: Outcome) -> Event:
-        detail: dict[str, str | int] = {"rows": outcome.rows, "bytes": outcome.bytes}
-        if outcome.code:
-            detail["code"] = outcome.code
-        return Event(
-            Action.QUERY_OUTCOME,
-            actor=run.session.person,
-            verdict=outcome.verdict,
-            project=run.session.project,
-            agencies=run.inspection.agencies,
-            datasets=run.inspection.datasets,
-            clause=run.inspection.clause,
-            intent=run.query,
-            session=run.session.id,
-            detail=detail,
-        )
+def _overdraft(run: Run, begun: Beginning) -> EnclaveError | None:
+    """Draw what a whole answer costs; return the refusal if that is too much."""
+    rows = sum(batch.num_rows for batch in begun.batches)
+    size = sum(batch.nbytes for batch in begun.batches)
+    try:
+        run.lease.draw(rows, size)
+    except BudgetSpent as spent:
+        return spent
+    return None
 
 
-def _entry(
-    session: Session, inspection: Inspection, query: str, receipt: Receipt, epoch: int
-) -> Entry:
-    return Entry(
-        query=query,
-        session=session.id,
-        person=session.person,
-        sql=inspection.sql,
-        views=inspection.views,
-        columns=inspection.columns,
-        agencies=inspection.agencies,
-        epoch=epoch,
-        receipt=receipt.index,
-    )
+def _stop_without_receipt(run: Run, intent: Future[Receipt]) -> None:
+    error = intent.exception()
+    if isinstance(error, EnclaveError):
+        run.stop(error)

@@ -56,7 +56,7 @@ def test_an_attack_is_refused_and_logged_once(
 
 
 def _engine_gives(gateway: Gateway, sql: str) -> bool:
-    cursor = gateway.parts.engine.cursor()
+    cursor = gateway.parts.engine.connection.cursor()
     try:
         return bool(cursor.execute(sql).fetchall())
     except duckdb.Error:
@@ -96,7 +96,7 @@ def test_without_the_inspector_the_engine_still_cannot_write_or_be_reconfigured(
                 "SET enable_external_access = true", "SET lock_configuration = false",
                 "SET threads = 8", "SET python_enable_replacements = true"):  # fmt: skip
         with pytest.raises(duckdb.Error):
-            gateway.parts.engine.cursor().execute(sql)
+            gateway.parts.engine.connection.cursor().execute(sql)
 
 
 def test_without_the_inspector_a_python_variable_is_still_no_table(gateway: Gateway) -> None:
@@ -104,13 +104,13 @@ def test_without_the_inspector_a_python_variable_is_still_no_table(gateway: Gate
 
     host_table = pa.table({"x": [1]})
     with pytest.raises(duckdb.CatalogException):
-        gateway.parts.engine.cursor().execute("SELECT * FROM host_table").fetchall()
+        gateway.parts.engine.connection.cursor().execute("SELECT * FROM host_table").fetchall()
     assert host_table.num_rows == 1
 
 
 def test_a_hidden_column_is_not_even_in_the_engine(gateway: Gateway) -> None:
     with pytest.raises(duckdb.BinderException):
-        gateway.parts.engine.cursor().execute("SELECT secret FROM wages").fetchall()
+        gateway.parts.engine.connection.cursor().execute("SELECT secret FROM wages").fetchall()
 
 
 @pytest.mark.parametrize(

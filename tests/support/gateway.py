@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import date
 from decimal import Decimal
@@ -18,12 +19,15 @@ import pyarrow as pa
 
 from enclave import store as control
 from enclave.audit_client import AuditClient
+from enclave.errors import EnclaveError
 from enclave.events import Action, Event, Receipt
+from enclave.gateway.duck import DuckEngine
 from enclave.gateway.engine_duckdb import Limits, open_engine
 from enclave.gateway.inspector import Inspector, make_inspector
 from enclave.gateway.inspector.catalogue import compile_catalogue, declared_schemas
 from enclave.gateway.journal import Journal
-from enclave.gateway.service import Appends, Gateway, Parts
+from enclave.gateway.records import Sends
+from enclave.gateway.service import Gateway, Parts
 from enclave.model import (
     PERSON_ID,
     Column,
@@ -159,6 +163,15 @@ class Collector:
         self.events.append(event)
         return Receipt(len(self.events) - 1, "00")
 
+    def send(self, event: Event) -> Future[Receipt]:
+        """Append, at once or not at all; what it raises is the future's."""
+        future: Future[Receipt] = Future()
+        try:
+            future.set_result(self.append(event))
+        except EnclaveError as error:
+            future.set_exception(error)
+        return future
+
     def actions(self) -> list[tuple[str, str]]:
         return [(event.action.value, event.verdict.value) for event in self.events]
 
@@ -166,7 +179,7 @@ class Collector:
 @contextmanager
 def open_gateway(
     settings: Settings,
-    audit: Appends,
+    audit: Sends,
     *,
     policy: Policy | None = None,
     tables: Mapping[str, pa.Table] | None = None,
@@ -181,7 +194,7 @@ def open_gateway(
     journal = Journal(settings, policy.project)
     facts: dict[str, Any] = {
         "inspector": make_inspector(compile_catalogue(policy, schemas, WITHHELD)),
-        "engine": engine,
+        "engine": DuckEngine(engine),
         "journal": journal,
         "audit": audit,
         "fingerprint_key": keys.derive(key, "sql-fingerprint"),

@@ -1,0 +1,189 @@
+"""What is running: each query's run, how many there may be at once, and the clock that ends them.
+
+A run is stopped by its deadline, its session's end, its client or its budget, at any moment and
+from any thread. Never decides what a query may read.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from enclave.errors import EnclaveError
+from enclave.events import Receipt
+from enclave.gateway.budgets import Lease, Meter
+from enclave.gateway.engine import Work
+from enclave.gateway.inspector import Inspection
+from enclave.gateway.refusals import QueryStopped, TooMany
+from enclave.model import Session
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+_IDLE_TICKS = 40  # how long the clock goes on with nothing to look at: starting it costs time
+
+
+@dataclass(eq=False, slots=True)
+class Run:
+    """One query on its way. `until` is its deadline on the monotonic clock."""
+
+    query: str
+    session: Session
+    inspection: Inspection
+    work: Work
+    lease: Lease
+    until: float
+    why: EnclaveError | None = None
+    wake: Callable[[], None] | None = None
+    intent: Future[Receipt] | None = None
+    is_noted: bool = False  # does the journal have it?
+    is_over: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)  # of `is_noted` and `is_over`
+    _elsewhere: float = 0.0
+
+    def stop(self, why: EnclaveError | None = None) -> None:
+        """Make the engine and the stream give up; the first reason is the one that is told."""
+        self.why = self.why or why or QueryStopped("The query was stopped.")
+        self.work.interrupt()
+        if self.wake is not None:
+            self.wake()
+
+    def failure(self, error: Exception) -> EnclaveError:
+        """Return what a researcher may be told of an error while running."""
+        if self.why is not None:
+            return self.why
+        return error if isinstance(error, EnclaveError) else self.work.failure(error)
+
+    def end(self) -> bool:
+        """Say whether this is the first time that somebody ends the run: only that one counts."""
+        with self.lock:
+            first, self.is_over = not self.is_over, True
+            return first
+
+    def receipt(self) -> Receipt | None:
+        """Return the receipt of the intent, if it has come."""
+        if self.intent is None or not self.intent.done() or self.intent.exception():
+            return None
+        return self.intent.result()
+
+    def look(self, now: float) -> None:
+        """Stop the run if its time or its budget is over; interrupt again what did not hear."""
+        used = self.work.cpu_seconds()
+        self.lease.work(used - self._elsewhere)
+        self._elsewhere = used
+        if self.why is not None:
+            self.work.interrupt()  # it may have come before the engine had begun
+        elif now > self.until:
+            self.stop(_out_of_time())
+        elif spent := self.lease.overdrawn():
+            self.stop(spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How many queries may run at once, and how many seconds another waits for its turn."""
+
+    session: int = 8
+    project: int = 32
+    wait: float = 10.0
+
+
+class Running:
+    """A project's runs, in turn. Safe to use from many threads."""
+
+    def __init__(self, most: Most, tick: Callable[[Run], None]):
+        self.meter = Meter()
+        self._most, self._tick = most, tick
+        self._changed = threading.Condition()
+        self._places: dict[str, int] = {}
+        self._runs: set[Run] = set()
+        self._clock: threading.Thread | None = None
+
+    def take_place(self, session: str) -> None:
+        """Wait for a place; raises TooMany when none came free in time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._is_free(session), self._most.wait):
+                mine = self._places.get(session, 0) >= self._most.session
+                whose, number = (
+                    ("This session has", self._most.session)
+                    if mine
+                    else ("This project has", self._most.project)
+                )
+                raise TooMany(
+                    f"{whose} {number} queries running, as many as it may.",
+                    hint="Wait for one of them, or close an answer that is not read to its end.",
+                )
+            self._places[session] = self._places.get(session, 0) + 1
+
+    def leave_place(self, session: str) -> None:
+        """Give a place back."""
+        with self._changed:
+            self._places[session] -= 1
+            if not self._places[session]:
+                del self._places[session]
+            self._changed.notify_all()
+
+    def enter(self, run: Run) -> None:
+        """Watch and measure a run until it leaves."""
+        self.meter.enter(run.lease)
+        with self._changed:
+            self._runs.add(run)
+            if self._clock is None:
+                self._clock = threading.Thread(target=self._watch, name="runs", daemon=True)
+                self._clock.start()
+
+    def leave(self, run: Run) -> None:
+        """Watch a run no more, and give its place back; only the first time counts."""
+        self.meter.leave(run.lease)
+        with self._changed:
+            if run not in self._runs:
+                return
+            self._runs.discard(run)
+        self.leave_place(run.session.id)
+
+    def stop_session(self, session: str, why: EnclaveError) -> None:
+        """Stop everything a session has running."""
+        with self._changed:
+            runs = [run for run in self._runs if run.session.id == session]
+        for run in runs:
+            run.stop(why)
+
+    def _is_free(self, session: str) -> bool:
+        most = self._most
+        return (
+            self._places.get(session, 0) < most.session
+            and sum(self._places.values()) < most.project
+        )
+
+    def _watch(self) -> None:
+        idle = 0
+        while idle < _IDLE_TICKS:
+            time.sleep(TICK_SECONDS)
+            self.meter.share()
+            with self._changed:
+                runs = list(self._runs)
+            idle = 0 if runs else idle + 1
+            for run in runs:
+                self._look(run)
+        with self._changed:
+            self._clock = None
+            if self._runs:  # came in this very moment
+                self._clock = threading.Thread(target=self._watch, name="runs", daemon=True)
+                self._clock.start()
+
+    def _look(self, run: Run) -> None:
+        try:
+            run.look(time.monotonic())
+            self._tick(run)
+        except Exception as error:  # the clock goes on for the others, and for this one next time
+            log.warning("a run could not be looked at: %s", type(error).__name__)
+
+
+def _out_of_time() -> QueryStopped:
+    return QueryStopped(
+        "The query was stopped: its time is over.", hint="Ask for less at once, or aggregate."
+    )
