@@ -56,6 +56,16 @@ class Settings(BaseSettings):
         "demo", description="Prefix of container and image names, so that two enclaves can coexist."
     )
 
+    gateway_address: str | None = Field(
+        None,
+        description="`host:port` where clients with tokens reach the gateway over TLS; off unless "
+        "set. Only projects whose agreement admits network clients get tokens.",
+    )
+    gateway_certificate: Path | None = Field(
+        None, description="The certificate chain (PEM) of that address."
+    )
+    gateway_key: Path | None = Field(None, description="The private key (PEM) of that address.")
+
     audit_checkpoint_seconds: float = Field(
         10.0, gt=0, description="How often a busy audit log signs a checkpoint, in seconds."
     )

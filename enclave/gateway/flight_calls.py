@@ -76,6 +76,13 @@ class Calls:
             call.give_up()
         return bool(found)
 
+    def cancel_all(self) -> None:
+        """Stop every call there is."""
+        with self._lock:
+            found = list(self._open)
+        for call in found:
+            call.give_up()
+
     def _watch(self) -> None:
         pause = threading.Event()
         while not pause.wait(WATCH_SECONDS):

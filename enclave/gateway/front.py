@@ -1,0 +1,336 @@
+"""The gateway's network door: TLS and a token in front of the sessions' Unix sockets.
+
+A process of its own, so that the workers that hold rows keep no network. It reads no query and
+holds no row longer than it takes to pass it on; every call carries a token and is checked anew.
+Off unless an address is set.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import flight
+from typing_extensions import override
+
+from enclave import sessions
+from enclave.audit_client import AuditClient
+from enclave.errors import Denied, EnclaveError, Unavailable
+from enclave.gateway import flight_sql_pb2 as sql
+from enclave.gateway import tokens
+from enclave.gateway.flight import edge
+from enclave.gateway.flight_calls import Call, Calls, stopped
+from enclave.gateway.refusals import GatewayUnavailable, TokenRefused
+from enclave.gateway.tokens import Token
+from enclave.model import Session
+from enclave.settings import Settings
+from enclave.store import Appends, ControlStore
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+LOGGED_A_MINUTE = 60  # refusals of unknown callers logged one by one; the rest as a number
+
+
+@dataclass(slots=True)
+class Door:
+    """Who may pass: checks tokens, logs refusals, ends what is over."""
+
+    settings: Settings
+    store: ControlStore
+    audit: Appends
+    calls: dict[str, Calls] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _minute: int = 0
+    _refused: int = 0
+
+    def admit(self, header: str) -> Token:
+        """Return the token in an `Authorization` header; a refusal is logged and raised."""
+        token = None
+        try:
+            if not header.startswith("Bearer "):
+                raise TokenRefused("There is no token.", hint="Send it as a bearer token.")
+            token = tokens.tokens(self.settings).find(header.removeprefix("Bearer ").strip())
+            return tokens.check(self.store, token, now=time.time(), today=date.today())
+        except Denied as denied:
+            self._log(denied, token)
+            raise
+
+    def calls_of(self, session: Session) -> Calls:
+        """Return the calls that are on their way for a session."""
+        with self._lock:
+            return self.calls.setdefault(session.id, Calls())
+
+    def tend(self) -> None:
+        """End every token that is no longer in force, and stop what it has running."""
+        known = list(tokens.tokens(self.settings).all())
+        for token in known:
+            try:
+                tokens.check(self.store, token, now=time.time(), today=date.today())
+            except Denied as denied:
+                self._end(token, denied.sentence)
+        alive = {token.session.id for token in known}
+        with self._lock:
+            gone = [self.calls.pop(session) for session in self.calls.keys() - alive]
+        for calls in gone:
+            calls.cancel_all()
+
+    def stop(self) -> None:
+        """Stop every call there is."""
+        with self._lock:
+            calls = list(self.calls.values())
+        for each in calls:
+            each.cancel_all()
+
+    def _end(self, token: Token, why: str) -> None:
+        with self._lock:
+            calls = self.calls.pop(token.session.id, None)
+        if calls is not None:
+            calls.cancel_all()
+        tokens.revoke(self.settings, self.store, self.audit, token=token, reason=why)
+
+    def _log(self, denied: Denied, token: Token | None) -> None:
+        """Log a refusal; of callers nobody knows, only so many a minute one by one.
+
+        Anyone on the network can knock: the log must not be theirs to fill.
+        """
+        if token is not None:
+            person, project = token.session.person, token.session.project
+            tokens.log_denial(self.audit, denied, person=person, project=project)
+            return
+        minute = int(time.monotonic()) // 60
+        with self._lock:
+            before = self._refused if minute != self._minute else 0
+            self._refused = 1 if minute != self._minute else self._refused + 1
+            self._minute = minute
+            loud = self._refused <= LOGGED_A_MINUTE
+        if before > LOGGED_A_MINUTE:
+            log.warning("%d more calls without a valid token", before - LOGGED_A_MINUTE)
+        if loud:
+            tokens.log_denial(self.audit, denied, person="unknown", project=None)
+
+
+class _Doorkeeper(flight.ServerMiddlewareFactory):
+    """Lets a call in with its token, or not at all."""
+
+    def __init__(self, door: Door):
+        self._door = door
+
+    @override
+    def start_call(self, info: flight.CallInfo, headers: dict[str, list[Any]]) -> _Admitted:
+        found = headers.get("authorization", [])
+        header = found[0] if len(found) == 1 else ""
+        try:
+            with edge():
+                text = header if isinstance(header, str) else header.decode("latin-1")
+                return _Admitted(self._door.admit(text))
+        except flight.FlightUnauthorizedError as refused:
+            raise flight.FlightUnauthenticatedError(str(refused)) from None
+
+
+class _Admitted(flight.ServerMiddleware):
+    """Carries the token of one call."""
+
+    def __init__(self, token: Token):
+        self.token = token
+
+
+class Front(flight.FlightServerBase):
+    """Passes each call on to the socket of its token's session."""
+
+    def __init__(self, settings: Settings, door: Door):
+        self._settings, self._door = settings, door
+        self._clients: dict[str, flight.FlightClient] = {}
+        super().__init__(
+            f"grpc+tls://{settings.gateway_address}",
+            tls_certificates=[_certificate(settings)],
+            middleware={"token": _Doorkeeper(door)},
+        )
+
+    @override
+    def get_flight_info(
+        self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
+    ) -> flight.FlightInfo:
+        with _relaying():
+            return self._behind(context).get_flight_info(descriptor)
+
+    @override
+    def get_schema(
+        self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
+    ) -> flight.SchemaResult:
+        with _relaying():
+            return self._behind(context).get_schema(descriptor)
+
+    @override
+    def do_get(
+        self, context: flight.ServerCallContext, ticket: flight.Ticket
+    ) -> flight.FlightDataStream:
+        with _relaying():
+            client = self._behind(context)
+            calls = self._door.calls_of(_token(context).session)
+            call = calls.begin(ticket.ticket, context)
+            try:
+                # Until the first batch is there only the session itself can stop the query.
+                call.started(lambda: _cancel(client, ticket.ticket))
+                stream = _Relay(client.do_get(ticket), call, calls)
+            except BaseException:
+                calls.end(call)
+                raise
+            return flight.GeneratorStream(stream.schema, stream)
+
+    @override
+    def do_put(
+        self,
+        context: flight.ServerCallContext,
+        descriptor: flight.FlightDescriptor,
+        reader: flight.MetadataRecordBatchReader,
+        writer: flight.FlightMetadataWriter,
+    ) -> None:
+        with _relaying():
+            onward, answers = self._behind(context).do_put(descriptor, reader.schema)
+            with onward:
+                for _, chunk in zip(range(2), reader, strict=False):  # a second row is refused
+                    onward.write_batch(chunk.data)
+                onward.done_writing()
+                answer = answers.read()
+                if answer is not None:
+                    writer.write(answer)
+
+    @override
+    def do_action(
+        self, context: flight.ServerCallContext, action: flight.Action
+    ) -> Iterator[flight.Result]:
+        with _relaying():
+            return iter(list(self._behind(context).do_action(action)))
+
+    @override
+    def list_actions(self, context: flight.ServerCallContext) -> list[Any]:
+        with _relaying():
+            return list(self._behind(context).list_actions())
+
+    @override
+    def list_flights(
+        self, context: flight.ServerCallContext, criteria: bytes
+    ) -> Iterator[flight.FlightInfo]:
+        return iter(())
+
+    @override
+    def do_exchange(
+        self,
+        context: flight.ServerCallContext,
+        descriptor: flight.FlightDescriptor,
+        reader: flight.MetadataRecordBatchReader,
+        writer: flight.MetadataRecordBatchWriter,
+    ) -> None:
+        raise flight.FlightUnauthorizedError("The gateway answers queries. [query.statement]")
+
+    def _behind(self, context: flight.ServerCallContext) -> flight.FlightClient:
+        """Return a client of the socket of the call's session."""
+        session = _token(context).session.id
+        client = self._clients.get(session)
+        if client is None:
+            path = sessions.directory(self._settings, session) / "gateway" / "gateway.sock"
+            client = flight.FlightClient(f"grpc+unix://{path.absolute()}")
+            self._clients = {s: c for s, c in self._clients.items() if s in self._door.calls}
+            self._clients[session] = client
+            self._door.calls_of(_token(context).session)
+        return client
+
+
+class _Relay(Iterator[pa.RecordBatch]):
+    """The batches of a session's answer, passed on until they end or the token does."""
+
+    def __init__(self, reader: flight.FlightStreamReader, call: Call, calls: Calls):
+        self._reader, self._call, self._calls = reader, call, calls
+        self.schema: pa.Schema = reader.schema
+        call.started(reader.cancel)
+
+    @override
+    def __next__(self) -> pa.RecordBatch:
+        try:
+            with _relaying():
+                if self._call.stopped:
+                    raise stopped()
+                return self._reader.read_chunk().data
+        except BaseException:
+            self._calls.end(self._call)
+            raise
+
+    def __del__(self) -> None:
+        self._calls.end(self._call)
+        self._reader.cancel()
+
+
+# What the session's server says has a code in brackets; nothing else is passed on.
+_SAID = re.compile(
+    r"^(?:Flight returned [a-z ]+ error, with message: )?(?P<text>.*?\[[a-z-]+\.[a-z-]+\].*?)"
+    r"(?:\. Detail: |\. gRPC client debug context: |$)",
+    re.DOTALL,
+)
+
+
+@contextmanager
+def _relaying() -> Iterator[None]:
+    """Pass on what a session's server refuses with; anything else says only that it failed."""
+    with edge():
+        try:
+            yield
+        except (flight.FlightError, pa.ArrowException) as error:
+            said = _SAID.match(str(error))
+            if said is None:
+                raise GatewayUnavailable("The gateway is away.", hint="Try again.") from None
+            kind = type(error) if isinstance(error, flight.FlightError) else None
+            raise (kind or flight.FlightServerError)(said["text"]) from None
+
+
+def _token(context: flight.ServerCallContext) -> Token:
+    admitted: _Admitted = context.get_middleware("token")
+    return admitted.token
+
+
+def _cancel(client: flight.FlightClient, ticket: bytes) -> None:
+    endpoint = sql.FlightEndpoint(ticket=sql.Ticket(ticket=ticket))
+    request = sql.CancelFlightInfoRequest(info=sql.FlightInfo(endpoint=[endpoint]))
+    with suppress(flight.FlightError, pa.ArrowException):  # it has ended by itself
+        list(client.do_action(flight.Action("CancelFlightInfo", request.SerializeToString())))
+
+
+def _certificate(settings: Settings) -> tuple[bytes, bytes]:
+    if settings.gateway_certificate is None or settings.gateway_key is None:
+        raise Unavailable(
+            "The gateway's address has no certificate.",
+            hint="Set ENCLAVE_GATEWAY_CERTIFICATE and ENCLAVE_GATEWAY_KEY.",
+        )
+    try:
+        return settings.gateway_certificate.read_bytes(), settings.gateway_key.read_bytes()
+    except OSError:
+        raise Unavailable("The gateway's certificate or key cannot be read.") from None
+
+
+def run(settings: Settings, *, ready: Callable[[int], None] = lambda port: None) -> None:
+    """Serve until SIGTERM or SIGINT. Raises Unavailable without a certificate."""
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    with AuditClient(settings, "gateway", timeout=5.0) as audit:
+        door = Door(settings, ControlStore(settings.database_url), audit)
+        front = Front(settings, door)
+        ready(front.port)
+        while not over.wait(TICK_SECONDS):
+            try:
+                door.tend()
+            except EnclaveError as error:  # tried again at the next tick
+                log.warning("tokens cannot be looked after: %s", error.explain())
+            except Exception:
+                log.exception("tokens cannot be looked after")
+        door.stop()
+        front.shutdown()
