@@ -1,8 +1,9 @@
 """The engine: one project's extract in a read-only, locked DuckDB that can reach nothing else.
 
 The views are streamed through pyarrow into a database file in memory (tmpfs), which is opened
-read-only and unlinked at once, so that no name leads to it and it ends with the process. Never
-writes to a disk, never loads an extension, never sees a file, a network or a Python variable.
+read-only and unlinked at once, so that no name leads to it and it ends with the process. What a
+query spills goes to a memory file system too, or nowhere: DuckDB 2.0 cannot encrypt what it writes.
+Never writes to a disk, never loads an extension, never sees a file, a network or a Python variable.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from enclave.errors import Unavailable
+from enclave.gateway.confine import SHARED_MEMORY
+from enclave.gateway.refusals import ExtractUnreadable, NoRoom
 from enclave.model import PERSON_ID, ColumnRole, Policy
 from enclave.vault.extract import ViewFactory
-
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - checked to be tmpfs before it is used
 
 
 class Readable(Protocol):
@@ -36,16 +38,20 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one engine may use. `seconds` bounds one query; `memory` is DuckDB's own notation."""
+    """What one engine may use. `seconds` bounds one query; sizes are in DuckDB's own notation.
+
+    `spill` counts only where there is a memory file system to spill to.
+    """
 
     threads: int = 2
     memory: str = "2GB"
     seconds: int = 300
+    spill: str = "1800MiB"
 
 
 # docs/explanation/gateway.md lists these; a test compares. Set in this order, then locked.
 HARDENING: Mapping[str, str] = {
-    "temp_directory": "",  # no spill: rows never reach a disk, and memory is memory
+    "temp_directory": "",  # unless there is a memory file system for it: never a disk
     "max_temp_directory_size": "0KB",
     "enable_external_access": "false",
     "allow_community_extensions": "false",
@@ -60,6 +66,30 @@ HARDENING: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table to load: where its rows come from, and which columns (None: all)."""
+
+    rows: ViewFactory
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the database and what queries spill may lie: memory file systems, never disks."""
+
+    scratch: Path = SHARED_MEMORY
+    spill: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open database, and which of its tables have no two rows of one person."""
+
+    connection: duckdb.DuckDBPyConnection
+    unique: frozenset[str]
+
+
 def open_engine(
     extract: Readable,
     *,
@@ -72,15 +102,35 @@ def open_engine(
     With a policy only the columns it grants are loaded. `scratch` must be on tmpfs. Raises
     Unavailable when it is not, when it is full, or when the extract cannot be read.
     """
-    if filesystem(scratch) != "tmpfs":
-        raise Unavailable(
-            "There is no memory file system to open the extract in.",
-            hint="Mount a tmpfs on /dev/shm: plain rows are never written to a disk.",
-        )
-    with _private(scratch) as place:
+    return open_tables(tables(extract, policy), limits=limits, places=Places(scratch)).connection
+
+
+def tables(
+    extract: Readable, policy: Policy | None, *, epoch: int | None = None
+) -> dict[str, Table]:
+    """Return an extract's tables by name; those of an older epoch are named `view@epoch`."""
+    suffix = "" if epoch is None else f"@{epoch}"
+    wanted = _wanted(extract, policy)
+    return {
+        f"{name}{suffix}": Table(extract.views[name], columns) for name, columns in wanted.items()
+    }
+
+
+def open_tables(
+    tables: Mapping[str, Table], *, limits: Limits | None = None, places: Places | None = None
+) -> Opened:
+    """Load tables into memory and return them hardened and read-only. Raises as `open_engine`."""
+    places = places or Places()
+    for place in (places.scratch, places.spill):
+        if place is not None and filesystem(place) != "tmpfs":
+            raise Unavailable(
+                "There is no memory file system to open the extract in.",
+                hint="Mount a tmpfs on /dev/shm: plain rows are never written to a disk.",
+            )
+    with _private(places.scratch) as place:
         path = place / "extract.duckdb"
-        _load(path, extract, policy)
-        return _open_read_only(path, limits or Limits())
+        unique = _load(path, tables)
+        return Opened(_open_read_only(path, limits or Limits(), places.spill), unique)
 
 
 def filesystem(path: Path) -> str:
@@ -105,53 +155,101 @@ def _private(scratch: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _load(path: Path, extract: Readable, policy: Policy | None) -> None:
+def _load(path: Path, tables: Mapping[str, Table]) -> frozenset[str]:
     connection = duckdb.connect(
-        str(path), config={"python_enable_replacements": "false", "memory_limit": "2GB"}
+        str(path),
+        config={
+            "python_enable_replacements": "false",
+            "memory_limit": "2GB",
+            "temp_directory": "",
+        },
     )
+    streams = {name: _Stream(table) for name, table in tables.items()}
     try:
-        for name, columns in _wanted(extract, policy).items():
-            reader = extract.views[name]()
-            connection.from_arrow(_only(reader, columns)).create(name)
+        for name, stream in streams.items():
+            connection.from_arrow(stream.reader()).create(f'"{name}"')
         connection.execute("CHECKPOINT")
     except (duckdb.Error, pa.ArrowException, OSError):
-        raise Unavailable(
-            "The extract could not be read into the engine.",
-            hint="An administrator looks at free memory, or builds the extract again.",
+        if any(stream.broken for stream in streams.values()):
+            raise ExtractUnreadable(
+                "The extract was changed or damaged.", hint="An administrator builds it again."
+            ) from None
+        raise NoRoom(
+            "There is no room in memory to open the extract.",
+            hint="An administrator gives the gateway more memory.",
         ) from None
     finally:
         connection.close()
+    return frozenset(name for name, stream in streams.items() if stream.unique)
 
 
-def _wanted(extract: Readable, policy: Policy | None) -> dict[str, list[str] | None]:
+@dataclass(slots=True)
+class _Stream:
+    """A table on its way in. Sees whether person_id ever stands twice, and whether reading broke.
+
+    Rows come in order of person_id: strictly ascending means one row a person. Rows out of order
+    count as repeated, which is the safe error.
+    """
+
+    table: Table
+    unique: bool = False
+    broken: bool = False
+    _last: str | None = field(default=None)
+
+    def reader(self) -> pa.RecordBatchReader:
+        self.broken = True  # until the reader is there
+        source = self.table.rows()
+        names = self.table.columns or tuple(source.schema.names)
+        schema = pa.schema([source.schema.field(name) for name in names])
+        self.broken, self.unique = False, PERSON_ID in names
+        return pa.RecordBatchReader.from_batches(schema, self._batches(source, list(names)))
+
+    def _batches(self, source: pa.RecordBatchReader, names: list[str]) -> Iterator[pa.RecordBatch]:
+        self.broken = True
+        for batch in source:
+            self.broken = False
+            if self.unique and batch.num_rows:
+                self.unique = self._ascends(batch.column(PERSON_ID))
+            yield batch.select(names)
+            self.broken = True
+        self.broken = False
+
+    def _ascends(self, persons: pa.Array) -> bool:
+        first, self_last = persons[0].as_py(), self._last
+        self._last = persons[-1].as_py()
+        if first is None or self._last is None or (self_last is not None and first <= self_last):
+            return False
+        return bool(pc.all(pc.greater(persons[1:], persons[:-1]), skip_nulls=False).as_py())
+
+
+def _wanted(extract: Readable, policy: Policy | None) -> dict[str, tuple[str, ...] | None]:
     if policy is None:
         return dict.fromkeys(extract.views)
     return {
-        view.name: [
+        view.name: (
             PERSON_ID,
             *(c.name for c in view.columns if c.role is not ColumnRole.HIDDEN),
-        ]
+        )
         for view in policy.views
     }
 
 
-def _only(reader: pa.RecordBatchReader, columns: list[str] | None) -> pa.RecordBatchReader:
-    if columns is None or columns == reader.schema.names:
-        return reader
-    schema = pa.schema([reader.schema.field(name) for name in columns])
-    return pa.RecordBatchReader.from_batches(schema, (batch.select(columns) for batch in reader))
-
-
-def _open_read_only(path: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
+def _open_read_only(path: Path, limits: Limits, spill: Path | None) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), read_only=True)
-    settings = {
+    for name, value in settings_of(limits, spill).items():
+        connection.execute(f"SET {name} = '{value}'")
+    path.unlink()
+    return connection
+
+
+def settings_of(limits: Limits, spill: Path | None = None) -> dict[str, str]:
+    """Return every setting of the engine in the order in which it is given; the last one locks."""
+    spilling = {"temp_directory": str(spill), "max_temp_directory_size": limits.spill}
+    return {
         **HARDENING,
+        **(spilling if spill is not None else {}),
         "threads": str(limits.threads),
         "memory_limit": limits.memory,
         "max_execution_time": str(limits.seconds * 1000),
         "lock_configuration": "true",
     }
-    for name, value in settings.items():
-        connection.execute(f"SET {name} = '{value}'")
-    path.unlink()
-    return connection

@@ -11,19 +11,19 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
-from enclave import documents
 from enclave.errors import EnclaveError
-from enclave.gateway.orders import Report, Sessions, Start, line
+from enclave.gateway import cgroup
+from enclave.gateway.child import ENDED, Worker, start_worker
+from enclave.gateway.front_process import FrontProcess
+from enclave.gateway.identity import claim, open_door
+from enclave.gateway.orders import NO_KEY, Start
 from enclave.model import PERSON_ID, Policy, ProjectState, Session
 from enclave.settings import Settings
 from enclave.store import ControlStore, ProjectRow
@@ -33,55 +33,10 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
 ANSWER_SECONDS = 9.0  # shorter than the caller of `sync` waits
-LONGEST_PAUSE = 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+SHORT_PAUSE = 1.0  # longer ones are not waited out in silence: a closed door says so
 STEADY_SECONDS = 30.0
 NOT_TOLD = {"control_url", "oidc_client_secret"}  # may be or carry a password; workers need neither
-
-
-@dataclass(slots=True)
-class Worker:
-    """One worker process as the supervisor sees it."""
-
-    process: subprocess.Popen[bytes]
-    row: ProjectRow
-    started: float
-    sent: tuple[Session, ...] | None = None
-    number: int = 0
-    answered: int = -1
-    error: str = ""
-    news: threading.Condition = field(default_factory=threading.Condition)
-
-    def order(self, sessions: tuple[Session, ...]) -> None:
-        """Tell the worker which sessions are open."""
-        self.number += 1
-        self.sent = sessions
-        _write(self.process.stdin, line(Sessions(self.number, sessions)))
-
-    def listen(self) -> None:
-        """Take the worker's reports until it ends."""
-        if self.process.stdout is None:
-            raise RuntimeError("a worker is started with pipes")
-        for said in self.process.stdout:
-            report = documents.read(Report, said)
-            with self.news:
-                self.answered, self.error = report.number, report.error
-                self.news.notify_all()
-        with self.news:
-            self.error = self.error or "The project's worker ended; it is being started again."
-            self.answered = sys.maxsize
-            self.news.notify_all()
-
-    def wait(self, until: float) -> str:
-        """Wait until the last order is carried out; return what went wrong, if anything.
-
-        An extract that takes longer to open is nothing wrong: its sockets come when it is open.
-        """
-        with self.news:
-            number = self.number
-            while self.answered < number:
-                if not self.news.wait(max(0.0, until - time.monotonic())):
-                    return ""
-            return self.error
 
 
 @dataclass(slots=True)
@@ -89,7 +44,7 @@ class _Pause:
     """How long to wait before a project's worker is started again."""
 
     until: float = 0.0
-    seconds: float = 0.1
+    seconds: float = FIRST_PAUSE
 
     def longer(self, now: float) -> None:
         """Wait, and twice as long the next time."""
@@ -106,6 +61,7 @@ class Supervisor:
         self._pauses: dict[str, _Pause] = {}
         self._problems: dict[str, str] = {}
         self._stopping = False
+        self._front = FrontProcess(settings)
 
     def serve(self) -> None:
         """Serve until SIGTERM or SIGINT; every worker is gone when this returns."""
@@ -114,6 +70,7 @@ class Supervisor:
         control = _listen(self._settings.run_dir / "gateway" / "control.sock")
         with control, selectors.DefaultSelector() as selector:
             selector.register(control, selectors.EVENT_READ)
+            cgroup.sweep()
             self._tend()
             while not self._stopping:
                 if selector.select(TICK_SECONDS):
@@ -126,6 +83,7 @@ class Supervisor:
 
     def _tend(self) -> None:
         """Make workers and sessions what the store says. What fails is tried again at the tick."""
+        self._front.tend()
         try:
             projects = {row.id: row for row in self._store.projects() if _is_served(row)}
             sessions = self._store.sessions()
@@ -138,55 +96,63 @@ class Supervisor:
         for project in list(self._workers):
             self._keep_or_end(project, projects.get(project))
         for project, row in projects.items():
-            self._ensure(row, tuple(s for s in sessions if s.project == project))
+            try:
+                self._ensure(row, tuple(s for s in sessions if s.project == project))
+            except (EnclaveError, OSError) as error:  # its own trouble, not the other projects'
+                log.warning("project %s is not served: %s", project, error)
+                self._problems[project] = "The project's worker could not be started."
+                self._pauses[project].longer(time.monotonic())
 
     def _keep_or_end(self, project: str, row: ProjectRow | None) -> None:
         worker = self._workers[project]
-        ended = worker.process.poll() is not None
+        pause, now = self._pauses.setdefault(project, _Pause()), time.monotonic()
+        ended = worker.has_ended()
         if ended or row != worker.row:
-            _end(worker)
+            worker.end()
             del self._workers[project]
         if ended:
             log.warning("the worker of %s ended with %s", project, worker.process.returncode)
-            self._problems[project] = worker.error
-            pause = self._pauses.setdefault(project, _Pause())
-            if time.monotonic() - worker.started > STEADY_SECONDS:
-                pause.seconds = 0.1
-            pause.longer(time.monotonic())
+            self._problems[project] = worker.closed or worker.error
+            if now - worker.started > STEADY_SECONDS:
+                pause.seconds = FIRST_PAUSE
+            pause.longer(now)
+        elif worker.closed and not worker.noted:
+            log.warning("project %s is not served: %s", project, worker.closed)
+            worker.noted = True
+            pause.longer(now)
 
     def _ensure(self, row: ProjectRow, sessions: tuple[Session, ...]) -> None:
         worker = self._workers.get(row.id)
-        if worker is None:
-            if time.monotonic() < self._pauses.setdefault(row.id, _Pause()).until:
-                return
+        left = self._pauses.setdefault(row.id, _Pause()).until - time.monotonic()
+        if left <= 0 and (worker is None or worker.closed):
             worker = self._start(row)
+        elif worker is None and left > SHORT_PAUSE:
+            worker = self._start(row, ENDED)
         if worker is not None and worker.sent != sessions:
+            for session in sessions:
+                open_door(self._settings, session.id, worker.uid)
             worker.order(sessions)
 
-    def _start(self, row: ProjectRow) -> Worker | None:
+    def _start(self, row: ProjectRow, closed: str = "") -> Worker:
+        """Start a project's worker; where that cannot be, one that says why to whoever asks."""
+        before, key = self._workers.get(row.id), NO_KEY
         try:
-            start = self._orders(row)
+            policy = self._store.policy(row.id)
+            if not closed:
+                key = keys.load(self._settings, row.id)
         except EnclaveError as error:
-            log.warning("project %s is not served: %s", row.id, error.explain())
-            self._problems[row.id] = error.explain()
-            self._pauses[row.id].longer(time.monotonic())
-            return None
-        process = subprocess.Popen(
-            [sys.executable, "-m", "enclave.gateway.cli", "worker"],
-            env=_without_settings(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        worker = Worker(process, row, time.monotonic())
-        self._workers[row.id] = worker
+            closed = error.explain()
+        if before is not None:
+            if closed == before.closed:
+                self._pauses[row.id].longer(time.monotonic())
+                return before
+            before.end()
         self._problems.pop(row.id, None)
-        _write(process.stdin, line(start))
-        threading.Thread(target=worker.listen, daemon=True).start()
+        worker = start_worker(row, self._orders(row, policy, closed), key)
+        self._workers[row.id] = worker
         return worker
 
-    def _orders(self, row: ProjectRow) -> Start:
-        policy = self._store.policy(row.id)
+    def _orders(self, row: ProjectRow, policy: Policy, closed: str) -> Start:
         settings = self._settings.model_dump(mode="json", exclude_none=True, exclude=NOT_TOLD)
         for name in ("state_dir", "run_dir"):
             settings[name] = str(Path(settings[name]).absolute())
@@ -194,10 +160,19 @@ class Supervisor:
             settings=settings,
             policy=policy,
             epoch=row.extract_epoch or 0,
-            key=keys.load(self._settings, row.id).hex(),
             withheld=self._withheld(policy),
             parent=os.getpid(),
+            versions=row.older,
+            uid=self._user(row),
+            closed=closed,
         )
+
+    def _user(self, row: ProjectRow) -> int:
+        try:
+            return claim(self._settings, row.id, (row.extract_epoch or 0, *row.older))
+        except OSError as error:
+            log.warning("no user of its own for %s: %s", row.id, error.strerror)
+            return 0
 
     def _withheld(self, policy: Policy) -> Mapping[str, tuple[str, ...]]:
         found = {}
@@ -233,13 +208,9 @@ class Supervisor:
         threading.Thread(target=_reply, args=arguments, daemon=True).start()
 
     def _end_all(self) -> None:
+        self._front.end()
         for worker in self._workers.values():
-            _end(worker)
-
-
-def _without_settings() -> dict[str, str]:
-    """Return our environment less our settings: a worker hears what it needs in its orders."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ENCLAVE_")}
+            worker.end()
 
 
 def _is_served(row: ProjectRow) -> bool:
@@ -266,24 +237,3 @@ def _listen(path: Path) -> socket.socket:
     path.chmod(0o600)
     control.listen(16)
     return control
-
-
-def _write(pipe: IO[bytes] | None, body: bytes) -> None:
-    if pipe is None:
-        raise RuntimeError("a worker is started with pipes")
-    try:
-        pipe.write(body)
-        pipe.flush()
-    except OSError:
-        log.warning("a worker ended while it was being told something")
-
-
-def _end(worker: Worker) -> None:
-    worker.process.kill()
-    worker.process.wait()
-    for pipe in (worker.process.stdin, worker.process.stdout):
-        if pipe is not None:
-            try:
-                pipe.close()
-            except OSError:
-                log.debug("a pipe of an ended worker was broken")

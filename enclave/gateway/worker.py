@@ -1,84 +1,170 @@
 """One project's gateway process: opens its extract, serves its sessions, dies with its supervisor.
 
-Holds one project's key and rows and no other's. Started by the supervisor only; reads its orders
-from standard input and ends when that does.
+Holds one project's key and rows and no other's. Started by the supervisor only, and confined before
+this module is imported (`cell`); reads its orders from standard input and ends when that does. What
+cannot be opened is served as a closed door that says why.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import sys
 import threading
-from dataclasses import dataclass, field
-from pathlib import Path
+import time
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import BinaryIO
 
+import duckdb
 import pyarrow as pa
 
 from enclave import documents
 from enclave.audit_client import AuditClient
 from enclave.errors import EnclaveError, Unavailable
-from enclave.gateway import confine
-from enclave.gateway.engine_duckdb import SHARED_MEMORY, Limits, open_engine
+from enclave.gateway.cell import Entered, Spark
+from enclave.gateway.closed import closed
+from enclave.gateway.confine import SHARED_MEMORY
+from enclave.gateway.duck import DuckEngine
+from enclave.gateway.engine import Engine
+from enclave.gateway.engine_duckdb import Limits, Places, Table, open_tables, tables
 from enclave.gateway.flight import SessionServer
-from enclave.gateway.inspector import make_inspector
-from enclave.gateway.inspector.catalogue import compile_catalogue
+from enclave.gateway.inspector import Inspector, make_inspector
+from enclave.gateway.inspector.catalogue import Catalogue, compile_catalogue
 from enclave.gateway.journal import Journal
-from enclave.gateway.orders import Report, Sessions, Start, line, settings_of
+from enclave.gateway.orders import Report, Sessions, line, settings_of
+from enclave.gateway.refusals import GatewayUnavailable
 from enclave.gateway.service import Gateway, Parts
-from enclave.model import Session
+from enclave.model import EngineKind, Session
 from enclave.settings import Settings
 from enclave.vault import keys
 from enclave.vault.extract import Extract, open_extract
 
 log = logging.getLogger(__name__)
 
-MEMORY = 6 * 1024**3  # bytes: DuckDB's own limit, its planner, Arrow buffers and thread stacks
 AUDIT_SECONDS = 5.0
+PULSE_SECONDS = 1.0
+INVALIDATED = 70  # exit code (sysexits.h, EX_SOFTWARE)
 
 
-def run(orders: BinaryIO, reports: BinaryIO) -> None:
-    """Carry out orders until they end. A problem at the start is reported and ends it."""
-    start = documents.read(Start, orders.readline())
-    settings = settings_of(start)
-    confine.die_with_parent(start.parent)
-    mount = settings.run_dir / "gateway" / "memory"
-    private = confine.confine(mount.resolve(), memory=MEMORY)
-    try:
-        gateway = make_gateway(start, settings, private or SHARED_MEMORY)
-    except EnclaveError as error:
-        _report(reports, Report(0, error.explain()))
-        return
-    _report(reports, Report(0))
-    servers = Servers(settings, gateway)
-    for order in orders:
+def run(entered: Entered) -> None:
+    """Carry out orders until they end."""
+    servers = Servers(settings_of(entered.start), _gateway(entered))
+    for order in entered.orders:
         sessions = documents.read(Sessions, order)
-        _report(reports, Report(sessions.number, servers.follow(sessions.sessions)))
+        _report(entered.reports, Report(sessions.number, servers.follow(sessions.sessions)))
 
 
-def make_gateway(start: Start, settings: Settings, scratch: Path) -> Gateway:
+def _gateway(entered: Entered) -> Gateway:
+    """Return the project's gateway, or where it cannot be opened one that says so; report which."""
+    said = entered.start.closed
+    if not said:
+        try:
+            gateway = make_gateway(entered)
+            _report(entered.reports, Report(0))
+            return gateway
+        except EnclaveError as error:
+            said = error.explain()
+        except (OSError, sqlite3.Error) as error:
+            log.warning("the project cannot be opened: %s", type(error).__name__)
+            said = GatewayUnavailable("The project's files cannot be used.").explain()
+        finally:
+            entered.key[:] = bytes(len(entered.key))
+    _report(entered.reports, Report(0, said))
+    return closed(said)
+
+
+def make_gateway(entered: Entered) -> Gateway:
     """Open the extract and put a project's gateway together. Raises EnclaveError."""
-    key = bytes.fromhex(start.key)
-    extract = open_extract(settings, start.policy.project, key, epoch=start.epoch)
-    withheld = {view: frozenset(names) for view, names in start.withheld.items()}
-    catalogue = compile_catalogue(start.policy, _schemas(extract), withheld)
-    limits = Limits()
+    start, settings, key = entered.start, settings_of(entered.start), bytes(entered.key)
+    pinned = open_extract(settings, start.policy.project, key, epoch=start.epoch)
+    older = {
+        number: open_extract(settings, start.policy.project, key, epoch=number)
+        for number in start.versions
+    }
+    wanted = tables(pinned, start.policy)
+    for number, extract in older.items():
+        wanted |= tables(extract, start.policy, epoch=number)
+    catalogue = compile_catalogue(
+        start.policy,
+        _schemas(pinned),
+        {view: frozenset(names) for view, names in start.withheld.items()},
+        epoch=start.epoch,
+        older={number: _schemas(extract) for number, extract in older.items()},
+    )
+    inspector, engine = make_engine(entered, catalogue, wanted)
     return Gateway(
         Parts(
-            inspector=make_inspector(catalogue),
-            engine=open_engine(extract, policy=start.policy, limits=limits, scratch=scratch),
+            inspector=inspector,
+            engine=engine,
             journal=Journal(settings, start.policy.project),
             audit=AuditClient(settings, "gateway", timeout=AUDIT_SECONDS),
             fingerprint_key=keys.derive(key, "sql-fingerprint"),
             epoch=start.epoch,
-            seconds=limits.seconds,
+            seconds=Limits().seconds,
         )
     )
 
 
+def make_engine(
+    entered: Entered, catalogue: Catalogue, wanted: dict[str, Table]
+) -> tuple[Inspector, Engine]:
+    """Load the tables into the engine the agreement names; return it with its inspector.
+
+    Raises Unavailable, also where the agreement names an engine that is not installed.
+    """
+    match entered.start.policy.engine:
+        case EngineKind.DUCKDB:
+            confined = entered.confined
+            places = Places(confined.scratch or SHARED_MEMORY, confined.spill)
+            opened = open_tables(wanted, places=places)
+            pulse = opened.connection.cursor()
+            threading.Thread(target=_watch, args=(pulse,), daemon=True).start()
+            catalogue = replace(catalogue, unique=opened.unique)
+            return make_inspector(catalogue), DuckEngine(opened.connection)
+        case EngineKind.SPARK:
+            return _spark(entered.spark, catalogue, wanted)
+
+
+def _spark(
+    spark: Spark | None, catalogue: Catalogue, wanted: dict[str, Table]
+) -> tuple[Inspector, Engine]:
+    if spark is None or spark.running is None or spark.place is None:
+        raise (spark and spark.problem) or Unavailable("Spark was not started for this project.")
+    try:
+        room = import_module("enclave.gateway.engine_spark")  # only here: an extra, often not there
+    except ModuleNotFoundError:
+        raise Unavailable(
+            "The agreement asks for Spark, and Spark is not installed.",
+            hint="An administrator installs the `spark` extra.",
+        ) from None
+    plain = make_inspector(catalogue)
+    engine: Engine = room.open_spark(
+        wanted, running=spark.running, place=spark.place, empty=plain.empty
+    )
+    inspector: Inspector = room.SparkInspector(plain.catalogue, plain.second, plain.empty)
+    return inspector, engine
+
+
 def _schemas(extract: Extract) -> dict[str, pa.Schema]:
     return {name: factory().schema for name, factory in extract.views.items()}
+
+
+def _watch(cursor: duckdb.DuckDBPyConnection) -> None:
+    """End the process when the engine is beyond use; the supervisor starts a fresh one.
+
+    An internal error of DuckDB's invalidates the whole database: every later query fails.
+    """
+    while True:
+        try:
+            cursor.execute("SELECT 1").fetchall()
+        except (duckdb.FatalException, duckdb.InternalException) as error:
+            log.error("the engine is beyond use: %s", type(error).__name__)
+            os._exit(INVALIDATED)
+        except duckdb.Error as error:
+            log.warning("the engine's pulse is weak: %s", type(error).__name__)
+        time.sleep(PULSE_SECONDS)
 
 
 @dataclass(slots=True)
@@ -135,10 +221,8 @@ class _NoPandas:
             raise ModuleNotFoundError(name)
 
 
-def main() -> None:
-    """Run over the pipes the supervisor made; nothing else may write to standard output."""
+def main(entered: Entered) -> None:
+    """Run what is left of a worker's life."""
     sys.meta_path.insert(0, _NoPandas())
-    reports = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    run(sys.stdin.buffer, reports)
+    run(entered)
     os._exit(0)  # servers' threads need not be waited for: audit closes what they leave open
