@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "plan": "enclave.governance.cli:plan",
     "apply": "enclave.governance.cli:apply",
     "agreement": "enclave.governance.cli:agreement",
-    "project": "enclave.governance.cli:project",
+    "project": "enclave.governance.project_cli:project",
     "deliver": "enclave.vault.cli:deliver",
     "gateway": "enclave.gateway.cli:gateway",
     "demo": "enclave.demo.cli:demo",

@@ -24,6 +24,7 @@ class Action(StrEnum):
     PROJECT_AMENDED = "project.amended"
     PROJECT_BUILT = "project.built"
     PROJECT_MOVED = "project.moved"
+    PROJECT_FORGOT = "project.forgot-version"
     PROJECT_CLOSED = "project.closed"
     LOGIN = "login"
     LOGOUT = "logout"

@@ -34,6 +34,11 @@ options:
     description: Also build the extract where there is none that fits the agreement.
     type: bool
     default: false
+  version:
+    description:
+      - The version of its data that the project shall stand on, as its recipient's lead decided.
+      - Without it the project stays on the version it stands on, whatever was built since.
+    type: int
 attributes:
   check_mode:
     support: full
@@ -76,6 +81,7 @@ def main() -> None:
             "file": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "closed"], "default": "present"},
             "build": {"type": "bool", "default": False},
+            "version": {"type": "int"},
         },
         supports_check_mode=True,
     )
@@ -109,6 +115,7 @@ def _converge(module: AnsibleModule) -> dict[str, Any]:
                 Path(module.params["file"]),
                 closed=module.params["state"] == "closed",
                 build=module.params["build"],
+                version=module.params["version"],
                 dry_run=module.check_mode,
             )
     finally:

@@ -105,7 +105,7 @@ def load(settings: Settings) -> str:
             call(settings, [program("enclave"), "deliver", agency, dataset, str(file)])
         call(settings, [program("linkage"), "run"])
         for project in PROJECTS:
-            call(settings, [program("enclave"), "project", "build", project])
+            call(settings, [program("enclave"), "project", "build", project, "--move"])
     _mark(settings, "load")
     return f"{len(DELIVERIES)} deliveries, {len(PROJECTS)} extracts"
 

@@ -29,7 +29,7 @@ def grant(policy: Policy) -> Iterator[str]:
     """Say what a new project gives to whom."""
     people = ", ".join(sorted(policy.researchers))
     yield f"{people} may work from {policy.starts} to {policy.ends} ({policy.mode.value})."
-    yield from _ways(policy)
+    yield from terms(policy)
     for view in policy.views:
         columns = ", ".join(column.name for column in view.columns)
         rows = f", rows where {view.rows}" if view.rows else ", all rows"
@@ -37,11 +37,11 @@ def grant(policy: Policy) -> Iterator[str]:
     yield f"All project data is destroyed by {policy.destroy_by}."
 
 
-def _ways(policy: Policy) -> Iterator[str]:
-    """Say what a project may do besides, as far as it is not the usual."""
-    if uses_groups(policy):
-        yield f"Answers about groups: {groups(policy.aggregation)}."
-    for whom, budget in budgets(policy.budgets):
+def terms(policy: Policy) -> Iterator[str]:
+    """Say what the gateway holds a project to besides, as far as it is not the usual."""
+    if _uses_groups(policy):
+        yield f"Answers about groups: {_groups(policy.aggregation)}."
+    for whom, budget in _budgets(policy.budgets):
         if bounds := ", ".join(f"{value:,} {name}" for name, value in _bounds(budget).items()):
             yield f"In a day {whom} may use {bounds}."
     if policy.engine is not EngineKind.DUCKDB:
@@ -50,7 +50,7 @@ def _ways(policy: Policy) -> Iterator[str]:
         yield "Clients outside the workspace may connect with a researcher's token."
 
 
-def uses_groups(policy: Policy) -> bool:
+def _uses_groups(policy: Policy) -> bool:
     """Whether any query of the project is held to the rules for groups."""
     columns = (column for view in policy.views for column in view.columns)
     return policy.mode is QueryMode.AGGREGATE_ONLY or any(
@@ -58,7 +58,7 @@ def uses_groups(policy: Policy) -> bool:
     )
 
 
-def groups(rule: Aggregation) -> str:
+def _groups(rule: Aggregation) -> str:
     """Return what a group must satisfy, in words."""
     small = {
         SmallGroups.REMAINDER: "smaller groups are folded together",
@@ -71,7 +71,7 @@ def groups(rule: Aggregation) -> str:
     )
 
 
-def budgets(both: Budgets) -> tuple[tuple[str, Budget], ...]:
+def _budgets(both: Budgets) -> tuple[tuple[str, Budget], ...]:
     """Return whose budget is which, in words."""
     return (("the project", both.project), ("each person", both.person))
 
@@ -90,7 +90,7 @@ def policy_changes(old: Policy, new: Policy) -> Iterator[str]:
         yield f"{person} loses project {new.project} at once."
     yield from _view_changes(old, new)
     yield from _rule_changes(old, new)
-    yield from _way_changes(old, new)
+    yield from _term_changes(old, new)
     for name in ("title", "purpose", "mode", "starts", "ends", "destroy_by"):
         was, becomes = getattr(old, name), getattr(new, name)
         if was != becomes:
@@ -146,12 +146,12 @@ def _rule_changes(old: Policy, new: Policy) -> Iterator[str]:
                 yield f"{agency}'s {rule.name} for outputs: {was} becomes {becomes}."
 
 
-def _way_changes(old: Policy, new: Policy) -> Iterator[str]:
-    if old.aggregation != new.aggregation and (uses_groups(old) or uses_groups(new)):
-        yield f"Answers about groups: were {groups(old.aggregation)}."
-        yield f"Answers about groups: become {groups(new.aggregation)}."
-    before = dict(budgets(old.budgets))
-    for whom, budget in budgets(new.budgets):
+def _term_changes(old: Policy, new: Policy) -> Iterator[str]:
+    if old.aggregation != new.aggregation and (_uses_groups(old) or _uses_groups(new)):
+        yield f"Answers about groups: were {_groups(old.aggregation)}."
+        yield f"Answers about groups: become {_groups(new.aggregation)}."
+    before = dict(_budgets(old.budgets))
+    for whom, budget in _budgets(new.budgets):
         was, becomes = _bounds(before[whom]), _bounds(budget)
         for name in sorted(was.keys() | becomes.keys()):
             if was.get(name) != becomes.get(name):

@@ -82,16 +82,16 @@ def carry_out(control: Control, network: Network, changes: tuple[Change, ...]) -
 
 def provision(control: Control, policy: Policy) -> None:
     """Add a project under a signed agreement; its extract is built later."""
-    event = _event(control, Action.PROJECT_PROVISIONED, policy)
-    with control.store.record(control.audit, event) as connection:
+    told = event(control, Action.PROJECT_PROVISIONED, policy)
+    with control.store.record(control.audit, told) as connection:
         store.provision(connection, policy)
 
 
 def amend(control: Control, policy: Policy) -> None:
     """Put a new policy in force: sessions under the old one end, its extract no longer counts."""
     _close_sessions(control, policy.project, reason="the agreement was amended")
-    event = _event(control, Action.PROJECT_AMENDED, policy)
-    with control.store.record(control.audit, event) as connection:
+    told = event(control, Action.PROJECT_AMENDED, policy)
+    with control.store.record(control.audit, told) as connection:
         store.amend(connection, policy)
     _close_sessions(control, policy.project, reason="the agreement was amended")
     sessions.tell(control.settings)
@@ -129,12 +129,13 @@ def _closing(control: Control, project: str) -> Event:
     SATRE 3.1.10: the record of a destruction says what was destroyed.
     """
     policy, found = control.store.policy(project), destruction.inventory(control.settings, project)
-    return _event(
+    return event(
         control,
         Action.PROJECT_CLOSED,
         policy,
         key_fingerprint=_fingerprint(control.settings, project),
         requests_under_review=under_review(control.store, project),
+        versions=len(control.store.versions(project)),
         **{f"destroyed_{kind}": len(places) for kind, places in found.items()},
     )
 
@@ -155,7 +156,7 @@ def _close_sessions(control: Control, project: str, *, reason: str) -> None:
 
 def _apply_files(control: Control, network: Network, changes: tuple[Change, ...]) -> None:
     steps = [change.step for change in changes]
-    event = Event(
+    told = Event(
         Action.AGREEMENT_APPLIED,
         control.actor,
         agencies=tuple(sorted(each.id for each in changes if each.kind == "agency")),
@@ -167,7 +168,7 @@ def _apply_files(control: Control, network: Network, changes: tuple[Change, ...]
             **{step.value: steps.count(step) for step in Step},
         },
     )
-    with control.store.record(control.audit, event) as connection:
+    with control.store.record(control.audit, told) as connection:
         for change in changes:
             _put(connection, network, change)
 
@@ -175,7 +176,7 @@ def _apply_files(control: Control, network: Network, changes: tuple[Change, ...]
 def _apply_agreement(control: Control, network: Network, change: Change) -> None:
     body = network.agreements.get(change.id, {})
     policy = network.policies.get(str(body.get("project")))
-    event = Event(
+    told = Event(
         Action.AGREEMENT_APPLIED,
         control.actor,
         project=policy.project if policy else None,
@@ -188,7 +189,7 @@ def _apply_agreement(control: Control, network: Network, change: Change) -> None
             "agreement_sha256": signatures.body_sha256(body) if body else None,
         },
     )
-    with control.store.record(control.audit, event) as connection:
+    with control.store.record(control.audit, told) as connection:
         _put(connection, network, change)
 
 
@@ -204,7 +205,8 @@ def _bodies(network: Network) -> Mapping[str, Any]:
     return {f"{kind}/{id}": noun for (kind, id), noun in plan.wanted(network).items()}
 
 
-def _event(control: Control, action: Action, policy: Policy, **detail: Scalar) -> Event:
+def event(control: Control, action: Action, policy: Policy, **detail: Scalar) -> Event:
+    """Return an event about a whole project, with the hashes of its agreement and policy."""
     return Event(
         action,
         control.actor,

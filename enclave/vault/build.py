@@ -83,7 +83,7 @@ def _build(
         begin("Selecting approved rows and columns")
         views = _views(settings, store, policy, key=key, policy_sha256=row.policy_sha256)
         begin("Encrypting")
-        epoch = max((store.last_version(project), *extract.epochs(settings, project))) + 1
+        epoch = next_epoch(settings, store, project)
         extract.write_extract(
             settings, project, key, epoch=epoch, policy_sha256=row.policy_sha256, views=views
         )
@@ -97,6 +97,11 @@ def _build(
             kept = [each.epoch for each in store.versions(project)]
             extract.remove_epochs(settings, project, keep=kept)
     return receipt
+
+
+def next_epoch(settings: Settings, store: ControlStore, project: str) -> int:
+    """Return the number the project's next version gets: none before it ever had it."""
+    return max((store.last_version(project), *extract.epochs(settings, project))) + 1
 
 
 def _register(

@@ -27,6 +27,7 @@ __all__ = [
     "ViewFactory",
     "epochs",
     "open_extract",
+    "remove_epoch",
     "remove_epochs",
     "size",
     "write_durably",
@@ -98,8 +99,19 @@ def remove_epochs(settings: Settings, project: str, *, keep: Collection[int] = (
     root, kept = settings.state_dir / "extracts" / project, {str(epoch) for epoch in keep}
     for path in root.iterdir() if root.is_dir() else ():
         if path.name not in kept:
-            (path / MANIFEST).unlink(missing_ok=True)  # first: no reader starts on what goes
-            shutil.rmtree(path)
+            _remove(path)
+
+
+def remove_epoch(settings: Settings, project: str, epoch: int) -> None:
+    """Remove one epoch's files, if there are any. Open readers keep their file."""
+    place = _place(settings, project, epoch)
+    if place.is_dir():
+        _remove(place)
+
+
+def _remove(place: Path) -> None:
+    (place / MANIFEST).unlink(missing_ok=True)  # first: no reader starts on what goes
+    shutil.rmtree(place)
 
 
 def _place(settings: Settings, project: str, epoch: int) -> Path:
