@@ -148,9 +148,12 @@ class Journal:
 
     def spent(self, day: date) -> dict[str, Spent]:
         """Return what each person's queries of a day (UTC) cost; refused ones cost nothing."""
-        with self._lock:
-            rows = self._connection.execute(_SPENT, (day.isoformat(), Verdict.DENIED.value))
-            return {person: Spent(*counts) for person, *counts in rows}
+        try:
+            with self._lock:
+                rows = self._connection.execute(_SPENT, (day.isoformat(), Verdict.DENIED.value))
+                return {person: Spent(*counts) for person, *counts in rows}
+        except sqlite3.Error:
+            raise _shut() from None
 
     def close(self) -> None:
         """Close the file."""
@@ -172,10 +175,14 @@ class Journal:
                 self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._connection.execute(statement, values)
         except sqlite3.Error:
-            raise Unavailable(
-                "The project's journal cannot be written, so no data is given out.",
-                hint="An administrator looks at the disk of the gateway.",
-            ) from None
+            raise _shut() from None
+
+
+def _shut() -> Unavailable:
+    return Unavailable(
+        "The project's journal cannot be written, so no data is given out.",
+        hint="An administrator looks at the disk of the gateway.",
+    )
 
 
 def _values(outcome: Outcome) -> tuple[str | int | None, ...]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Protocol
 
 from enclave.errors import EnclaveError
 from enclave.events import Action, Event, Receipt, Scalar, Verdict
-from enclave.gateway.inspector import Inspection, Inspector
+from enclave.gateway.inspector import Inspection
 from enclave.gateway.journal import Entry, Journal, Outcome
 from enclave.gateway.running import Run
 from enclave.model import Policy, Session
@@ -36,20 +36,19 @@ class Sends(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Records:
-    """One project's writing down. `key` keys the hashes of query texts."""
+    """One project's writing down. `key` keys the hashes of query texts.
+
+    `redact` returns a text without its literals.
+    """
 
     audit: Sends
     journal: Journal
-    inspector: Inspector
+    policy: Policy
+    redact: Callable[[str], str]
     key: bytes
     epoch: int
-
-    @property
-    def policy(self) -> Policy:
-        """Return the agreement the project is under."""
-        return self.inspector.catalogue.policy
 
     def send_intent(self, run: Run) -> Future[Receipt]:
         """Send what a query is about to read."""
@@ -147,7 +146,7 @@ class Records:
         )
 
     def _text(self, sql: str) -> dict[str, Scalar]:
-        return {"sql": _redacted(self.inspector, sql), "sql_hmac": self._fingerprint(sql)}
+        return {"sql": self.redact(sql), "sql_hmac": self._fingerprint(sql)}
 
     def _fingerprint(self, sql: str) -> str:
         """Return a keyed hash of a query's text: equal texts are seen, guesses are not tested."""
@@ -182,7 +181,7 @@ class Records:
             "epoch": self.epoch,
         }
         if inspection.sql != inspection.asked:
-            detail["ran"] = _redacted(self.inspector, inspection.sql)
+            detail["ran"] = self.redact(inspection.sql)
         return Event(
             Action.QUERY_INTENT,
             actor=session.person,
@@ -201,8 +200,3 @@ class Records:
 def new_id() -> str:
     """Return an id for a query that nobody can guess."""
     return f"q-{secrets.token_hex(8)}"
-
-
-@lru_cache(maxsize=256)
-def _redacted(inspector: Inspector, sql: str) -> str:
-    return inspector.redact(sql)

@@ -67,7 +67,12 @@ class Gateway:
         self._lock = Lock()
         self._open: set[str] = set()
         self._records = Records(
-            parts.audit, parts.journal, parts.inspector, parts.fingerprint_key, parts.epoch
+            audit=parts.audit,
+            journal=parts.journal,
+            policy=self.policy,
+            redact=lru_cache(maxsize=256)(parts.inspector.redact),
+            key=parts.fingerprint_key,
+            epoch=parts.epoch,
         )
         self._running = Running(parts.most, self._note)
         self._ledger = Ledger(self.policy, parts.journal)
