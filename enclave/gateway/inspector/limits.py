@@ -77,7 +77,7 @@ def read(sql: str) -> Text:
 
 def split(sql: str) -> Text:
     """Split a query that may still hold parameters. Raises as `read` does."""
-    if len(sql.encode(errors="surrogatepass")) > MAX_BYTES:
+    if len(_encoded(sql)) > MAX_BYTES:
         raise TooLarge(
             f"The query is longer than {MAX_BYTES:,} bytes.",
             hint="Join against a view or a VALUES list in a shorter query instead of long lists.",
@@ -89,6 +89,13 @@ def split(sql: str) -> Text:
     if not words:
         raise NotUnderstood("The query is empty.", hint="Try SHOW TABLES.")
     return Text(sql, words)
+
+
+def _encoded(sql: str) -> bytes:
+    try:
+        return sql.encode()
+    except UnicodeEncodeError:  # half a character, which the engine cannot be handed
+        raise OddText("The query holds a broken character.", hint="Type it again.") from None
 
 
 def _split(sql: str) -> tuple[Word, ...]:
