@@ -44,7 +44,7 @@ def text(number: int) -> str:
     """Return the input of this number."""
     chance = random.Random(number)
     make, times = chance.choices(
-        (_question, _tokens, _characters, _both, _soup), (15, 40, 20, 15, 10)
+        (_question, _tokens, _characters, _both, _soup), (4, 46, 25, 15, 10)
     )[0], chance.choice((1, 1, 2, 3, 6))  # fmt: skip
     return make(chance, times)
 
@@ -57,7 +57,7 @@ def _question(chance: random.Random, times: int) -> str:
 
 
 def _seed(chance: random.Random) -> str:
-    if chance.random() < 0.15:
+    if chance.random() < 0.04:
         return grammar.question(chance.randrange(1 << 40))
     return chance.choice(seeds())
 
@@ -82,7 +82,7 @@ def _tokens(chance: random.Random, times: int) -> str:
                 parts[at:at] = [" ", *other[start : start + chance.randrange(1, 8)], " "]
             case 5:
                 parts[at:at] = parts[at : at + chance.randrange(1, 9)] * chance.choice(
-                    (1, 1, 1, 60)
+                    (1, 1, 1, 1, 1, 30)
                 )
             case _:
                 to = chance.randrange(len(parts))

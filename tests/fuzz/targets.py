@@ -170,11 +170,8 @@ def _no_literals(text: str, redacted: str) -> None:
     """The engine's own scanner finds the literals: it shares no code with the inspector's."""
     if redacted == "-":
         return
-    try:
-        tokens = duckdb.tokenize(text)
-    except UnicodeError:  # surrogates cannot be handed to the engine
-        return
-    raw = text.encode()
+    raw = text.encode(errors="replace")  # a lone surrogate cannot be handed to the engine
+    tokens = duckdb.tokenize(raw.decode())
     ends = [at for at, _ in tokens[1:]] + [len(raw)]
     pieces = [(raw[at:end].decode(errors="replace").strip(), kind)
               for (at, kind), end in zip(tokens, ends, strict=True)]  # fmt: skip
