@@ -1,50 +1,49 @@
 """The inspector: decides whether one query may run, from its text, the catalogue and the policy.
 
-Characters → second parser → engine's own tree → both name the same tables → bound plan → what the
-agreement says of each column. Never runs a query, and holds empty tables, never a row.
+Characters → what is asked → second parser → engine's own tree → both name the same tables → bound
+plan → what the agreement makes of it. Never runs a query, and holds empty tables, never a row.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from enclave.events import Verdict
-from enclave.gateway.inspector import agreement, bound_plan, engine_tree, limits, statements
+from enclave.gateway.inspector import (
+    agreement,
+    bound_plan,
+    engine_tree,
+    explanation,
+    limits,
+    metadata,
+    statements,
+    versions,
+)
 from enclave.gateway.inspector.catalogue import Catalogue
+from enclave.gateway.inspector.explanation import Explanation
+from enclave.gateway.inspector.inspection import Inspection
+from enclave.gateway.inspector.limits import Text
 from enclave.gateway.inspector.reading import Held, Reading
 from enclave.gateway.inspector.second_tree import SecondReader, second_reader
-from enclave.gateway.inspector.statements import Act
+from enclave.gateway.inspector.statements import Act, Statement
 from enclave.gateway.refusals import (
     NotGranted,
     NotUnderstood,
     QueryDenied,
     ReadersDisagree,
     TooLarge,
+    UseNotGranted,
 )
 
-__all__ = ["Inspection", "Inspector", "make_inspector"]
+__all__ = ["Explanation", "Inspection", "Inspector", "make_inspector"]
 
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """An allowed query: what it reads, under which clause, and its text without literals.
-
-    `sql` is the text to run, `asked` the researcher's own; they differ when the verdict is
-    rewritten. `reasons` are sentences a researcher can be told.
-    """
-
-    sql: str
-    asked: str
-    redacted: str
-    views: tuple[str, ...]
-    columns: tuple[str, ...]
-    agencies: tuple[str, ...]
-    datasets: tuple[str, ...]
-    clause: str
-    verdict: Verdict = Verdict.ALLOWED
-    reasons: tuple[str, ...] = ()
+_LISTED = "The views are listed as the agreement names them."
+_DESCRIBED = "The columns are described without reading a row."
+_NOTHING = Reading("", {}, {}, frozenset(), frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +56,32 @@ class Inspector:
 
     def inspect(self, sql: str) -> Inspection:
         """Return what an allowed query reads; raises a `QueryDenied` that names the clause."""
-        text = limits.read(sql)
-        statement = statements.read(text)
-        if statement.act is Act.SHOW_TABLES:
-            return self._allowed(text, frozenset(), frozenset(), Held(text.sql))
-        cursor = self.empty.cursor()
-        try:
+        asked = limits.read(sql)
+        with self._cursor() as cursor:
+            statement, reasons = self._statement(asked)
+            if statement.act is Act.SHOW_TABLES:
+                held = Held(metadata.tables(self.catalogue), Verdict.REWRITTEN, (_LISTED,))
+                return self._allowed(asked, _NOTHING, held, ())
             reading = self._read(cursor, statement.sql)
+            if statement.act is Act.DESCRIBE:
+                described = metadata.described(cursor, reading.sql)
+                held = Held(described, Verdict.REWRITTEN, (_DESCRIBED,))
+                return self._allowed(asked, replace(reading, columns=frozenset()), held, reasons)
             held = agreement.hold(self.catalogue, cursor, reading)
-        except RecursionError:
-            raise TooLarge("The query nests too deeply to be checked.") from None
-        finally:
-            cursor.close()
-        if statement.act is not Act.SELECT:
-            held = Held(text.sql)
-        return self._allowed(text, reading.views, reading.columns, held)
+            if statement.act is Act.SUMMARIZE:
+                held = self._summarized(cursor, statement, reading, held)
+            return self._allowed(asked, reading, held, reasons)
+
+    def explain(self, sql: str) -> Explanation:
+        """Return the verdict on a query, with or without EXPLAIN POLICY before it, and why.
+
+        Raises nothing for a refusal: that is a verdict like another.
+        """
+        query = statements.policy_question(sql) or sql
+        try:
+            return explanation.of_allowed(self.catalogue, self.inspect(query))
+        except QueryDenied as refused:
+            return explanation.of_denied(self.catalogue, refused, self._readable(query))
 
     def redact(self, sql: str) -> str:
         """Return a query's text without literals, for the log; a dash if it cannot be split."""
@@ -79,6 +89,23 @@ class Inspector:
             return limits.read(sql).redacted(self.catalogue.names())
         except QueryDenied:
             return "-"
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self.empty.cursor()
+        try:
+            yield cursor
+        except RecursionError:
+            raise TooLarge(
+                "The query nests too deeply to be checked.", hint="Name its steps with WITH."
+            ) from None
+        finally:
+            cursor.close()
+
+    def _statement(self, asked: Text) -> tuple[Statement, tuple[str, ...]]:
+        """Return what is asked in words that every reader knows, and what was spelt out for it."""
+        pinned, reasons = versions.pin(asked, self.catalogue)
+        return statements.read(limits.read(pinned) if reasons else asked), reasons
 
     def _read(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Reading:
         """Let every reader read the question, and compare what they saw."""
@@ -96,21 +123,45 @@ class Inspector:
             raise ReadersDisagree("The plan reads more than the parsers see in the query.")
         return Reading(sql, tree, plan, found, columns)
 
+    def _summarized(
+        self, cursor: duckdb.DuckDBPyConnection, statement: Statement, reading: Reading, held: Held
+    ) -> Held:
+        """Return SUMMARIZE of a question whose every row may be shown: it tells of extremes."""
+        if held.verdict is not Verdict.ALLOWED:
+            raise UseNotGranted(
+                "SUMMARIZE shows extremes of single rows, which this agreement's answers may not.",
+                clause=f"{self.catalogue.policy.agreement}, mode",
+                hint="Ask for count(*), avg(…) and stddev(…) of the columns instead.",
+            )
+        if engine_tree.read(cursor, statement.whole, self.catalogue)[1] != reading.views:
+            raise ReadersDisagree("SUMMARIZE does not stand before the query that was read.")
+        return Held(statement.whole)
+
+    def _readable(self, sql: str) -> Reading | None:
+        """Return what a refused query would read, if the readers get so far."""
+        try:
+            with self._cursor() as cursor:
+                return self._read(cursor, self._statement(limits.read(sql))[0].sql)
+        except QueryDenied:
+            return None
+
     def _allowed(
-        self, text: limits.Text, views: frozenset[str], columns: frozenset[str], held: Held
+        self, asked: Text, reading: Reading, held: Held, reasons: tuple[str, ...]
     ) -> Inspection:
-        read = [self.catalogue.views[name] for name in sorted(views)]
+        read = [(name, self.catalogue.view(name)) for name in sorted(reading.views)]
+        clauses = dict.fromkeys(view.clause for _, view in read)
+        is_same = held.sql == asked.sql
         return Inspection(
             sql=held.sql,
-            asked=text.sql,
-            redacted=text.redacted(self.catalogue.names()),
-            views=tuple(view.name for view in read),
-            columns=tuple(sorted(columns)),
-            agencies=tuple(sorted({view.agency for view in read})),
-            datasets=tuple(sorted({view.dataset for view in read})),
-            clause="; ".join(view.clause for view in read) or self.catalogue.policy.agreement,
-            verdict=held.verdict,
-            reasons=held.reasons,
+            asked=asked.sql,
+            redacted=asked.redacted(self.catalogue.names()),
+            views=tuple(name for name, _ in read),
+            columns=tuple(sorted(reading.columns)),
+            agencies=tuple(sorted({view.agency for _, view in read})),
+            datasets=tuple(sorted({view.dataset for _, view in read})),
+            clause="; ".join(clauses) or self.catalogue.policy.agreement,
+            verdict=Verdict.ALLOWED if is_same else Verdict.REWRITTEN,
+            reasons=(*reasons, *held.reasons),
         )
 
 
@@ -126,7 +177,7 @@ def make_inspector(catalogue: Catalogue) -> Inspector:
         "threads": "1",
     }
     empty = duckdb.connect(":memory:", config=config)
-    for name, schema in catalogue.schemas.items():
+    for name, schema in catalogue.tables.items():
         empty.from_arrow(schema.empty_table()).create(name)
     empty.execute("SET lock_configuration = true")
     return Inspector(catalogue, second_reader(catalogue), empty)

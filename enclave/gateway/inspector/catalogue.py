@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -15,22 +16,50 @@ from enclave.errors import Unavailable
 from enclave.model import PERSON_ID, Column, ColumnRole, FieldType, Policy, View
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalogue:
-    """What one project may name. `withheld` are the datasets' columns that nobody granted."""
+    """What one project may name. `withheld` are the datasets' columns that nobody granted.
+
+    `schemas` are the views as they are now, in version `epoch`; `older` those of the versions of
+    the extract, built under the same agreement, that are open beside it. An older version is a
+    table of its own, `wages@2`, with the roles, agency and dataset of its view. `unique` names the
+    tables that were measured to have one row for each person.
+    """
 
     policy: Policy
     schemas: Mapping[str, pa.Schema]
     withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    epoch: int = 0
+    older: Mapping[int, Mapping[str, pa.Schema]] = field(default_factory=dict)
+    unique: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def views(self) -> Mapping[str, View]:
-        """Return the granted views by name."""
+        """Return the granted views by name, without versions."""
         return {view.name: view for view in self.policy.views}
+
+    @cached_property
+    def tables(self) -> Mapping[str, pa.Schema]:
+        """Return every table a query may read: the views, and `view@n` for each older version."""
+        older = {
+            versioned(view, number): schema
+            for number, schemas in sorted(self.older.items())
+            for view, schema in schemas.items()
+        }
+        return {**self.schemas, **older}
+
+    @cached_property
+    def versions(self) -> tuple[int, ...]:
+        """Return the versions of the extract that can be read, the oldest first."""
+        return tuple(sorted({*self.older, self.epoch}))
+
+    def view(self, table: str) -> View:
+        """Return the view a table is a version of."""
+        return self.views[base(table)]
 
     def columns(self, view: str) -> tuple[str, ...]:
         """Return a view's readable columns, the pseudonym first."""
-        names: list[str] = self.schemas[view].names
+        names: list[str] = self.tables[view].names
         return tuple(names)
 
     def role(self, view: str, column: str) -> ColumnRole:
@@ -41,27 +70,57 @@ class Catalogue:
 
     def granted(self, view: str) -> Mapping[str, Column]:
         """Return the columns the agreement grants of a view, hidden ones left out."""
-        columns = self.views[view].columns
-        return {c.name: c for c in columns if c.role is not ColumnRole.HIDDEN}
+        return self._granted[base(view)]
+
+    @cached_property
+    def _granted(self) -> Mapping[str, Mapping[str, Column]]:
+        return {
+            view.name: {c.name: c for c in view.columns if c.role is not ColumnRole.HIDDEN}
+            for view in self.policy.views
+        }
 
     def names(self) -> frozenset[str]:
         """Return every name of a view or column: what a log may repeat."""
+        return self._names
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
         columns = (name for view in self.schemas for name in self.columns(view))
-        return frozenset(self.schemas) | frozenset(columns)
+        return frozenset(self.tables) | frozenset(columns)
+
+
+def versioned(view: str, number: int) -> str:
+    """Return the name of a view's table in an older version of the extract."""
+    return f"{view}@{number}"
+
+
+def base(table: str) -> str:
+    """Return the view a table is a version of."""
+    return table.partition("@")[0]
 
 
 def compile_catalogue(
     policy: Policy,
     schemas: Mapping[str, pa.Schema],
     withheld: Mapping[str, frozenset[str]] | None = None,
+    *,
+    epoch: int = 0,
+    older: Mapping[int, Mapping[str, pa.Schema]] | None = None,
+    unique: frozenset[str] = frozenset(),
 ) -> Catalogue:
     """Return the catalogue of a policy over an extract's schemas; `withheld` is by view name.
 
-    Raises Unavailable when the extract lacks a granted view or column: it was built for an older
+    `older` are the schemas of the versions before `epoch` that are open beside it. Raises
+    Unavailable when the extract lacks a granted view or column: it was built for an older
     agreement.
     """
-    kept = {view.name: _kept(view, schemas) for view in policy.views}
-    return Catalogue(policy, kept, withheld or {})
+    kept = {
+        number: {view.name: _kept(view, found) for view in policy.views}
+        for number, found in (older or {}).items()
+        if number != epoch
+    }
+    now = {view.name: _kept(view, schemas) for view in policy.views}
+    return Catalogue(policy, now, withheld or {}, epoch, kept, unique)
 
 
 _ARROW: Mapping[FieldType, pa.DataType] = {

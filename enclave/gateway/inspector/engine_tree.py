@@ -90,7 +90,7 @@ def read(
 
 def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Node:
     row = connection.execute("SELECT json_serialize_sql($1)", [sql]).fetchone()
-    tree: Node = from_json(row[0]) if row else {"error": True}
+    tree: Node = from_json(row[0]) if row and row[0] else {"error": True}
     if tree["error"]:
         kind = tree.get("error_type")
         if kind == "not implemented":
@@ -151,7 +151,7 @@ class _Walker:
 
     def _cte_name(self, key: str) -> str:
         name = key.lower()
-        if name in self.catalogue.schemas:
+        if name in self.catalogue.tables:
             raise ConstructRefused(
                 "A WITH clause takes the name of a granted view.", hint="Give it another name."
             )
@@ -192,7 +192,7 @@ class _Walker:
         if is_bare and name in scope:
             return scope[name]
         is_here = not node["catalog_name"] and node["schema_name"].lower() in ("", "main")
-        if not is_here or name not in self.catalogue.schemas:
+        if not is_here or name not in self.catalogue.tables:
             raise agreement.unknown_view(self.catalogue)
         self.tables.add(name)
         return 1

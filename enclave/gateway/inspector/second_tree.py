@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlglot
@@ -35,17 +36,17 @@ logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 # Reviewed nodes that are no function calls. A node on no list is refused, as is any function whose
 # name the review bans; functions that sqlglot does not know come as Anonymous and need a listing.
 _NODES = names(
-    """Add Alias Aliases All And Any Array Between BitwiseAnd BitwiseLeftShift BitwiseNot BitwiseOr
-    BitwiseRightShift BitwiseXor Boolean Bracket Case Column ColumnDef Comprehension CTE Cube
-    DataType DataTypeParam Distinct Div Dot DPipe EQ Escape Except Exists Fetch Filter From Glob GT
-    GTE Group GroupingSets Having HavingMax Identifier IgnoreNulls ILike In Intersect IntDiv
-    Interval IntervalSpan Is Join JSONExtract JSONExtractScalar JSONPath JSONPathKey JSONPathRoot
-    JSONPathSubscript JSONPathWildcard Kwarg Lambda Lateral Like Limit Literal LT LTE Mod Mul
-    NamedWindow Neg NEQ Not Null NullSafeEQ NullSafeNEQ Offset Or Order Ordered Overlaps Paren Pow
-    PropertyEQ Pseudocolumn Qualify RangeN RegexpLike RespectNulls Rollup Select SimilarTo Slice
-    Star Sub Subquery Table TableAlias TableSample Tuple Union Unnest Values Var Where Window
-    WindowSpec With WithinGroup WithOrdinality Operator SafeDivide ToNumber ParameterizedAgg
-    CombinedAggFunc DPipeConcat Concat"""
+    """Add Alias Aliases All And Any Array AtTimeZone Between BitwiseAnd BitwiseLeftShift BitwiseNot
+    BitwiseOr BitwiseRightShift BitwiseXor Boolean Bracket Case Column ColumnDef Comprehension
+    CTE Cube DataType DataTypeParam Distinct Div Dot DPipe EQ Escape Except Exists Fetch Filter
+    From Glob GT GTE Group GroupingSets Having HavingMax Identifier IgnoreNulls ILike In
+    Intersect IntDiv Interval IntervalSpan Is Join JSONExtract JSONExtractScalar JSONPath
+    JSONPathKey JSONPathRoot JSONPathSubscript JSONPathWildcard Kwarg Lambda Lateral Like Limit
+    Literal LT LTE Mod Mul NamedWindow Neg NEQ Not Null NullSafeEQ NullSafeNEQ Offset Or Order
+    Ordered Overlaps Paren Pow PropertyEQ Pseudocolumn Qualify RangeN RegexpLike RespectNulls
+    Rollup Select SimilarTo Slice Star Sub Subquery Table TableAlias TableSample Tuple Union
+    Unnest Values Var Where Window WindowSpec With WithinGroup WithOrdinality Operator
+    SafeDivide ToNumber ParameterizedAgg CombinedAggFunc DPipeConcat Concat"""
 )
 _TYPED_REFUSED = names(
     """Columns CurrentCatalog CurrentDatabase CurrentRole CurrentSchema CurrentSchemas CurrentUser
@@ -72,13 +73,8 @@ class SecondReader:
 
     def parse(self, sql: str) -> exp.Query:
         """Return the checked tree. Raises NotUnderstood, NotAQuestion, ConstructRefused."""
-        try:
+        with _understood():
             trees = sqlglot.parse(sql, dialect=DIALECT)
-        except SqlglotError:
-            raise NotUnderstood(
-                "The second parser does not understand the query.",
-                hint="Write it in plainer SQL; both parsers must read it alike.",
-            ) from None
         statements = [tree for tree in trees if tree is not None]
         if len(statements) != 1 or len(trees) > 2:
             raise NotAQuestion("One query at a time.", hint="Run each statement on its own.")
@@ -94,17 +90,19 @@ class SecondReader:
 
     def tables(self, tree: exp.Query) -> frozenset[str]:
         """Return the base tables the tree names, as far as scopes tell them from CTEs."""
-        return frozenset(_base_tables(tree))
+        with _understood():
+            return frozenset(_base_tables(tree))
 
     def read(self, tree: exp.Query) -> Reading:
         """Qualify every column against the catalogue. Raises NotGranted for one it cannot place."""
-        try:
-            qualified = qualify(
-                tree.copy(), schema=self.schema, dialect=DIALECT, quote_identifiers=False
-            )
-            scopes = traverse_scope(qualified)
-        except OptimizeError:
-            raise NotGranted("The query names a column that no granted view has.") from None
+        with _understood():
+            try:
+                qualified = qualify(
+                    tree.copy(), schema=self.schema, dialect=DIALECT, quote_identifiers=False
+                )
+                scopes = traverse_scope(qualified)
+            except OptimizeError:
+                raise NotGranted("The query names a column that no granted view has.") from None
         _no_whole_rows(qualified)
         columns = frozenset(name for scope in scopes for name in self._columns(scope))
         return Reading(frozenset(_base_tables(qualified)), columns)
@@ -116,10 +114,26 @@ class SecondReader:
                 yield f"{source.name.lower()}.{column.name.lower()}"
 
 
+# Beside its own errors sqlglot lets out what its builders raise on a text that is no SQL, as on
+# `x ->]` (found by fuzzing). All of them mean that it has not understood the query.
+_FAULTS = (SqlglotError, TypeError, ValueError, AttributeError, LookupError, AssertionError)
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    try:
+        yield
+    except _FAULTS:
+        raise NotUnderstood(
+            "The second parser does not understand the query.",
+            hint="Write it in plainer SQL; both parsers must read it alike.",
+        ) from None
+
+
 def second_reader(catalogue: Catalogue) -> SecondReader:
     """Return sqlglot's reader over a catalogue."""
     mapping: dict[str, object] = {
-        view: {name: "UNKNOWN" for name in catalogue.columns(view)} for view in catalogue.schemas
+        view: {name: "UNKNOWN" for name in catalogue.columns(view)} for view in catalogue.tables
     }
     return SecondReader(MappingSchema(mapping, dialect=DIALECT), frozenset(mapping))
 

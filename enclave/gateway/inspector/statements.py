@@ -25,10 +25,11 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An act, and the question it is about as one SELECT."""
+    """An act, the question it is about as one SELECT, and the whole text to run."""
 
     act: Act
     sql: str
+    whole: str
 
 
 _INSTEAD = {
@@ -54,14 +55,18 @@ def read(text: Text) -> Statement:
     """Return the act and its question. Raises NotAQuestion where it needs one and has none."""
     first = text.words[0]
     if first.says("show") and _words(text) == ["show", "tables"]:
-        return Statement(Act.SHOW_TABLES, text.sql)
+        return Statement(Act.SHOW_TABLES, text.sql, text.sql)
     if first.says("describe", "desc"):
-        return Statement(Act.DESCRIBE, _question(text))
+        return Statement(Act.DESCRIBE, _question(text), text.sql)
     if first.says("summarize"):
-        return Statement(Act.SUMMARIZE, _question(text))
+        question = _question(text)
+        is_versioned = text.words[1].kind == "quoted"  # SUMMARIZE "v" AS "w" is no statement
+        return Statement(
+            Act.SUMMARIZE, question, f"SUMMARIZE {question}" if is_versioned else text.sql
+        )
     if first.kind == "name" and first.text.lower() in _INSTEAD:
         raise NotAQuestion("Only one SELECT may be asked here.", hint=_INSTEAD[first.text.lower()])
-    return Statement(Act.SELECT, text.sql)
+    return Statement(Act.SELECT, text.sql, text.sql)
 
 
 def policy_question(sql: str) -> str | None:
