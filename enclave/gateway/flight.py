@@ -27,7 +27,6 @@ from enclave.gateway.answer import Answer
 from enclave.gateway.flight_calls import Call, Calls, stopped
 from enclave.gateway.flight_messages import Question, refused
 from enclave.gateway.inspector.catalogue import Catalogue
-from enclave.gateway.inspector.parameters import render
 from enclave.gateway.refusals import GatewayUnavailable, QueryStopped
 from enclave.gateway.service import Gateway
 from enclave.model import Session
@@ -43,6 +42,7 @@ _ACTIONS = (
     ("GetSessionOptions", "Say which catalogue and schema names are looked up in"),
     ("BeginTransaction", "Nothing to begin: an extract does not change"),
     ("EndTransaction", "Nothing to end"),
+    ("CloseSession", "Nothing to close: the session is the workspace's"),
 )
 
 
@@ -166,7 +166,7 @@ class SessionServer(flight.FlightServerBase):
         match action.type:
             case "CreatePreparedStatement":
                 return [messages.prepared(body)]
-            case "ClosePreparedStatement" | "EndTransaction":
+            case "ClosePreparedStatement" | "EndTransaction" | "CloseSession":
                 return []  # a prepared statement is its own text; nothing is kept here
             case "BeginTransaction":
                 return [messages.pack(sql.ActionBeginTransactionResult(transaction_id=b"extract"))]
@@ -189,11 +189,12 @@ class SessionServer(flight.FlightServerBase):
     def _answer(self, question: Question, call: Call) -> Answer:
         if call.stopped:
             raise stopped()
-
-        return self._gateway.answer(self._session, render(question.text, question.values))
+        return self._gateway.answer(
+            self._session, question.text, question.values, started=call.started
+        )
 
     def _explain(self, question: Question) -> pa.Table:
-        return self._gateway.explain(self._session, question.text)
+        return self._gateway.explain(self._session, question.text, question.values)
 
     def _catalogue(self) -> Catalogue:
         return self._gateway.parts.inspector.catalogue

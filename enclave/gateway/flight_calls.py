@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pyarrow import flight
 
-from enclave.gateway.refusals import QueryStopped, TooMany
+from enclave.gateway.refusals import ClientGone, QueryStopped, TooMany
 
 WATCH_SECONDS = 0.05
 MOST = 64  # streams of one session at a time; each holds a thread and a part of the engine
@@ -101,4 +101,4 @@ class Calls:
 
 def stopped() -> QueryStopped:
     """Return what a query says that its client has cancelled."""
-    return QueryStopped("The query was stopped.", hint="Its client cancelled it or went away.")
+    return ClientGone("The client cancelled or has gone.")

@@ -29,6 +29,7 @@ from enclave.gateway.inspector.parameters import Values, render
 from enclave.gateway.journal import Journal
 from enclave.gateway.records import Records, Sends, new_id
 from enclave.gateway.refusals import (
+    ClientGone,
     BudgetSpent,
     NotInForce,
     QueryDenied,
@@ -123,7 +124,7 @@ class Gateway:
         run = self._admit(session, self._inspected(session, sql, parameters))
         try:
             if started is not None:
-                started(run.stop)
+                started(lambda: run.stop(ClientGone("The client cancelled or has gone.")))
             return self._run(run)
         except Exception as error:
             run.work.close()

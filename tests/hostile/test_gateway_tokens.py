@@ -88,6 +88,10 @@ class World:
             rows: list[tuple[object]] = cursor.fetchall()
             return rows
 
+    def client(self) -> flight.FlightClient:
+        uri = f"grpc+tls://{self.settings.gateway_address}"
+        return flight.FlightClient(uri, tls_root_certs=self.served.authority)
+
     def denials(self) -> list[dict[str, object]]:
         return [fact for fact in self.audit_service.facts() if fact["action"] == "access.denied"]
 
@@ -193,10 +197,8 @@ def test_a_forged_token_is_refused_and_logged(
 
 
 def test_no_header_another_scheme_or_two_tokens_are_refused(world: World, rosa: Issued) -> None:
-    client = flight.FlightClient(
-        f"grpc+tls://{world.settings.gateway_address}", tls_root_certs=world.served.authority
-    )
-    good = f"Bearer {rosa.secret}".encode()
+    client = world.client()
+    good = _bearer(rosa)[1]
     ticket = pack(sql.TicketStatementQuery(statement_handle=b"SELECT 1"))
     for headers in (
         [],
@@ -249,18 +251,19 @@ def test_revoking_stops_what_runs(world: World, text: str) -> None:
     seconds: list[float] = []
 
     def run() -> None:
-        try:
-            with world.connect(issued.secret) as connection, connection.cursor() as cursor:
-                cursor.execute(text)
-                reader = cursor.fetch_record_batch()
+        options = flight.FlightCallOptions(headers=[_bearer(issued)])
+        ticket = pack(sql.TicketStatementQuery(statement_handle=text.encode()))
+        with world.client() as client:
+            try:
+                reader = client.do_get(flight.Ticket(ticket), options)
                 while True:
-                    reader.read_next_batch()
+                    reader.read_chunk()
                     time.sleep(0.01)
-        except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
-            ended.append(str(error))
-            seconds.append(time.monotonic())
-        except StopIteration:
-            ended.append("the whole answer")
+            except (flight.FlightError, pa.ArrowException) as error:
+                ended.append(str(error))
+                seconds.append(time.monotonic())
+            except StopIteration:
+                ended.append("the whole answer")
 
     asker = threading.Thread(target=run)
     asker.start()
@@ -272,6 +275,10 @@ def test_revoking_stops_what_runs(world: World, text: str) -> None:
     assert ended != ["the whole answer"]
     wait_until(lambda: not _running(world, issued), "the query has no outcome")
     print(f"stopped {seconds[0] - began:.2f} s after the word")
+
+
+def _bearer(issued: Issued) -> tuple[bytes, bytes]:
+    return b"authorization", f"Bearer {issued.secret}".encode()
 
 
 def _running(world: World, issued: Issued) -> bool:
@@ -378,9 +385,7 @@ def test_without_an_address_there_is_neither_token_nor_listener(settings: Settin
 def test_knocking_does_not_fill_the_log(world: World) -> None:
     """Last in this file: it uses up what is logged one by one in a minute."""
     before = len(world.denials())
-    client = flight.FlightClient(
-        f"grpc+tls://{world.settings.gateway_address}", tls_root_certs=world.served.authority
-    )
+    client = world.client()
     for _ in range(200):
         with pytest.raises(flight.FlightUnauthenticatedError):
             client.list_actions()
