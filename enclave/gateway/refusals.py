@@ -82,6 +82,12 @@ class ReadersDisagree(QueryDenied):
     code = "query.readers-disagree"
 
 
+class NotPortable(QueryDenied):
+    """Asks for something that Spark, this project's engine, would not answer as DuckDB does."""
+
+    code = "query.not-portable"
+
+
 class NotInForce(QueryDenied):
     """The agreement has not begun or has ended."""
 

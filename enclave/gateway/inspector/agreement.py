@@ -1,6 +1,7 @@
 """What the agreement says of the views and columns a query reads, and the clause that says so.
 
-Never widens anything: it only refuses, or makes another step's refusal clearer.
+Never widens anything: it refuses, has an answer made smaller, or makes another step's refusal
+clearer.
 """
 
 from __future__ import annotations
@@ -10,41 +11,25 @@ from collections.abc import Collection
 import duckdb
 from sqlglot import exp
 
+from enclave.gateway.inspector import holding
 from enclave.gateway.inspector.catalogue import Catalogue
+from enclave.gateway.inspector.flow import Flow
 from enclave.gateway.inspector.reading import Held, Reading
-from enclave.gateway.refusals import NotGranted, QueryDenied, UseNotGranted
-from enclave.model import ColumnRole, QueryMode
-
-_ASK = "To use more, the project's lead asks the agency to amend the agreement."
+from enclave.gateway.inspector.rules import ASK, Rules
+from enclave.gateway.refusals import NotGranted, QueryDenied
 
 
 def hold(catalogue: Catalogue, cursor: duckdb.DuckDBPyConnection, reading: Reading) -> Held:
     """Hold a question to the agreement: allowed as it is, rewritten, or refused.
 
-    `cursor` is on the empty tables, for turning an edited tree into text. Raises UseNotGranted.
+    `cursor` is on the empty tables, for turning an edited tree into text. Raises UseNotGranted,
+    NotGroups, SinglePerson, ConstructRefused.
     """
-    check(catalogue, reading.views, reading.columns)
+    if holding.must_be_groups(catalogue, reading.columns):
+        return holding.hold(catalogue, cursor, reading)
+    for plan in reading.plan["plans"]:
+        Flow(Rules(catalogue)).answer(plan)
     return Held(reading.sql)
-
-
-def check(catalogue: Catalogue, views: Collection[str], columns: Collection[str]) -> None:
-    """Raise UseNotGranted for a column whose role does not let every query use it."""
-    policy = catalogue.policy
-    if policy.mode is not QueryMode.ROW_LEVEL and views:
-        raise UseNotGranted(
-            f"The agreement lets queries return {policy.mode.value} answers.",
-            clause=f"{policy.agreement}, mode",
-            hint="This gateway cannot yet hold a query to that, so it refuses.",
-        )
-    for name in sorted(columns):
-        view, column = name.split(".", maxsplit=1)
-        role = catalogue.role(view, column)
-        if role is not ColumnRole.PROJECTABLE:
-            raise UseNotGranted(
-                f"The agreement grants {name} for one use only: {role.value}.",
-                clause=catalogue.granted(view)[column].clause,
-                hint="This gateway cannot yet hold a query to that use, so it refuses.",
-            )
 
 
 def unknown_view(catalogue: Catalogue) -> NotGranted:
@@ -53,7 +38,7 @@ def unknown_view(catalogue: Catalogue) -> NotGranted:
     return NotGranted(
         "The query names a table that the agreement does not grant.",
         clause=f"{catalogue.policy.agreement}, views",
-        hint=f"It grants: {names}. {_ASK}",
+        hint=f"It grants: {names}. {ASK}",
     )
 
 
@@ -77,5 +62,5 @@ def _withheld(catalogue: Catalogue, view: str, column: str) -> NotGranted:
     return NotGranted(
         f"The agreement does not grant the column {column} of {view}.",
         clause=catalogue.views[view].clause,
-        hint=f"It grants: {granted}. {_ASK}",
+        hint=f"It grants: {granted}. {ASK}",
     )

@@ -46,7 +46,7 @@ SELECT approx_count_distinct(person_id), count(DISTINCT person_id) FROM wages
 SELECT try_cast(county AS INTEGER), coalesce(county, 'none'), nullif(year, 0), ifnull(county, 'x') FROM wages
 SELECT arg_max(industry, wage), max_by(industry, wage) FROM wages GROUP BY person_id
 SELECT * FROM wages USING SAMPLE 10 PERCENT
-SELECT * FROM wages WHERE hash(person_id) % 100 = 0
+SELECT * FROM wages TABLESAMPLE 10 PERCENT (bernoulli, 7)
 SELECT * FROM (VALUES ('a', 1), ('b', 2)) AS v(k, n)
 SELECT y.range AS year, count(w.wage) FROM range(2015, 2024) y LEFT JOIN wages w ON w.year = y.range GROUP BY 1
 WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT * FROM t

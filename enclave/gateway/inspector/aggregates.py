@@ -1,0 +1,85 @@
+"""The reviewed list of aggregates that may leave a group of persons, read from `aggregates.yml`.
+
+What stands in no family is refused. Never asks the engine what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+_MIDDLE = (0.25, 0.75)  # the quantiles that may leave a group: those of its middle half
+Test = Literal["count", "share", "middle"]
+
+
+class _Allowed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    tests: Test
+    reason: str
+    functions: tuple[str, ...]
+
+
+class _Refused(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    reason: str
+    functions: tuple[str, ...]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    allowed: tuple[_Allowed, ...]
+    refused: tuple[_Refused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What the review says of one aggregate: how it is tested, or why it is refused."""
+
+    test: Test | None
+    refusal: str | None
+
+    @property
+    def counts(self) -> bool:
+        """Say whether it only counts."""
+        return self.test == "count"
+
+    def check_parameters(self, call: Mapping[str, Any], refuse: Callable[..., Exception]) -> None:
+        """Raise what `refuse` makes if a quantile is not one of the middle half."""
+        if self.test != "middle":
+            return
+        found = call["function_data"].get("quantiles", ())
+        fractions = [float(item["value"]) / 10 ** _scale(item) for item in found]
+        if not fractions or not all(_MIDDLE[0] <= part <= _MIDDLE[1] for part in fractions):
+            raise refuse("The quantile is near an end.", hint="Ask for one from 0.25 to 0.75.")
+
+
+def _scale(item: Mapping[str, Any]) -> int:
+    """Return how many digits of a decimal stand behind the point: it is kept as a whole number."""
+    kind = item["type"]
+    is_decimal = kind["id"] == "DECIMAL" and isinstance(item["value"], int)
+    return int(kind["type_info"]["scale"]) if is_decimal else 0
+
+
+_UNKNOWN = Aggregate(None, "It is on no list of reviewed aggregates.")
+
+
+def reviewed(name: str) -> Aggregate:
+    """Return what the review says of an aggregate, by its name in the plan."""
+    return _reviews().get(name.lower(), _UNKNOWN)
+
+
+@cache
+def _reviews() -> Mapping[str, Aggregate]:
+    body = (Path(__file__).parent / "aggregates.yml").read_text(encoding="utf-8")
+    file = _File.model_validate(yaml.safe_load(body))
+    allowed = {n: Aggregate(f.tests, None) for f in file.allowed for n in f.functions}
+    refused = {n: Aggregate(None, f.reason.strip()) for f in file.refused for n in f.functions}
+    return {**refused, **allowed}

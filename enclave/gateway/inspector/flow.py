@@ -1,0 +1,518 @@
+"""The flow of columns through the engine's own bound plan: where each ends up, and what it decides.
+
+For deciding roles, single-person look-ups and aggregate-only answers on what the engine will really
+do. Walks the plan of a query over empty tables; a step or an expression it does not know is
+refused. Never looks at a name the query gave, and never runs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from enclave.gateway.inspector import values
+from enclave.gateway.inspector.rules import Rules, Use
+from enclave.gateway.inspector.values import Node, Origin, Relation, Shape, Value
+from enclave.gateway.refusals import ConstructRefused
+
+_NO_INDEX = 2**64 - 1
+_DELIM = "__duckdb_delim"
+_OUTER = frozenset({"LEFT", "RIGHT", "OUTER", "FULL", "SINGLE"})
+_RIGHT_GONE = frozenset({"SEMI", "ANTI", "MARK"})
+_JOINS = _OUTER | _RIGHT_GONE | {"INNER"}
+_COUNTS = frozenset({"count", "count_star", "approx_count_distinct", "count_if", "countif"})
+
+
+@dataclass(slots=True)
+class Flow:
+    """One walk over one plan."""
+
+    rules: Rules
+    ctes: dict[int, tuple[str, Relation]] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def answer(self, plan: Node) -> Relation:
+        """Return the relation a whole query gives, after judging each step on the way."""
+        relation = self.step(plan)
+        self.rules.answer(relation)
+        return relation
+
+    def step(self, node: Node) -> Relation:
+        """Return what one step of the plan gives."""
+        kind = str(node["type"]).removeprefix("LOGICAL_").lower()
+        handler = getattr(self, f"_{kind}", None)
+        if handler is None:
+            raise ConstructRefused("The plan of the query holds a step whose flow is not known.")
+        relation: Relation = handler(node)
+        return relation
+
+    def _only(self, node: Node) -> Relation:
+        (child,) = node["children"]
+        return self.step(child)
+
+    # Sources ---------------------------------------------------------------------------------
+
+    def _get(self, node: Node) -> Relation:
+        if node["qname"]["path"][-1] != "seq_scan":
+            return self._function(node)
+        number = next(self.numbers)
+        view = node["function_data"]["table"].lower()
+        columns = []
+        for column in node["column_indexes"]:
+            if column["index"] == _NO_INDEX:
+                columns.append(Value(literal=True, shape=Shape.ANY))
+            else:
+                name = node["names"][column["index"]].lower()
+                columns.append(values.base_value(Origin(view, name, number), number))
+        return Relation(
+            tuple(columns),
+            owners=frozenset({number}),
+            is_single=self.rules.is_single(view),
+            table=node["table_index"],
+        ).kept(node.get("projection_ids"))
+
+    def _function(self, node: Node) -> Relation:
+        """Return the rows that a function in FROM makes, for each row below it if there is one."""
+        given = [self.step(child) for child in node["children"]]
+        below = given[0] if given else Relation(())
+        about = values.combine([*below.values, Value(literal=True)])
+        made = tuple(about for _ in node["column_indexes"])
+        passed = tuple(below.values[at] for at in node.get("projected_input") or ())
+        return replace(below, values=made + passed, is_single=False, table=node["table_index"])
+
+    def _expression_get(self, node: Node) -> Relation:
+        below = self._only(node)
+        row = [values.combine([Value(literal=True)]) for _ in node["expr_types"]]
+        for expressions in node["expressions"]:
+            for at, expression in enumerate(expressions):
+                row[at] = values.combine([row[at], self.value(expression, below)])
+        return replace(below, values=tuple(row), is_single=False, table=node["table_index"])
+
+    def _chunk_get(self, node: Node) -> Relation:
+        literal = Value(literal=True, shape=Shape.ANY)
+        return Relation(tuple(literal for _ in node["chunk_types"]), table=node["table_index"])
+
+    def _dummy_scan(self, _node: Node) -> Relation:
+        return Relation((Value(),))
+
+    def _empty_result(self, node: Node) -> Relation:
+        return Relation(tuple(Value() for _ in node["bindings"]))
+
+    # One input -------------------------------------------------------------------------------
+
+    def _projection(self, node: Node) -> Relation:
+        below = self._only(node)
+        row = tuple(self.value(expression, below) for expression in node["expressions"])
+        return replace(below, values=row, table=node["table_index"])
+
+    def _filter(self, node: Node) -> Relation:
+        conditions = tuple(values.conjuncts(node["expressions"]))
+        (child,) = node["children"]
+        if child["type"] == "LOGICAL_AGGREGATE_AND_GROUP_BY":
+            below = self._aggregate(child, conditions)
+        else:
+            below = self.step(child)
+        return self._where(below, conditions).kept(node.get("projection_map"))
+
+    def _where(
+        self, below: Relation, conditions: Iterable[Node], *, is_engines: bool = False
+    ) -> Relation:
+        """Return the rows for which conditions hold; equal person_ids make two owners one."""
+        for condition in conditions:
+            parts = [self.value(part, below) for part in values.children(condition)]
+            if is_engines and _is_same(condition, parts):
+                continue
+            told = self.value(condition, below)
+            self.rules.condition(told, is_join=self._is_join(condition, parts))
+            below = replace(below, conditions=below.conditions | self.rules.hidden(told.origins))
+            if values.is_equality(condition) and all(part.is_person for part in parts):
+                left, right = (part.owner or 0 for part in parts)
+                below = below.linked(left, right)
+        return below
+
+    def _is_join(self, condition: Node, parts: list[Value]) -> bool:
+        if not values.is_equality(condition):
+            return False
+        plain = [part.plain for part in parts]
+        return all(plain) and len({origin.view for origin in plain if origin}) == 2
+
+    def _aggregate_and_group_by(self, node: Node) -> Relation:
+        return self._aggregate(node, ())
+
+    def _aggregate(self, node: Node, guards: Iterable[Node]) -> Relation:
+        below = self._only(node)
+        if self._is_delim(node):
+            keys = tuple(self.value(key, below) for key in node["groups"])
+            return replace(below, values=keys, is_single=False)
+        keys = tuple(self._key(key, below) for key in node["groups"])
+        by_person = any(key.about_person for key in keys)
+        made = tuple(self._call(call, below, by_person) for call in node["expressions"])
+        marks = tuple(Value(shape=Shape.ANY, literal=True) for _ in node["grouping_functions"])
+        grouped = replace(below, values=keys + made + marks, is_single=False, table=None)
+        is_per_person = _is_own(keys, below)
+        if is_per_person and len(node["grouping_sets"]) <= 1:
+            return replace(grouped, is_single=len(keys) == 1)
+        return self.rules.group(node, tuple(guards), below, grouped, self)
+
+    def _is_delim(self, node: Node) -> bool:
+        """Say whether the engine itself made this step, for the values of an outer query."""
+        is_bare = not node["expressions"] and node["groupings_index"] == _NO_INDEX
+        (child,) = node["children"]
+        if not is_bare or child["type"] != "LOGICAL_CTE_REF":
+            return False
+        return self.ctes[child["cte_index"]][0].startswith(_DELIM)
+
+    def _key(self, expression: Node, below: Relation) -> Value:
+        value = self.value(expression, below)
+        self.rules.use(Use.GROUP, value)
+        return value
+
+    def _call(self, call: Node, below: Relation, by_person: bool) -> Value:
+        """Return the value of one aggregate over a group."""
+        if call["expression_class"] != "BOUND_AGGREGATE":
+            raise ConstructRefused("The plan holds an aggregate whose flow is not known.")
+        arguments = tuple(self.value(item, below) for item in call["children"])
+        for argument in arguments:
+            self.rules.use(Use.ARGUMENT, argument)
+        for order in (call.get("order_bys") or {}).get("orders", ()):
+            self.rules.use(Use.SORT, self.value(order["expression"], below))
+        told = arguments
+        if call.get("filter"):
+            told += (self.rules.chosen(self.value(call["filter"], below), is_per_person=by_person),)
+        name = values.function_name(call)
+        value = values.combine(told, shape=_shape(name, arguments, bool(call.get("filter"))))
+        if name in _COUNTS:
+            value = replace(value, about_person=False)
+        return (
+            value
+            if told and not value.is_constant
+            else replace(value, shape=Shape.PLAIN, literal=True)
+        )
+
+    def _window(self, node: Node) -> Relation:
+        below = self._only(node)
+        made = tuple(self._over(call, below) for call in node["expressions"])
+        return replace(below, values=below.values + made, table=None)
+
+    def _over(self, call: Node, below: Relation) -> Value:
+        partitions = [self.value(item, below) for item in call["partitions"]]
+        orders = [self.value(item["expression"], below)
+                  for key in ("orders", "arg_orders") for item in call.get(key) or ()]  # fmt: skip
+        for part in partitions:
+            self.rules.use(Use.GROUP, part)
+        for order in orders:
+            self.rules.use(Use.SORT, order)
+        others = {k: v for k, v in call.items() if k not in ("partitions", "orders", "arg_orders")}
+        parts = [self.value(item, below) for item in values.children(others)]
+        for part in parts:
+            self.rules.use(Use.ARGUMENT, part)
+        is_own = _is_own(partitions, below)
+        self.rules.window(below, is_own=is_own)
+        value = values.combine([*parts, Value(literal=True)], shape=_shape("", tuple(parts), False))
+        by_person = any(order.about_person for order in orders) and not is_own
+        return replace(value, about_person=value.about_person or by_person)
+
+    def _unnest(self, node: Node) -> Relation:
+        below = self._only(node)
+        made = tuple(
+            values.combine([self.value(item, below), Value(literal=True)])
+            for item in node["expressions"]
+        )
+        return replace(below, values=below.values + made, is_single=False, table=None)
+
+    def _order_by(self, node: Node) -> Relation:
+        below = self._only(node)
+        for order in node["orders"]:
+            self.rules.use(Use.SORT, self.value(order["expression"], below))
+        return below.kept(node.get("projection_map"))
+
+    def _top_n(self, node: Node) -> Relation:
+        return self._cut(self._order_by(node))
+
+    def _limit(self, node: Node) -> Relation:
+        below = self._only(node)
+        for part in values.children({k: node[k] for k in ("limit_val", "offset_val")}):
+            self.rules.use(Use.SORT, self.value(part, below))
+        return self._cut(below)
+
+    def _cut(self, below: Relation) -> Relation:
+        self.rules.cut(below)
+        return below
+
+    def _sample(self, node: Node) -> Relation:
+        return self._only(node)
+
+    def _distinct(self, node: Node) -> Relation:
+        below = self._only(node)
+        targets = tuple(self._key(item, below) for item in node["distinct_targets"])
+        for order in (node.get("order_by") or {}).get("orders", ()):
+            self.rules.use(Use.SORT, self.value(order["expression"], below))
+        is_own = _is_own(targets, below)
+        self.rules.distinct(below, is_own=is_own)
+        return replace(below, is_single=is_own and len(targets) == 1)
+
+    # Two inputs ------------------------------------------------------------------------------
+
+    def _cross_product(self, node: Node) -> Relation:
+        left, right = (self.step(child) for child in node["children"])
+        return _beside(left, right)
+
+    def _comparison_join(self, node: Node) -> Relation:
+        left, right = (self.step(child) for child in node["children"])
+        return self._joined(node, left, right)
+
+    _any_join = _asof_join = _comparison_join
+
+    def _positional_join(self, node: Node) -> Relation:
+        left, right = (self.step(child) for child in node["children"])
+        self.rules.positional(left, right)
+        return _beside(left, right)
+
+    def _joined(self, node: Node, left: Relation, right: Relation) -> Relation:
+        kind = node["join_type"]
+        if kind not in _JOINS:
+            raise ConstructRefused("The query joins in a way whose flow is not known.")
+        both = self._where(_beside(left, right), self._conditions(node, left), is_engines=True)
+        self.rules.join(kind, left, right, both)
+        told = (both.conditions - left.conditions) if kind in _OUTER | {"MARK"} else frozenset()
+        width = len(left.values)
+        lefts, rights = both.values[:width], both.values[width:]
+        if kind in ("RIGHT", "OUTER", "FULL"):
+            lefts = tuple(value.tainted(both.conditions - right.conditions) for value in lefts)
+        if kind in _OUTER:
+            rights = tuple(value.tainted(told) for value in rights)
+        lefts = _kept(lefts, node.get("left_projection_map"))
+        if kind == "MARK":
+            mark = Value(shape=Shape.CHOSEN, literal=True).tainted(told)
+            return replace(left, values=(*lefts, mark), table=None)
+        if kind in _RIGHT_GONE:
+            return replace(left, values=lefts, conditions=both.conditions, table=None)
+        rights = _kept(rights, node.get("right_projection_map"))
+        is_single = left.is_single and (right.is_single or kind == "SINGLE")
+        owners = both.owners
+        return replace(
+            both,
+            values=lefts + rights,
+            is_single=is_single and len(owners) == 1 and bool(left.owners and right.owners),
+        )
+
+    def _conditions(self, node: Node, left: Relation) -> Iterator[Node]:
+        """Yield a join's conditions as conditions over both sides' columns beside each other."""
+        width = len(left.values)
+        for condition in node.get("conditions") or ():
+            if condition.get("right"):
+                pair = [condition["left"], _moved(condition["right"], width)]
+                yield {
+                    "expression_class": "BOUND_FUNCTION",
+                    "type": condition["comparison"],
+                    "children": pair,
+                }
+            else:
+                yield from values.conjuncts([condition["left"]])
+        if node.get("condition"):
+            yield from values.conjuncts([node["condition"]])
+
+    def _union(self, node: Node) -> Relation:
+        branches = [self.step(child) for child in node["children"]]
+        return self._piled(branches, is_set=False)
+
+    def _except(self, node: Node) -> Relation:
+        branches = [self.step(child) for child in node["children"]]
+        piled = self._piled(branches, is_set=True)
+        return replace(piled, is_single=branches[0].is_single)
+
+    _intersect = _except
+
+    def _piled(self, branches: list[Relation], *, is_set: bool) -> Relation:
+        """Return the rows of several relations on each other, or compared with each other."""
+        number = next(self.numbers)
+        columns = list(zip(*(branch.values for branch in branches), strict=True))
+        told = frozenset().union(*(branch.conditions for branch in branches))
+        owners = frozenset({number}) if any(branch.owners for branch in branches) else frozenset()
+        row = []
+        for column in columns:
+            self.rules.piled(column, is_set=is_set)
+            is_owner = all(
+                value.is_person and value.owner in branch.owners
+                for value, branch in zip(column, branches, strict=True)
+            )
+            value = values.combine([*column, Value(literal=True)], shape=_piled_shape(column))
+            row.append(replace(value.tainted(told), owner=number if is_owner else None))
+        self.rules.pile(branches, row, is_set=is_set)
+        return Relation(tuple(row), owners=owners, conditions=told)
+
+    def _recursive_cte(self, node: Node) -> Relation:
+        seed, step = node["children"]
+        first = self.step(seed)
+        self.rules.recursive(first)
+        origins = frozenset().union(*(value.origins for value in first.values), first.conditions)
+        about = any(value.about_person for value in first.values)
+        row = tuple(
+            Value(origins=origins, about_person=about, literal=True, shape=Shape.ANY)
+            for _ in first.values
+        )
+        relation = replace(first, values=row, is_single=False)
+        self.ctes[node["table_index"]] = (node["ctename"], relation)
+        second = self.step(step)
+        self.rules.recursive(second)
+        more = frozenset().union(*(value.origins for value in second.values), second.conditions)
+        about = any(value.about_person for value in second.values)
+        row = tuple(
+            replace(value.tainted(more), about_person=value.about_person or about) for value in row
+        )
+        return replace(relation, values=row, conditions=first.conditions | second.conditions)
+
+    def _materialized_cte(self, node: Node) -> Relation:
+        first, rest = node["children"]
+        self.ctes[node["table_index"]] = (node["ctename"], self.step(first))
+        return self.step(rest)
+
+    def _cte_ref(self, node: Node) -> Relation:
+        name, relation = self.ctes[node["cte_index"]]
+        if not name.startswith(_DELIM):
+            relation = self._again(relation)
+        return replace(relation, table=node["table_index"])
+
+    def _again(self, relation: Relation) -> Relation:
+        """Return a relation as a second, independent scan: its rows stand beside other rows."""
+        fresh: dict[int, int] = {}
+
+        def renew(number: int) -> int:
+            return fresh.setdefault(number, next(self.numbers))
+
+        def moved(origin: Origin) -> Origin:
+            return origin._replace(instance=renew(origin.instance))
+
+        row = tuple(
+            replace(
+                value,
+                origins=frozenset(moved(origin) for origin in value.origins),
+                plain=moved(value.plain) if value.plain else None,
+                owner=renew(value.owner) if value.owner is not None else None,
+            )
+            for value in relation.values
+        )
+        return replace(
+            relation,
+            values=row,
+            owners=frozenset(renew(owner) for owner in relation.owners),
+            conditions=frozenset(moved(origin) for origin in relation.conditions),
+        )
+
+    # Expressions -----------------------------------------------------------------------------
+
+    def value(self, expression: Node, below: Relation) -> Value:
+        """Return what an expression over a relation's columns tells of."""
+        kind = expression["expression_class"]
+        if kind == "BOUND_REF":
+            return below.values[expression.get("index", 0)]
+        if kind == "BOUND_COLUMN_REF":
+            return _bound(expression["binding"], below)
+        if kind == "BOUND_CONSTANT":
+            return Value(constant=_constant(expression))
+        if kind == "BOUND_LAMBDA" or kind == "BOUND_LAMBDA_REF":
+            return Value(literal=True, shape=Shape.ANY)
+        if kind == "BOUND_CASE":
+            return self._case(expression, below)
+        if kind not in _EXPRESSIONS:
+            raise ConstructRefused("The plan holds an expression whose flow is not known.")
+        parts = tuple(self.value(part, below) for part in values.children(expression))
+        return self._combined(expression, parts)
+
+    def _combined(self, expression: Node, parts: tuple[Value, ...]) -> Value:
+        if values.function_name(expression) == "__cast" and len(parts) == 1:
+            return parts[0]
+        if values.is_person_comparison(expression, parts):
+            return Value(literal=True, shape=Shape.CHOSEN)
+        if expression.get("type") == "OPERATOR_COALESCE" and all(p.is_person for p in parts):
+            return parts[0]
+        if all(part.is_constant for part in parts):
+            return Value(constant=object())
+        value = values.combine(parts, shape=values.shape_of(expression, parts))
+        if values.is_boolean(expression) and values.function_name(expression) not in _LOGIC:
+            self.rules.comparison(value, parts)
+        return value
+
+    def _case(self, expression: Node, below: Relation) -> Value:
+        checks = expression["case_checks"]
+        tests = [self.value(check["when_expr"], below) for check in checks]
+        branches = [self.value(check["then_expr"], below) for check in checks]
+        branches.append(self.value(expression["else_expr"], below))
+        for test in tests:
+            self.rules.comparison(test, (test,))
+        return values.combine([*tests, *branches], shape=values.chosen(tuple(branches)))
+
+
+_EXPRESSIONS = frozenset(
+    {"BOUND_FUNCTION", "BOUND_OPERATOR", "BOUND_UNNEST", "BOUND_CONJUNCTION", "BOUND_BETWEEN"}
+)
+_LOGIC = frozenset({"and", "or", "not"})
+
+
+def _is_own(keys: Iterable[Value], below: Relation) -> bool:
+    """Say whether keys tell each person of a relation from every other."""
+    return any(key.is_person and below.owners == {key.owner} for key in keys)
+
+
+def _is_same(condition: Node, parts: list[Value]) -> bool:
+    """Say whether a join compares a value with itself: so the engine finds an outer row again."""
+    is_null_safe = condition.get("type") == "COMPARE_NOT_DISTINCT_FROM"
+    return is_null_safe and len(parts) == 2 and parts[0] == parts[1] and bool(parts[0].origins)
+
+
+def _shape(name: str, arguments: tuple[Value, ...], is_filtered: bool) -> Shape:
+    """Return how a sum over persons of one aggregate per person may be tested."""
+    if is_filtered:
+        return Shape.CHOSEN if max(_shapes(arguments)) <= Shape.PLAIN else Shape.ANY
+    if name in _COUNTS:
+        return Shape.PLAIN if max(_shapes(arguments)) <= Shape.PLAIN else Shape.CHOSEN
+    return max(_shapes(arguments))
+
+
+def _shapes(arguments: Iterable[Value]) -> list[Shape]:
+    return [Shape.PLAIN, *(a.shape for a in arguments if not a.is_constant)]
+
+
+def _piled_shape(column: Iterable[Value]) -> Shape:
+    shapes = {value.shape for value in column}
+    return Shape.PLAIN if shapes == {Shape.PLAIN} else Shape.ANY
+
+
+def _beside(left: Relation, right: Relation) -> Relation:
+    return Relation(
+        left.values + right.values,
+        owners=left.owners | right.owners,
+        conditions=left.conditions | right.conditions,
+    )
+
+
+def _kept(row: tuple[Value, ...], positions: Iterable[int] | None) -> tuple[Value, ...]:
+    return tuple(row[at] for at in positions) if positions else row
+
+
+def _bound(binding: Mapping[str, int], below: Relation) -> Value:
+    """Return a column named by its step's number, as below a function in FROM."""
+    if below.table != binding["table_index"]:
+        raise ConstructRefused("The plan names a column whose flow is not known.")
+    return below.values[binding["column_index"]]
+
+
+def _constant(expression: Node) -> object:
+    value = expression["value"]
+    if value.get("is_null"):
+        return None
+    inner = value.get("value")
+    return inner if isinstance(inner, (str, int, float, bool)) else object()
+
+
+def _moved(expression: Any, width: int) -> Any:
+    """Return an expression over a join's right side, as one over both sides."""
+    if isinstance(expression, list):
+        return [_moved(item, width) for item in expression]
+    if not isinstance(expression, dict):
+        return expression
+    if expression.get("expression_class") == "BOUND_REF":
+        return {**expression, "index": expression.get("index", 0) + width}
+    return {key: _moved(item, width) for key, item in expression.items()}

@@ -1,0 +1,368 @@
+"""Edit the engine's own syntax tree so that a grouping of persons shows no small group.
+
+A grouping becomes: the persons' rows, the groups, a test of each group, the groups that pass, and
+one remainder of the others that must pass too. What the query then does with its groups is left as
+it is. Makes trees only; the engine writes the text, and every reader reads it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from enclave.gateway.inspector.aggregates import reviewed
+from enclave.gateway.inspector.persons import (
+    Node,
+    Place,
+    group_keys,
+    is_aggregate,
+)
+from enclave.gateway.inspector.trees import (
+    all_of,
+    call,
+    case,
+    cast,
+    column,
+    compare,
+    constant,
+    is_present,
+    is_true,
+    join,
+    negated,
+    null,
+    pile,
+    select,
+    star,
+    subselect,
+    table,
+)
+from enclave.gateway.refusals import NotGroups
+from enclave.model import Aggregation, SmallGroups
+
+PREFIX = "__held_"
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One thing every group must satisfy beside the number of persons, by a column of its rows.
+
+    It is a number of which no person may have too large a share, or else a condition: the persons
+    for whom it holds must be none or enough, as those of an aggregate's FILTER.
+    """
+
+    name: str
+    is_share: bool
+
+
+@dataclass(slots=True)
+class Grouping:
+    """One grouping of persons being rewritten."""
+
+    place: Place
+    number: int
+    rules: Aggregation
+    aggregates: frozenset[str]
+    is_single: bool
+    is_conditional: bool
+    keys: list[Node] = field(default_factory=list)
+    calls: list[Node] = field(default_factory=list)
+    rows: list[Node] = field(default_factory=list)
+    tests: list[Test] = field(default_factory=list)
+
+    def rewrite(self, titles: list[str]) -> None:
+        """Change the place's node into the held one; `titles` are the names of its columns."""
+        node = self.place.node
+        if any(item["class"] == "STAR" for item in node["select_list"]):
+            raise _refused("Name the columns to group by instead of `*`.")
+        self.keys = _distinct(group_keys(node, self.aggregates, self.place.columns))
+        items = [_titled(self._post(item), title)
+                 for item, title in zip(node["select_list"], titles, strict=True)]  # fmt: skip
+        having = self._post(node["having"])
+        qualify = self._post(node["qualify"])
+        modifiers = [_ordered(found, len(items)) for found in self._post(node["modifiers"])]
+        steps = self._steps()
+        held = select(items, table(self._name("held")), where=having)
+        held["qualify"], held["modifiers"] = qualify, modifiers
+        held["cte_map"] = {"map": [*node["cte_map"]["map"], *steps]}
+        node.clear()
+        node.update(held)
+
+    def _name(self, step: str) -> str:
+        return f"{PREFIX}{self.number}_{step}"
+
+    # What stays above the groups ---------------------------------------------------------------
+
+    def _post(self, value: Any) -> Any:
+        """Return an expression over the held groups instead of over the persons' rows."""
+        if isinstance(value, list):
+            return [self._post(item) for item in value]
+        if not isinstance(value, dict) or value.get("class") == "SUBQUERY":
+            return value
+        if "class" in value:
+            for at, key in enumerate(self.keys):
+                if _same(key, value):
+                    return column(f"{PREFIX}k{at}", alias=value.get("alias", ""))
+            if is_aggregate(value, self.aggregates):
+                return column(f"{PREFIX}a{self._call(value)}", alias=value["alias"])
+        return {name: self._post(item) for name, item in value.items()}
+
+    def _call(self, found: Node) -> int:
+        for at, known in enumerate(self.calls):
+            if _same(known, found):
+                return at
+        self.calls.append(found)
+        return len(self.calls) - 1
+
+    # The steps ---------------------------------------------------------------------------------
+
+    def _steps(self) -> list[Node]:
+        groups = [self._moved(found, at) for at, found in enumerate(self.calls)]
+        keys = [f"{PREFIX}k{at}" for at in range(len(self.keys))]
+        steps = [self._rows()]
+        rows, tested = self._name("rows"), self._name("groups")
+        shown = [column(name) for name in keys]
+        if self.is_single or not self.tests:
+            aggregates = [*groups, self._verdict(is_direct=True)]
+            steps.append(_cte(tested, _grouped(shown, aggregates, table(rows))))
+        else:
+            steps.append(_cte(self._name("sums"), _grouped(shown, groups, table(rows))))
+            steps.append(_cte(self._name("tests"), self._tested(shown, table(rows))))
+            joined = join(table(self._name("sums")), table(self._name("tests")), keys)
+            names = [column(name, table=self._name("sums")) for name in keys]
+            names += [column(f"{PREFIX}a{at}") for at in range(len(self.calls))]
+            steps.append(_cte(tested, select([*names, column(f"{PREFIX}ok")], joined)))
+        steps.append(_cte(self._name("held"), self._held(keys, groups)))
+        return steps
+
+    def _rows(self) -> Node:
+        """Return the persons' rows: the keys, whose row it is, and what is summarised."""
+        node = self.place.node
+        keys = [_titled(key, f"{PREFIX}k{at}") for at, key in enumerate(self.keys)]
+        person = column(*self.place.person, alias=f"{PREFIX}p")
+        rows = select([*keys, person, *self.rows], node["from_table"], where=node["where_clause"])
+        rows["sample"] = node["sample"]
+        is_sampled = '"sample": {' in json.dumps(node)
+        return _cte(self._name("rows"), rows, is_kept=is_sampled)
+
+    def _tested(self, keys: list[Node], rows: Node) -> Node:
+        """Return the verdict on each group from what each person adds to it."""
+        person = column(f"{PREFIX}p")
+        added = []
+        for test in self.tests:
+            found = column(test.name)
+            if test.is_share:
+                added.append(call("sum", call("abs", found), alias=test.name))
+            else:
+                added.append(call("count_if", found, alias=f"{test.name}y"))
+                added.append(call("count_if", negated(found), alias=f"{test.name}n"))
+        each = _grouped([*keys, person], added, rows)
+        return _grouped(keys, [self._verdict(is_direct=False)], subselect(each, f"{PREFIX}each"))
+
+    def _verdict(self, *, is_direct: bool) -> Node:
+        """Return whether a group may be shown, over its rows or over its persons."""
+        least = self.rules.persons
+        person = column(f"{PREFIX}p")
+        persons = call("count", person, distinct=is_direct and not self.is_single)
+        conditions = [compare("GREATERTHANOREQUALTO", persons, constant(least))]
+        for test in self.tests:
+            found = column(test.name)
+            if test.is_share:
+                share = call("abs", found) if is_direct else found
+                most = call("coalesce", call("max", share), constant(0))
+                whole = call("coalesce", call("sum", share), constant(0))
+                agreed = call("*", whole, constant(self.rules.share), is_operator=True)
+                conditions.append(compare("LESSTHANOREQUALTO", most, agreed))
+                continue
+            sides = [found, negated(found)] if is_direct else [
+                compare("GREATERTHAN", column(f"{test.name}{side}"), constant(0)) for side in "yn"
+            ]  # fmt: skip
+            for side in sides if self.is_conditional else sides[:1]:
+                conditions.append(_none_or(call("count_if", side), least))
+        return _titled(all_of(conditions), f"{PREFIX}ok")
+
+    def _held(self, keys: list[str], groups: list[Node]) -> Node:
+        """Return the groups that pass, and the remainder of the others if it passes too."""
+        tested = self._name("groups")
+        names = keys + [f"{PREFIX}a{at}" for at in range(len(self.calls))]
+        passed = select([column(name) for name in names], table(tested), where=self._passes())
+        if not keys or self.rules.small is not SmallGroups.REMAINDER:
+            return passed
+        small = select([column(name) for name in keys], table(tested),
+                       where=negated(column(f"{PREFIX}ok")))  # fmt: skip
+        rest = join(
+            table(self._name("rows")), subselect(small, f"{PREFIX}small"), keys, kind="SEMI"
+        )
+        blank = [_titled(null(), name) for name in keys]
+        if self.is_single or not self.tests:
+            inner = select([*deepcopy(groups), self._verdict(is_direct=True)], rest)
+        else:
+            sums = subselect(select(deepcopy(groups), rest), f"{PREFIX}sums")
+            tests = subselect(self._tested([], deepcopy(rest)), f"{PREFIX}tests")
+            inner = select([star()], join(sums, tests, []))
+        shown = [*blank, *(column(f"{PREFIX}a{at}") for at in range(len(self.calls)))]
+        remainder = select(shown, subselect(inner, f"{PREFIX}rest"), where=column(f"{PREFIX}ok"))
+        return pile(passed, remainder)
+
+    def _passes(self) -> Node:
+        found = column(f"{PREFIX}ok")
+        if self.rules.small is not SmallGroups.REFUSE:
+            return found
+        # A value that is no truth stops the whole answer: the engine cannot cast it.
+        return cast(case(found, constant("true"), constant("a group is too small")), "BOOLEAN")
+
+    # What is summarised ------------------------------------------------------------------------
+
+    def _moved(self, found: Node, at: int) -> Node:
+        """Return an aggregate over the rows' own columns, and add those columns and its tests."""
+        moved = _plain(deepcopy(found))
+        chosen = self._column(moved["filter"], f"f{at}") if moved["filter"] else None
+        arguments = [item["expression"] for item in moved["arguments"]]
+        varying = [item for item in arguments if not _is_fixed(item)]
+        shown = [self._shown(item, moved) for item in varying]
+        if chosen:
+            shown.append(is_true(chosen))
+        if shown and not self._is_person(varying, moved):
+            self._test(_titled(all_of(shown), f"{PREFIX}t{at}_"), is_share=False)
+        if reviewed(moved["function_name"]).test == "share":
+            for number, term in enumerate(t for item in varying for t in _terms(item)):
+                self._share(term, moved["filter"], f"{PREFIX}s{at}_{number}_")
+        for number, item in enumerate(moved["arguments"]):
+            if not _is_fixed(item["expression"]):
+                item["expression"] = self._column(item["expression"], f"x{at}_{number}")
+        return _titled({**moved, "filter": chosen}, f"{PREFIX}a{at}")
+
+    def _is_person(self, varying: list[Node], moved: Node) -> bool:
+        """Say whether an aggregate only counts whose rows they are: that is tested anyway."""
+        names = [part.lower() for part in self.place.person]
+        return (
+            not moved["filter"]
+            and len(varying) == 1
+            and varying[0]["class"] == "COLUMN_REF"
+            and ([part.lower() for part in varying[0]["column_names"]] == names)
+        )
+
+    def _column(self, expression: Node, name: str) -> Node:
+        self.rows.append(_titled(expression, f"{PREFIX}{name}"))
+        return column(f"{PREFIX}{name}")
+
+    def _shown(self, item: Node, moved: Node) -> Node:
+        """Return the condition that a row adds something: it is not NULL, and in a sum not 0."""
+        present = is_present(item)
+        name = moved["function_name"].lower()
+        if name in ("count_if", "countif"):
+            return is_true(item)
+        if reviewed(name).test != "share" or moved["distinct"]:
+            return present
+        number = cast(item, "DOUBLE")
+        return all_of([present, compare("NOTEQUAL", number, constant(0))])
+
+    def _test(self, expression: Node, *, is_share: bool) -> None:
+        self.rows.append(expression)
+        self.tests.append(Test(expression["alias"], is_share))
+
+    def _share(self, term: Node, chosen: Node | None, name: str) -> None:
+        number = cast(term, "DOUBLE")
+        if chosen:
+            number = case(chosen, number, null())
+        self._test(_titled(number, name), is_share=True)
+
+
+def _refused(hint: str) -> NotGroups:
+    return NotGroups("A grouping of persons cannot be held to the agreement.", hint=hint)
+
+
+def _grouped(keys: list[Node], aggregates: list[Node], source: Node) -> Node:
+    node = select([*deepcopy(keys), *aggregates], source)
+    if keys:
+        node["group_expressions"] = [{**deepcopy(key), "alias": ""} for key in keys]
+        node["group_sets"] = [list(range(len(keys)))]
+    return node
+
+
+def _cte(name: str, node: Node, *, is_kept: bool = True) -> Node:
+    """Return a step of a WITH; a step that is not kept is made again wherever it is read."""
+    kept = "CTE_MATERIALIZE_ALWAYS" if is_kept else "CTE_MATERIALIZE_NEVER"
+    value = {"aliases": [], "materialized": kept, "key_targets": [],
+             "payload_aggregates": [], "query_node": node}  # fmt: skip
+    return {"key": name, "value": value}
+
+
+def _none_or(count: Node, least: int) -> Node:
+    """Return that a count is 0 or large enough."""
+    none = compare("EQUAL", count, constant(0))
+    enough = compare("GREATERTHANOREQUALTO", deepcopy(count), constant(least))
+    return {**all_of([none, enough]), "type": "CONJUNCTION_OR"}
+
+
+def _titled(expression: Node, title: str) -> Node:
+    return {**deepcopy(expression), "alias": title}
+
+
+def _ordered(modifier: Node, width: int) -> Node:
+    """Return a modifier with ORDER BY ALL spelt out: its text would be read as something else."""
+    orders = []
+    for order in modifier.get("orders", ()):
+        is_all = order["expression"]["class"] == "STAR"
+        columns = [constant(at + 1) for at in range(width)] if is_all else [order["expression"]]
+        orders.extend({**order, "expression": found} for found in columns)
+    return {**modifier, "orders": orders} if orders else modifier
+
+
+def _plain(found: Node) -> Node:
+    """Return an aggregate without an order, WITHIN GROUP written as a first argument."""
+    orders = found["order_bys"]["orders"]
+    if found["function_name"].lower() == "quantile_cont" and orders:
+        if orders[0]["type"] == "DESCENDING":
+            raise _refused("Write `quantile_cont(x, 0.5)` without DESC.")
+        found["arguments"].insert(0, {"name": "", "expression": orders[0]["expression"]})
+    return {**found, "order_bys": {"type": "ORDER_MODIFIER", "orders": []}}
+
+
+def _terms(item: Node) -> Iterable[Node]:
+    """Yield what is added up in an expression: each part must stand the test of its own."""
+    is_sum = item["class"] == "FUNCTION" and item["function_name"] in ("+", "-")
+    parts = [argument["expression"] for argument in item["arguments"]] if is_sum else []
+    if item["class"] == "CAST" and not _is_fixed(item):
+        parts = [item["child"]]
+    if not parts:
+        yield item
+    for part in parts:
+        if not _is_fixed(part):
+            yield from _terms(part)
+
+
+def _is_fixed(expression: Node) -> bool:
+    """Say whether an expression has no column in it."""
+    return '"COLUMN_REF"' not in json.dumps(expression)
+
+
+_PLACE = frozenset({"query_location", "query_location_length", "alias"})
+
+
+def _same(one: Node, other: Node) -> bool:
+    """Say whether two expressions are the same but for where they stand and what they are called."""
+    if one["class"] == other["class"] == "COLUMN_REF":
+        first = [part.lower() for part in one["column_names"]]
+        second = [part.lower() for part in other["column_names"]]
+        least = min(len(first), len(second))
+        return first[-least:] == second[-least:]
+    return one["class"] == other["class"] and _bare(one) == _bare(other)
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_bare(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _bare(item) for key, item in value.items() if key not in _PLACE}
+    return value.lower() if isinstance(value, str) else value
+
+
+def _distinct(keys: list[Node]) -> list[Node]:
+    found: list[Node] = []
+    for key in keys:
+        if not any(_same(known, key) for known in found):
+            found.append(key)
+    return found

@@ -1,0 +1,238 @@
+"""What the flow knows of one column and one relation of a bound plan, and of its expressions.
+
+For following each base column to where it ends up, through whatever the query makes of it. What an
+expression is made of is read from the engine's own bindings; names are never looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from enclave.gateway.inspector.names import names
+from enclave.model import PERSON_ID
+
+Node = Mapping[str, Any]
+
+
+class Origin(NamedTuple):
+    """One column of one scan of a view: two scans of a view are two instances."""
+
+    view: str
+    column: str
+    instance: int
+
+
+class Shape(IntEnum):
+    """How an aggregate may be tested when it sums this value.
+
+    PLAIN is a column as it is, or scaled; SHIFTED has something added, which would hide one
+    person's share; CHOSEN is 0, NULL or a plain value as a condition says, so that counting the
+    persons on either side tests it; ANY is everything else.
+    """
+
+    CONSTANT = 0
+    PLAIN = 1
+    SHIFTED = 2
+    CHOSEN = 3
+    ANY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One column of a relation.
+
+    `owner` is set where it is the untouched person_id of the rows' owner; `about_person` where it
+    was computed from a person_id; `literal` where it varies by row but comes from no view.
+    """
+
+    origins: frozenset[Origin] = frozenset()
+    plain: Origin | None = None
+    owner: int | None = None
+    about_person: bool = False
+    literal: bool = False
+    shape: Shape = Shape.CONSTANT
+    constant: object = None
+
+    @property
+    def is_constant(self) -> bool:
+        """Say whether it is the same in every row and from no view."""
+        return self.shape is Shape.CONSTANT and not self.origins and not self.literal
+
+    @property
+    def is_person(self) -> bool:
+        """Say whether it is a person_id itself."""
+        return self.owner is not None
+
+    def tainted(self, origins: frozenset[Origin]) -> Value:
+        """Return this value if it also tells of other columns."""
+        return self if origins <= self.origins else replace(self, origins=self.origins | origins)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The output of one step. `owners` are the persons its rows belong to: none is nobody's.
+
+    `conditions` are the columns that decided which rows are in it. `is_single` says that no
+    person has two rows. `table` is the engine's number of the step, for columns named by it.
+    """
+
+    values: tuple[Value, ...]
+    owners: frozenset[int] = frozenset()
+    conditions: frozenset[Origin] = frozenset()
+    is_single: bool = False
+    table: int | None = None
+
+    def linked(self, left: int, right: int) -> Relation:
+        """Return the relation after learning that two owners are the same person."""
+        if left == right or not {left, right} <= self.owners:
+            return self
+        values = (replace(v, owner=left) if v.owner == right else v for v in self.values)
+        return replace(self, values=tuple(values), owners=self.owners - {right})
+
+    def kept(self, positions: Iterable[int] | None) -> Relation:
+        """Return the relation with only some of its columns, if a list of them is given."""
+        if not positions:
+            return self
+        return replace(self, values=tuple(self.values[at] for at in positions))
+
+
+# Functions of one value that neither choose nor hide: a sum of them can be tested like a sum.
+_SMOOTH = names(
+    """abs round round_even floor ceil ceiling trunc sqrt ln log log2 log10 year month quarter day
+    date_part datepart date_diff datediff date_sub datesub age date_trunc datetrunc __cast"""
+)
+_COMPARISONS = frozenset({"COMPARE_EQUAL", "COMPARE_NOT_DISTINCT_FROM"})
+_PERSON_COMPARISONS = _COMPARISONS | names(
+    """COMPARE_NOTEQUAL COMPARE_DISTINCT_FROM COMPARE_LESSTHAN COMPARE_GREATERTHAN
+    COMPARE_LESSTHANOREQUALTO COMPARE_GREATERTHANOREQUALTO"""
+)
+NULL_TESTS = frozenset({"OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"})
+
+
+def children(expression: Node) -> Iterator[Node]:
+    """Yield every expression directly below one, wherever the engine keeps it."""
+    for value in expression.values():
+        yield from _expressions(value)
+
+
+def _expressions(value: Any) -> Iterator[Node]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _expressions(item)
+    elif isinstance(value, dict):
+        if "expression_class" in value:
+            yield value
+        else:
+            for item in value.values():
+                yield from _expressions(item)
+
+
+def function_name(expression: Node) -> str:
+    """Return the name of the function an expression calls, or nothing."""
+    name = expression.get("qname")
+    return str(name["path"][-1]).lower() if name else ""
+
+
+def is_boolean(expression: Node) -> bool:
+    """Say whether an expression is a condition."""
+    kind = expression["return_type"]["id"] if "return_type" in expression else ""
+    return kind == "BOOLEAN" or str(expression.get("type", "")).startswith("COMPARE_")
+
+
+def is_equality(expression: Node) -> bool:
+    """Say whether a condition says that two expressions are equal."""
+    return expression.get("type") in _COMPARISONS and len(expression["children"]) == 2
+
+
+def is_person_comparison(expression: Node, parts: Iterable[Value]) -> bool:
+    """Say whether a condition compares person_ids with nothing but each other, or with NULL."""
+    parts = tuple(parts)
+    if not all(part.is_person for part in parts):
+        return False
+    return expression.get("type") in _PERSON_COMPARISONS | NULL_TESTS
+
+
+def conjuncts(expressions: Iterable[Node]) -> Iterator[Node]:
+    """Yield the conditions that must all hold."""
+    for expression in expressions:
+        is_and = expression.get("type") == "CONJUNCTION_AND"
+        is_and = is_and or function_name(expression) == "and"
+        if is_and:
+            yield from conjuncts(expression["children"])
+        else:
+            yield expression
+
+
+def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
+    """Return the value of an expression over others."""
+    parts = tuple(parts)
+    if all(part.is_constant for part in parts):
+        return Value()
+    return Value(
+        origins=frozenset().union(*(part.origins for part in parts)),
+        about_person=any(part.about_person for part in parts),
+        literal=any(part.literal for part in parts),
+        shape=shape,
+    )
+
+
+def shape_of(expression: Node, parts: tuple[Value, ...]) -> Shape:
+    """Return how a sum of an expression may be tested, from the shapes of its parts."""
+    if is_boolean(expression):
+        return Shape.CHOSEN
+    name = function_name(expression)
+    varying = [part.shape for part in parts if not part.is_constant]
+    if name == "__cast":
+        return max(varying)
+    if name in ("+", "-"):
+        return _sum(parts, varying)
+    if name == "*" or (name == "/" and parts[-1].is_constant):
+        return _product(varying)
+    if expression.get("type") == "OPERATOR_COALESCE":
+        return _coalesced(parts, varying)
+    return Shape.PLAIN if name in _SMOOTH and set(varying) <= {Shape.PLAIN} else Shape.ANY
+
+
+def _sum(parts: tuple[Value, ...], varying: list[Shape]) -> Shape:
+    if len(parts) == 1:
+        return varying[0]
+    return Shape.SHIFTED if max(varying) <= Shape.SHIFTED else Shape.ANY
+
+
+def _product(varying: list[Shape]) -> Shape:
+    if Shape.SHIFTED in varying or Shape.ANY in varying:
+        return Shape.ANY
+    return varying[0] if len(varying) == 1 else Shape.CHOSEN
+
+
+def _coalesced(parts: tuple[Value, ...], varying: list[Shape]) -> Shape:
+    is_neutral = all(part.constant in _NEUTRAL for part in parts if part.is_constant)
+    return max(varying) if is_neutral else Shape.ANY
+
+
+_NEUTRAL = (None, 0, False, "0", "false")
+
+
+def chosen(branches: tuple[Value, ...]) -> Shape:
+    """Return how a sum of a CASE may be tested, from what its branches give."""
+    varying = [branch.shape for branch in branches if not branch.is_constant]
+    constants = {branch.constant for branch in branches if branch.is_constant}
+    telling = {constant for constant in constants if constant not in _NEUTRAL}
+    if len(varying) + len(telling) > 1:
+        return Shape.ANY
+    return Shape.ANY if Shape.ANY in varying or Shape.SHIFTED in varying else Shape.CHOSEN
+
+
+def base_value(origin: Origin, owner: int) -> Value:
+    """Return the value of a view's column as it is scanned."""
+    is_person = origin.column == PERSON_ID
+    return Value(
+        origins=frozenset({origin}),
+        plain=origin,
+        owner=owner if is_person else None,
+        about_person=is_person,
+        shape=Shape.PLAIN,
+    )
