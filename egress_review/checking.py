@@ -1,7 +1,8 @@
 """Finds out what a submitted table is, and protects it: lineage, recomputation, earlier releases.
 
-Reads the journal, the extract and custody; changes nothing. Whatever cannot be established is a
-refusal with a sentence: nothing passes for want of evidence.
+Reads the journal, the extract and custody; changes nothing. Each query is recomputed on the version
+of the data it ran on. Whatever cannot be established is a refusal with a sentence: nothing passes
+for want of evidence.
 """
 
 from __future__ import annotations
@@ -101,12 +102,38 @@ class Checker:
         sheet: Sheet,
         rules: DisclosureRules,
     ) -> Evidence:
+        """Return the evidence of the one query whose answer the table is."""
+        refusals: list[OutputRefused] = []
+        ran_on: dict[int, list[Lineage]] = {}
+        for one in lineages:
+            ran_on.setdefault(one.epoch, []).append(one)
+        for epoch, ones in ran_on.items():
+            try:
+                with closing(self._engine(policy, epoch)) as engine:
+                    found = _matching(engine, policy, ones, sheet, rules)
+            except OutputRefused as refused:  # the version is gone
+                found = refused
+            if isinstance(found, Evidence):
+                return found
+            refusals.append(found)
+        raise _none_of(len(lineages), refusals[0])
+
+    def _engine(self, policy: Policy, epoch: int) -> duckdb.DuckDBPyConnection:
+        """Open the version a query ran on. Raises `OutputRefused` unless kept and in force."""
+        row = self._store.project(policy.project)
+        kept = {
+            version.epoch
+            for version in self._store.versions(policy.project)
+            if version.policy_sha256 == row.policy_sha256
+        }
+        if epoch not in kept | {row.extract_epoch}:
+            raise OutputRefused(
+                f"The query ran on version {epoch} of the data, which is no longer kept.",
+                hint="Run it again in the workspace and submit the new answer.",
+            )
         key = keys.load(self._settings, policy.project)
-        epoch = self._store.project(policy.project).extract_epoch
         extract = open_extract(self._settings, policy.project, key, epoch=epoch)
-        with closing(open_engine(extract, policy=policy)) as engine:
-            views = _columns(engine, [view.name for view in policy.views])
-            return _matching(engine, views, lineages, sheet, rules)
+        return open_engine(extract, policy=policy)
 
     def _earlier(self, request: Request) -> list[Entry]:
         """Return the ledger of the project: what is released or may be, except this request."""
@@ -134,26 +161,44 @@ def _columns(engine: duckdb.DuckDBPyConnection, names: Sequence[str]) -> Views:
 
 def _matching(
     engine: duckdb.DuckDBPyConnection,
-    views: Views,
+    policy: Policy,
     lineages: Sequence[Lineage],
     sheet: Sheet,
     rules: DisclosureRules,
-) -> Evidence:
-    """Return the evidence of the one query whose answer the table is."""
+) -> Evidence | OutputRefused:
+    """Return the evidence of the first query whose answer the table is, or why the first is not."""
+    views = _columns(engine, [view.name for view in policy.views])
     refusals: list[OutputRefused] = []
     for one in lineages:
         try:
+            _refuse_other_versions(one)
             evidence = recompute(engine, one.sql, views, rules)
             check_equal(sheet, evidence)
             return evidence
         except OutputRefused as refused:
             refusals.append(refused)
-    if len(refusals) == 1:
-        raise refusals[0]
-    raise OutputRefused(
-        f"The table is not the answer of any of its {len(refusals)} queries: "
-        f"{refusals[0].sentence}",
-        hint=refusals[0].hint,
+    return refusals[0]
+
+
+def _refuse_other_versions(one: Lineage) -> None:
+    """Refuse a query that names a version: beside its own, a table of a few changed rows is one.
+
+    Earlier releases are compared by view and column, so such a table would be compared with none.
+    """
+    if any("@" in name for name in (*one.views, *one.columns)):
+        raise OutputRefused(
+            "The query reads an earlier version of the data by its number.",
+            hint="Submit the answer of a query without AT (VERSION => …). An earlier version's own "
+            "table can be asked for while the project stands on it: its lead has it moved.",
+        )
+
+
+def _none_of(count: int, first: OutputRefused) -> OutputRefused:
+    if count == 1:
+        return first
+    return OutputRefused(
+        f"The table is not the answer of any of its {count} queries: {first.sentence}",
+        hint=first.hint,
     )
 
 

@@ -163,6 +163,7 @@ class World:
         person: str = "rosa",
         project: str = PROJECT,
         agencies: Sequence[str] = ("dol",),
+        epoch: int = 1,
     ) -> tuple[str, bytes]:
         """Run a query as the gateway would: return its id and its answer as CSV."""
         query = secrets.token_hex(8)
@@ -176,17 +177,18 @@ class World:
             views=tuple(views[agency] for agency in agencies),
             columns=tuple(f"{views[agency]}.person_id" for agency in agencies),
             agencies=tuple(agencies),
-            epoch=1,
+            epoch=epoch,
             receipt=0,
         )
         journal.begin(entry)
         journal.end(query, Outcome(Verdict.ALLOWED))
         journal.close()
-        return query, self.answer(sql, project=project)
+        return query, self.answer(sql, project=project, epoch=epoch)
 
-    def answer(self, sql: str, *, project: str = PROJECT) -> bytes:
+    def answer(self, sql: str, *, project: str = PROJECT, epoch: int = 1) -> bytes:
         """Return a query's answer as pandas would write it."""
-        extract = open_extract(self.settings, project, keys.load(self.settings, project), epoch=1)
+        key = keys.load(self.settings, project)
+        extract = open_extract(self.settings, project, key, epoch=epoch)
         with closing(open_engine(extract, policy=self.store.policy(project))) as engine:
             frame = engine.execute(sql).fetch_df()
         out = io.StringIO()
