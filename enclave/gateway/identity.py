@@ -34,10 +34,16 @@ def claim(settings: Settings, project: str, epochs: Iterable[int]) -> int:
 
 
 def open_door(settings: Settings, session: str, uid: int) -> None:
-    """Let a project's user make its socket in a session's directory; nothing where not root."""
+    """Let a project's user make its socket in a session's directory, and no other project's pass.
+
+    Containers have the directory itself mounted: what is above it is nothing to them. Nothing is
+    done where not root.
+    """
     place = settings.run_dir / "sessions" / session / "gateway"
     place.mkdir(parents=True, exist_ok=True)
     if uid and place.stat().st_uid != uid:
+        os.chown(place.parent, -1, uid, follow_symlinks=False)
+        place.parent.chmod(0o710)
         os.chown(place, uid, uid, follow_symlinks=False)
 
 
