@@ -1,7 +1,7 @@
 """Runs probes inside the gateway's confinement, less the controls it is told to leave out.
 
 A program of its own, for tests only: `python -m tests.support.confined '{...}'`. Each probe returns
-True when the attack worked; raising means it was refused. Prints one JSON object, `{probe: worked}`,
+True when the attack worked; raising means it was refused. Prints one JSON object `{probe: worked}`
 or what confining itself raised. Everything here is bounded: five children, 600 threads, 384 MiB.
 """
 
