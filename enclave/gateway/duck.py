@@ -43,6 +43,8 @@ class DuckWork:
     cursor: duckdb.DuckDBPyConnection
     sql: str
     batch_rows: int
+    has_begun: bool = False
+    is_closed: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
     _reader: pa.RecordBatchReader | None = None
 
@@ -52,6 +54,7 @@ class DuckWork:
         if self._reader is None:
             if self._stopped.is_set():
                 raise duckdb.InterruptException
+            self.has_begun = True
             # What `.sql(…).to_arrow_reader(…)` calls in the end, without its relation layer, which
             # binds the query four times over: a third of a small query's time (measured, 2.0.0).
             result = self.cursor._submit(self.sql, None, "stream", self.batch_rows)
@@ -69,6 +72,7 @@ class DuckWork:
         if self._reader is not None:
             self._reader.close()
         self.cursor.close()
+        self.is_closed = True
 
     def failure(self, error: Exception) -> EnclaveError:
         """Return the kind of failure and what to do about it."""
