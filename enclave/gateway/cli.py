@@ -18,12 +18,15 @@ def gateway() -> None:
 @gateway.command()
 def serve() -> None:
     """Run in the foreground until SIGTERM; logs to standard error."""
+    from enclave.gateway import ending
     from enclave.gateway.supervisor import Supervisor
     from enclave.store import ControlStore
 
     _log()
     settings = Settings()
-    Supervisor(settings, ControlStore(settings.database_url)).serve()
+    store = ControlStore(settings.database_url)
+    with ending.running(settings, store):
+        Supervisor(settings, store).serve()
 
 
 @gateway.command(hidden=True)
