@@ -75,6 +75,19 @@ class Settings(BaseSettings):
         description="How long a sender may be away before its open intents end as interrupted.",
     )
 
+    gateway_memory_mib: int = Field(
+        2048,
+        ge=64,
+        description="Memory of one project's query engine, in MiB. Its process may take 1 GiB and "
+        "two and a half times as much: planner, buffers and threads are under no engine's limit.",
+    )
+    gateway_spill_mib: int = Field(
+        2048,
+        ge=0,
+        description="What one project's queries may sort or join beyond that, in MiB of a memory "
+        "file system of the worker's own; 0, or a gateway that is not root: nothing.",
+    )
+
     @property
     def audit_dir(self) -> Path:
         """Return the audit service's own directory."""

@@ -18,9 +18,9 @@ from enclave.gateway.confine import Cell, Confined, confine
 from enclave.gateway.orders import KEY_BYTES, Report, Start, line, settings_of
 from enclave.gateway.spark import server
 from enclave.model import EngineKind
+from enclave.settings import Settings
 
-MEMORY = 6 * 1024**3  # bytes: DuckDB's own limit, its planner, Arrow buffers and thread stacks
-SPILL = 2 * 1024**3  # bytes of memory files for what a query sorts or joins beyond its limit
+MIB = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,15 @@ def cell_of(start: Start) -> Cell:
         project=start.policy.project,
         state_dir=Path(settings.state_dir),
         run_dir=Path(settings.run_dir),
-        memory=MEMORY,
-        spill=SPILL,
+        memory=process_memory(settings),
+        spill=settings.gateway_spill_mib * MIB,
         uid=start.uid,
     )
+
+
+def process_memory(settings: Settings) -> int:
+    """Return the bytes a worker may take: engine, planner, Arrow buffers and thread stacks."""
+    return (1024 + settings.gateway_memory_mib * 5 // 2) * MIB
 
 
 def _key(pipe: int) -> bytearray:

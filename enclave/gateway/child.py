@@ -19,9 +19,9 @@ from typing import IO
 
 from enclave import documents
 from enclave.gateway import cgroup
-from enclave.gateway.cell import MEMORY, SPILL
+from enclave.gateway.cell import MIB, process_memory
 from enclave.gateway.confine import PROCESSES
-from enclave.gateway.orders import Report, Sessions, Start, line
+from enclave.gateway.orders import Report, Sessions, Start, line, settings_of
 from enclave.gateway.process_space import own_process_space
 from enclave.model import Session
 from enclave.store import ProjectRow
@@ -121,7 +121,9 @@ def start_worker(row: ProjectRow, start: Start, key: bytes) -> Worker:
         )
     worker = Worker(process, row, time.monotonic(), uid=start.uid, closed=start.closed)
     if os.geteuid() == 0:
-        cgroup.hold(_group(worker), process.pid, memory=MEMORY + SPILL, processes=PROCESSES)
+        settings = settings_of(start)
+        memory = process_memory(settings) + settings.gateway_spill_mib * MIB
+        cgroup.hold(_group(worker), process.pid, memory=memory, processes=PROCESSES)
     worker.words.put(key + line(start))
     for task in (worker.talk, worker.listen):
         threading.Thread(target=task, daemon=True).start()

@@ -139,7 +139,7 @@ def enter_own_root(cell: Cell) -> bool:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         private_root.unshare()
         private_root.build(place, read=cell.read, write=(cell.journal, cell.sessions, cell.audit))
-        for path, size in ((MEMORY_PLACE, cell.memory), (SPILL_PLACE, cell.spill)):
+        for path, size in ((MEMORY_PLACE, cell.memory), (SPILL_PLACE, max(cell.spill, 4096))):
             target = place / path.relative_to("/")
             target.mkdir()
             private_root.mount_memory(target, size=size, owner=cell.uid)

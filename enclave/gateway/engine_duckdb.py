@@ -129,8 +129,9 @@ def open_tables(
             )
     with _private(places.scratch) as place:
         path = place / "extract.duckdb"
-        unique = _load(path, tables)
-        return Opened(_open_read_only(path, limits or Limits(), places.spill), unique)
+        limits = limits or Limits()
+        unique = _load(path, tables, limits)
+        return Opened(_open_read_only(path, limits, places.spill), unique)
 
 
 def filesystem(path: Path) -> str:
@@ -155,12 +156,12 @@ def _private(scratch: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _load(path: Path, tables: Mapping[str, Table]) -> frozenset[str]:
+def _load(path: Path, tables: Mapping[str, Table], limits: Limits) -> frozenset[str]:
     connection = duckdb.connect(
         str(path),
         config={
             "python_enable_replacements": "false",
-            "memory_limit": "2GB",
+            "memory_limit": limits.memory,
             "temp_directory": "",
         },
     )

@@ -118,13 +118,19 @@ def make_engine(
         case EngineKind.DUCKDB:
             confined = entered.confined
             places = Places(confined.scratch or SHARED_MEMORY, confined.spill)
-            opened = open_tables(wanted, places=places)
+            opened = open_tables(wanted, limits=_limits(entered), places=places)
             pulse = opened.connection.cursor()
             threading.Thread(target=_watch, args=(pulse,), daemon=True).start()
             catalogue = replace(catalogue, unique=opened.unique)
             return make_inspector(catalogue), DuckEngine(opened.connection)
         case EngineKind.SPARK:
             return _spark(entered.spark, catalogue, wanted)
+
+
+def _limits(entered: Entered) -> Limits:
+    settings = settings_of(entered.start)
+    spill = settings.gateway_spill_mib * 9 // 10  # the file system has to have room for its own
+    return Limits(memory=f"{settings.gateway_memory_mib}MiB", spill=f"{spill}MiB")
 
 
 def _spark(
