@@ -119,10 +119,10 @@ def listing(catalogue: Catalogue, command: Message) -> Listing | None:
 
 def view_schema(catalogue: Catalogue, name: str) -> pa.Schema:
     """Return a view's Arrow schema with label, role and clause on each field."""
-    view = _view(catalogue, name)
+    view = catalogue.view(name)
     fields = [
         each.with_metadata(_field_metadata(catalogue, view, each))
-        for each in catalogue.schemas[name]
+        for each in catalogue.tables[name]
     ]
     return pa.schema(fields, metadata=_view_metadata(catalogue, view) | {_SQL + "TABLE_NAME": name})
 
@@ -149,11 +149,6 @@ def _dictionary(view: View, name: str) -> tuple[str, ColumnRole, str]:
         return "This project's pseudonym of a person", ColumnRole.PROJECTABLE, view.clause
     column = next(each for each in view.columns if each.name == name)
     return column.label, column.role, column.clause
-
-
-def _view(catalogue: Catalogue, name: str) -> View:
-    """Return the view a table is of: an older version of one is named `view@version`."""
-    return catalogue.views[name.partition("@")[0]]
 
 
 _TYPE_NAMES: Mapping[pa.DataType, str] = {
@@ -186,6 +181,9 @@ def _view_metadata(catalogue: Catalogue, view: View) -> dict[str, str]:
         "enclave.purpose": policy.purpose,
         "enclave.agreement": policy.agreement,
         "enclave.ends": policy.ends.isoformat(),
+        "enclave.mode": policy.mode.value,
+        "enclave.version": str(catalogue.epoch),
+        "enclave.versions": ",".join(map(str, catalogue.versions)),
     }
 
 
@@ -221,7 +219,10 @@ def tables_schema(command: CommandGetTables) -> pa.Schema:
 
 def tables(catalogue: Catalogue, command: CommandGetTables) -> pa.Table:
     """Return the granted views that the command's filters let through, by name."""
-    kept = [name for name in sorted(catalogue.schemas) if _passes(catalogue, command, name)]
+    # An older version of a view is a table of its own; it is shown to who asks for one by name.
+    named = "@" in command.table_name_filter_pattern
+    found = sorted(catalogue.tables if named else catalogue.schemas)
+    kept = [name for name in found if _passes(catalogue, command, name)]
     columns: dict[str, list[object]] = {
         "catalog_name": [catalogue.policy.project for _ in kept],
         "db_schema_name": [SCHEMA_NAME for _ in kept],

@@ -211,7 +211,7 @@ def test_no_header_another_scheme_or_two_tokens_are_refused(world: World, rosa: 
             lambda o: client.do_get(flight.Ticket(ticket), o).read_all(),
             lambda o: client.get_flight_info(flight.FlightDescriptor.for_command(ticket), o),
             lambda o: list(client.do_action(flight.Action("BeginTransaction", b""), o)),
-            lambda o: client.list_actions(o),
+            client.list_actions,
             lambda o: list(client.list_flights(b"", o)),
         ):
             with pytest.raises(flight.FlightUnauthenticatedError, match=r"\[token\.refused\]"):

@@ -1,9 +1,13 @@
 """What a researcher needs inside a workspace: see the catalogue, ask, submit an output.
 
-    from enclave_client import catalogue, query, submit
+    from enclave_client import catalogue, explain, query, submit
 
     catalogue()                                    the project's views and who granted what
+    catalogue("county")                            what of it has a word in it
     table = query("SELECT … FROM wages …")         a pandas DataFrame, or the reason why not
+    query("… WHERE year = $year", {"year": 2021})  with parameters
+    explain("SELECT … FROM wages …")               what the agreement says of it, without running
+    versions()                                     which versions of the data can be read
     submit("table.csv", title="…", queries=[table])
 
 Importing it in a notebook adds the `%%sql` magic. It holds no right of its own: what may be asked
@@ -12,7 +16,10 @@ and what may leave is decided outside the workspace.
 
 from __future__ import annotations
 
-from enclave_client.gateway import Refused, catalogue, connect, query
+from enclave_client.catalogue import catalogue, versions
+from enclave_client.errors import Refused
+from enclave_client.explanation import explain
+from enclave_client.gateway import connect, fetch, query
 from enclave_client.magic import load_ipython_extension, register
 from enclave_client.outputs import outputs, submit, withdraw
 
@@ -20,10 +27,14 @@ __all__ = [
     "Refused",
     "catalogue",
     "connect",
+    "explain",
+    "fetch",
     "load_ipython_extension",
     "outputs",
     "query",
+    "register",
     "submit",
+    "versions",
     "withdraw",
 ]
 

@@ -1,24 +1,42 @@
-"""The `%%sql` magic: a cell of SQL, shown as a table; `%%sql name` also keeps it under a name."""
+"""The `%%sql` magic: a cell of SQL, shown as a table; `%%sql name` also keeps it under a name.
+
+`$name` in the query takes the value of the notebook's variable of that name.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas
 from IPython import get_ipython
 
+from enclave_client.errors import Refused
 from enclave_client.gateway import query
+
+# Strings, quoted names and comments are passed over; what is left may hold `$name`.
+_NAME = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(?P<name>[A-Za-z_]\w*)", re.DOTALL
+)
 
 
 def sql(line: str, cell: str | None = None) -> pandas.DataFrame:
     """Ask the cell's query (or the line's); a word behind `%%sql` names the result."""
-    if cell is None:
-        return query(line)
-    answer = query(cell)
-    name = line.strip()
+    text = line if cell is None else cell
+    answer = query(text, _variables(text))
+    name = line.strip() if cell is not None else ""
     if name:
         get_ipython().push({name: answer})
     return answer
+
+
+def _variables(text: str) -> dict[str, Any] | None:
+    names = {found["name"] for found in _NAME.finditer(text) if found["name"]}
+    known = get_ipython().user_ns if names else {}
+    missing = sorted(names - known.keys())
+    if missing:
+        raise Refused(f"The query wants ${missing[0]}, and no variable has that name.")
+    return {name: known[name] for name in names} or None
 
 
 def load_ipython_extension(shell: Any) -> None:

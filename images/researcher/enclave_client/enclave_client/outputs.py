@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas
 
-from enclave_client.gateway import Refused
+from enclave_client.errors import Refused
 
 SOCKET = "/run/enclave/egress/intake.sock"
 SECONDS = 120.0  # protecting a large table takes the service a while
