@@ -6,9 +6,11 @@ plan → what the agreement makes of it. Never runs a query, and holds empty tab
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import duckdb
 
@@ -16,6 +18,7 @@ from enclave.events import Verdict
 from enclave.gateway.inspector import (
     agreement,
     bound_plan,
+    engine_json,
     engine_tree,
     explanation,
     limits,
@@ -32,6 +35,7 @@ from enclave.gateway.inspector.second_tree import SecondReader, second_reader
 from enclave.gateway.inspector.statements import Act, Statement
 from enclave.gateway.refusals import (
     NotGranted,
+    NotGroups,
     NotUnderstood,
     QueryDenied,
     ReadersDisagree,
@@ -53,6 +57,8 @@ class Inspector:
     catalogue: Catalogue
     second: SecondReader
     empty: duckdb.DuckDBPyConnection
+    aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4))
+    idle: deque[duckdb.DuckDBPyConnection] = field(default_factory=deque)
 
     def inspect(self, sql: str) -> Inspection:
         """Return what an allowed query reads; raises a `QueryDenied` that names the clause."""
@@ -69,7 +75,7 @@ class Inspector:
                 return self._allowed(asked, replace(reading, columns=frozenset()), held, reasons)
             held = agreement.hold(self.catalogue, cursor, reading)
             if held.verdict is Verdict.REWRITTEN:  # what will run is read like what was asked
-                reading = self._read(cursor, held.sql)
+                reading = self._read_again(cursor, held.sql)
             if statement.act is Act.SUMMARIZE:
                 held = self._summarized(cursor, statement, reading, held)
             return self._allowed(asked, reading, held, reasons)
@@ -94,7 +100,8 @@ class Inspector:
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        cursor = self.empty.cursor()
+        """Lend a connection to the empty tables, used before or new, to one thread at a time."""
+        cursor = self.idle.pop() if self.idle else engine_json.open_reader(self.empty)
         try:
             yield cursor
         except RecursionError:
@@ -102,7 +109,7 @@ class Inspector:
                 "The query nests too deeply to be checked.", hint="Name its steps with WITH."
             ) from None
         finally:
-            cursor.close()
+            self.idle.append(cursor)
 
     def _statement(self, asked: Text) -> tuple[Statement, tuple[str, ...]]:
         """Return what is asked in words that every reader knows, and what was spelt out for it."""
@@ -110,20 +117,30 @@ class Inspector:
         return statements.read(limits.read(pinned) if reasons else asked), reasons
 
     def _read(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Reading:
-        """Let every reader read the question, and compare what they saw."""
-        second = self.second.parse(sql)
+        """Let every reader read the question, and compare what they saw.
+
+        The engine's parser and binder do not hold Python's lock: the second reader works meanwhile.
+        Nothing is bound before the engine's own tree has passed its lists.
+        """
+        looking = self.aside.submit(self.second.look, sql)
         tree, found = engine_tree.read(cursor, sql, self.catalogue)
-        if self.second.tables(second) != found:
-            raise ReadersDisagree("The two parsers do not see the same tables in the query.")
         try:
             plan = bound_plan.plan(cursor, sql)
             bound = bound_plan.read(plan)
-            columns = self.second.read(second).columns
+            second = looking.result()
         except (NotUnderstood, NotGranted) as refused:
-            raise agreement.explain(self.catalogue, second, found, refused) from None
-        if not bound.tables <= found or not bound.columns <= columns:
+            raise self._clearer(refused, sql, found) from None
+        if second.tables != found:
+            raise ReadersDisagree("The two parsers do not see the same tables in the query.")
+        if not bound.tables <= found or not bound.columns <= second.columns:
             raise ReadersDisagree("The plan reads more than the parsers see in the query.")
-        return Reading(sql, tree, plan, found, columns)
+        return Reading(sql, tree, plan, found, second.columns)
+
+    def _clearer(self, refused: QueryDenied, sql: str, found: frozenset[str]) -> QueryDenied:
+        try:
+            return agreement.explain(self.catalogue, self.second.parse(sql), found, refused)
+        except QueryDenied:
+            return refused
 
     def _summarized(
         self, cursor: duckdb.DuckDBPyConnection, statement: Statement, reading: Reading, held: Held
@@ -169,17 +186,4 @@ class Inspector:
 
 def make_inspector(catalogue: Catalogue) -> Inspector:
     """Return an inspector with the catalogue's tables, empty, in a database of its own."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "enable_external_access": "false",
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "python_enable_replacements": "false",
-        "max_expression_depth": "250",
-        "memory_limit": "256MB",
-        "threads": "1",
-    }
-    empty = duckdb.connect(":memory:", config=config)
-    for name, schema in catalogue.tables.items():
-        empty.from_arrow(schema.empty_table()).create(name)
-    empty.execute("SET lock_configuration = true")
-    return Inspector(catalogue, second_reader(catalogue), empty)
+    return Inspector(catalogue, second_reader(catalogue), engine_json.open_empty(catalogue))

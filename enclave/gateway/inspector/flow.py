@@ -21,6 +21,8 @@ _NO_INDEX = 2**64 - 1
 _DELIM = "__duckdb_delim"
 _OUTER = frozenset({"LEFT", "RIGHT", "OUTER", "FULL", "SINGLE"})
 _RIGHT_GONE = frozenset({"SEMI", "ANTI", "MARK"})
+_KEEP_RIGHT = frozenset({"RIGHT", "OUTER", "FULL"})
+_KEEP_LEFT = frozenset({"INNER", "LEFT", "SINGLE", "MARK", "SEMI", "ANTI"})
 _JOINS = _OUTER | _RIGHT_GONE | {"INNER"}
 _COUNTS = frozenset({"count", "count_star", "approx_count_distinct", "count_if", "countif"})
 
@@ -110,11 +112,25 @@ class Flow:
     def _filter(self, node: Node) -> Relation:
         conditions = tuple(values.conjuncts(node["expressions"]))
         (child,) = node["children"]
-        if child["type"] == "LOGICAL_AGGREGATE_AND_GROUP_BY":
-            below = self._aggregate(child, conditions)
-        else:
-            below = self.step(child)
+        below = self._guarded(child, conditions)
         return self._where(below, conditions).kept(node.get("projection_map"))
+
+    def _guarded(self, node: Node, guards: tuple[Node, ...]) -> Relation:
+        """Return what a step gives whose rows some conditions are about to be asked of.
+
+        A condition on the left side of these joins could as well be asked before them; it stands
+        above them where the query compares groups with a subquery.
+        """
+        if node["type"] == "LOGICAL_AGGREGATE_AND_GROUP_BY":
+            return self._aggregate(node, guards)
+        is_join = node["type"] == "LOGICAL_COMPARISON_JOIN" and node["join_type"] in _KEEP_LEFT
+        if not is_join and node["type"] != "LOGICAL_CROSS_PRODUCT":
+            return self.step(node)
+        if node.get("left_projection_map"):
+            return self.step(node)
+        first, second = node["children"]
+        left, right = self._guarded(first, guards), self.step(second)
+        return self._joined(node, left, right) if is_join else _beside(left, right)
 
     def _where(
         self, below: Relation, conditions: Iterable[Node], *, is_engines: bool = False
@@ -127,7 +143,7 @@ class Flow:
             told = self.value(condition, below)
             self.rules.condition(told, is_join=self._is_join(condition, parts))
             below = replace(below, conditions=below.conditions | self.rules.hidden(told.origins))
-            if values.is_equality(condition) and all(part.is_person for part in parts):
+            if values.is_equality(condition) and all(part.owner for part in parts):
                 left, right = (part.owner or 0 for part in parts)
                 below = below.linked(left, right)
         return below
@@ -149,10 +165,13 @@ class Flow:
         keys = tuple(self._key(key, below) for key in node["groups"])
         by_person = any(key.about_person for key in keys)
         made = tuple(self._call(call, below, by_person) for call in node["expressions"])
+        if node["children"][0]["type"] == "LOGICAL_EMPTY_RESULT":  # 0 or NULL, whatever is asked
+            made = tuple(Value() for _ in made)
         marks = tuple(Value(shape=Shape.ANY, literal=True) for _ in node["grouping_functions"])
         grouped = replace(below, values=keys + made + marks, is_single=False, table=None)
         is_per_person = _is_own(keys, below)
-        if is_per_person and len(node["grouping_sets"]) <= 1:
+        sets = node["grouping_sets"]
+        if is_per_person and (not sets or [len(found) for found in sets] == [len(keys)]):
             return replace(grouped, is_single=len(keys) == 1)
         return self.rules.group(node, tuple(guards), below, grouped, self)
 
@@ -279,10 +298,13 @@ class Flow:
         told = (both.conditions - left.conditions) if kind in _OUTER | {"MARK"} else frozenset()
         width = len(left.values)
         lefts, rights = both.values[:width], both.values[width:]
-        if kind in ("RIGHT", "OUTER", "FULL"):
-            lefts = tuple(value.tainted(both.conditions - right.conditions) for value in lefts)
+        if kind in _KEEP_RIGHT:
+            told_left = both.conditions - right.conditions
+            lefts = tuple(value.tainted(told_left).nullable() for value in lefts)
         if kind in _OUTER:
             rights = tuple(value.tainted(told) for value in rights)
+        if kind in _OUTER - {"RIGHT"}:
+            rights = tuple(value.nullable() for value in rights)
         lefts = _kept(lefts, node.get("left_projection_map"))
         if kind == "MARK":
             mark = Value(shape=Shape.CHOSEN, literal=True).tainted(told)
@@ -335,11 +357,16 @@ class Flow:
         for column in columns:
             self.rules.piled(column, is_set=is_set)
             is_owner = all(
-                value.is_person and value.owner in branch.owners
-                for value, branch in zip(column, branches, strict=True)
+                value.owner in branch.owners for value, branch in zip(column, branches, strict=True)
             )
             value = values.combine([*column, Value(literal=True)], shape=_piled_shape(column))
-            row.append(replace(value.tainted(told), owner=number if is_owner else None))
+            row.append(
+                replace(
+                    value.tainted(told),
+                    owner=number if is_owner else None,
+                    is_person=all(value.is_person for value in column),
+                )
+            )
         self.rules.pile(branches, row, is_set=is_set)
         return Relation(tuple(row), owners=owners, conditions=told)
 
@@ -412,7 +439,7 @@ class Flow:
             return _bound(expression["binding"], below)
         if kind == "BOUND_CONSTANT":
             return Value(constant=_constant(expression))
-        if kind == "BOUND_LAMBDA" or kind == "BOUND_LAMBDA_REF":
+        if kind in ("BOUND_LAMBDA", "BOUND_LAMBDA_REF"):
             return Value(literal=True, shape=Shape.ANY)
         if kind == "BOUND_CASE":
             return self._case(expression, below)
@@ -427,7 +454,7 @@ class Flow:
         if values.is_person_comparison(expression, parts):
             return Value(literal=True, shape=Shape.CHOSEN)
         if expression.get("type") == "OPERATOR_COALESCE" and all(p.is_person for p in parts):
-            return parts[0]
+            return parts[0].nullable()
         if all(part.is_constant for part in parts):
             return Value(constant=object())
         value = values.combine(parts, shape=values.shape_of(expression, parts))
@@ -442,7 +469,11 @@ class Flow:
         branches.append(self.value(expression["else_expr"], below))
         for test in tests:
             self.rules.comparison(test, (test,))
-        return values.combine([*tests, *branches], shape=values.chosen(tuple(branches)))
+        told = values.combine([*tests, *branches], shape=values.chosen(tuple(branches)))
+        varying = [branch for branch in branches if not branch.is_constant]
+        blank = all(branch.constant is None for branch in branches if branch.is_constant)
+        is_person = blank and bool(varying) and all(branch.is_person for branch in varying)
+        return replace(told, is_person=is_person)
 
 
 _EXPRESSIONS = frozenset(
@@ -453,7 +484,7 @@ _LOGIC = frozenset({"and", "or", "not"})
 
 def _is_own(keys: Iterable[Value], below: Relation) -> bool:
     """Say whether keys tell each person of a relation from every other."""
-    return any(key.is_person and below.owners == {key.owner} for key in keys)
+    return any(below.owners == {key.owner} for key in keys)
 
 
 def _is_same(condition: Node, parts: list[Value]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from enclave.gateway.inspector.catalogue import Catalogue
@@ -38,11 +39,15 @@ class Place:
 
 @dataclass(slots=True)
 class Finder:
-    """One search through one tree; `places` come with the inner ones first."""
+    """One search through one tree; `places` come with the inner ones first.
+
+    Gives a name to each subquery in FROM that has none.
+    """
 
     catalogue: Catalogue
     aggregates: frozenset[str]
     places: list[Place] = field(default_factory=list)
+    unnamed: Iterator[int] = field(default_factory=count)
 
     def query(
         self,
@@ -116,6 +121,8 @@ class Finder:
             yield self._base(table, scope)
         elif kind == "SUBQUERY":
             given = self.query(table["subquery"]["node"], scope, outer)
+            if not table["alias"]:  # only a name lets its person_id be told from another's
+                table["alias"] = f"__held_unnamed_{next(self.unnamed)}"
             yield _named(given, table)
 
     def _join(

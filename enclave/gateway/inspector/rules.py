@@ -159,7 +159,7 @@ class Rules:
             return
         if any(len(branch.owners) != 1 for branch in branches):
             raise self._groups("A set operation mixes rows of persons with other rows.")
-        if not any(value.is_person for value in row):
+        if not any(value.owner for value in row):
             raise self._groups(
                 "A set operation loses whose rows they are.",
                 hint="Let every part of it give person_id, in the same place.",
@@ -241,7 +241,7 @@ class Rules:
         calls = [call for call in node["expressions"] if not _is_count_of_owner(call, below, flow)]
         is_conditional = [self._judge(call, below, flow) for call in calls]
         self.boundaries.append(Boundary(mark, below.is_single, any(is_conditional)))
-        safe = (replace(v, owner=None, shape=Shape.PLAIN) for v in public.values)
+        safe = (replace(v.nullable(), shape=Shape.PLAIN) for v in public.values)
         return replace(public, values=tuple(safe), is_single=False)
 
     def _mark(

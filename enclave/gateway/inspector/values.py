@@ -44,13 +44,15 @@ class Shape(IntEnum):
 class Value:
     """One column of a relation.
 
-    `owner` is set where it is the untouched person_id of the rows' owner; `about_person` where it
-    was computed from a person_id; `literal` where it varies by row but comes from no view.
+    `owner` is set where it is the person_id of the rows' owner in every row; `is_person` where it is
+    an untouched person_id or NULL; `about_person` where it was computed from one; `literal` where
+    it varies by row but comes from no view.
     """
 
     origins: frozenset[Origin] = frozenset()
     plain: Origin | None = None
     owner: int | None = None
+    is_person: bool = False
     about_person: bool = False
     literal: bool = False
     shape: Shape = Shape.CONSTANT
@@ -61,10 +63,9 @@ class Value:
         """Say whether it is the same in every row and from no view."""
         return self.shape is Shape.CONSTANT and not self.origins and not self.literal
 
-    @property
-    def is_person(self) -> bool:
-        """Say whether it is a person_id itself."""
-        return self.owner is not None
+    def nullable(self) -> Value:
+        """Return this value where it may be NULL: it then tells nobody's rows from another's."""
+        return self if self.owner is None else replace(self, owner=None)
 
     def tainted(self, origins: frozenset[Origin]) -> Value:
         """Return this value if it also tells of other columns."""
@@ -114,8 +115,9 @@ NULL_TESTS = frozenset({"OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"})
 
 def children(expression: Node) -> Iterator[Node]:
     """Yield every expression directly below one, wherever the engine keeps it."""
-    for value in expression.values():
-        yield from _expressions(value)
+    for key, value in expression.items():
+        if key != "function_data":  # a function's own notes: its arguments are all in `children`
+            yield from _expressions(value)
 
 
 def _expressions(value: Any) -> Iterator[Node]:
@@ -150,7 +152,7 @@ def is_equality(expression: Node) -> bool:
 def is_person_comparison(expression: Node, parts: Iterable[Value]) -> bool:
     """Say whether a condition compares person_ids with nothing but each other, or with NULL."""
     parts = tuple(parts)
-    if not all(part.is_person for part in parts):
+    if not parts or not all(part.is_person for part in parts):
         return False
     return expression.get("type") in _PERSON_COMPARISONS | NULL_TESTS
 
@@ -199,7 +201,15 @@ def shape_of(expression: Node, parts: tuple[Value, ...]) -> Shape:
 def _sum(parts: tuple[Value, ...], varying: list[Shape]) -> Shape:
     if len(parts) == 1:
         return varying[0]
+    if set(varying) == {Shape.PLAIN} and len(varying) == len(parts) and _is_change(parts):
+        return Shape.PLAIN
     return Shape.SHIFTED if max(varying) <= Shape.SHIFTED else Shape.ANY
+
+
+def _is_change(parts: tuple[Value, ...]) -> bool:
+    """Say whether values of one column are set against each other: nothing known is added."""
+    columns = {frozenset((o.view, o.column) for o in part.origins) for part in parts}
+    return len(columns) == 1 and frozenset() not in columns
 
 
 def _product(varying: list[Shape]) -> Shape:
@@ -233,6 +243,7 @@ def base_value(origin: Origin, owner: int) -> Value:
         origins=frozenset({origin}),
         plain=origin,
         owner=owner if is_person else None,
+        is_person=is_person,
         about_person=is_person,
         shape=Shape.PLAIN,
     )
