@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from enclave import versions
 from enclave.cli import enclave
 from enclave.errors import EnclaveError
+from enclave.events import Action, Event
 from enclave.governance.signatures import body_sha256
 from enclave.governance.source import read
+from enclave.model import ProjectState
 from enclave.settings import Settings
+from enclave.store import ControlStore, Version, move
 from tests.support.audit import AuditProcess
 from tests.support.governance import NetworkFiles
 
@@ -65,6 +69,61 @@ def test_show_says_who_may_see_what(
     assert "state        provisioned, extract: none" in shown
     assert "wages (dol, cells of at least 11)\n  rows where year >= 2019" in shown
     assert "credentials (cscu, cells of at least 10)\n  institution" in shown
+
+
+def test_an_agreements_terms_are_shown_beside_its_hash(shell: Shell, files: NetworkFiles) -> None:
+    files.update(
+        DSA,
+        aggregation={"persons": 20, "small": "drop"},
+        budgets={"person": {"queries_per_day": 2000}, "project": {}},
+        network_clients=True,
+    )
+    shown = shell.said("agreement", "show", str(files.path(DSA)))
+    assert "mode row-level, engine duckdb" in shown
+    assert "at least: 20 persons; most of a sum: 0.8 or the agencies' strictest" in shown
+    assert "budget of the project: none" in shown
+    assert "budget of the person: queries_per_day 2,000" in shown
+    assert "clients outside the workspace: yes" in shown
+    assert "mode" not in shell.said("agreement", "show", str(files.path("agreements/e-mou")))
+
+
+def test_versions_are_listed_moved_to_and_forgotten(
+    shell: Shell, settings: Settings, audit_service: AuditProcess, files: NetworkFiles
+) -> None:
+    shell.said("apply", str(files.place))
+    assert shell.said("project", "versions", "early-start") == ""
+    _build_twice(settings, audit_service, "early-start")
+    assert "extract: version 1 of 2" in shell.said("project", "show", "early-start")
+    first, second = shell.said("project", "versions", "early-start").splitlines()
+    assert first.startswith("*    1")
+    assert second.startswith("     2")
+    assert "wic 7" in second
+    refused = shell.run("project", "forget", "early-start", "1", "--yes")
+    assert "stands on version 1" in str(refused.exception)
+    said = shell.said("project", "move", "early-start", "2")
+    assert said == "early-start is now on version 2.\n"
+    assert shell.said("project", "move", "early-start", "2").endswith("already on version 2.\n")
+    assert "extract: version 2, the newest" in shell.said("project", "show", "early-start")
+    assert shell.run("project", "forget", "early-start", "1", answer="n\n").exit_code == 1
+    assert "is forgotten" in shell.said("project", "forget", "early-start", "1", "--yes")
+    assert "already forgotten" in shell.said("project", "forget", "early-start", "1", "--yes")
+    assert len(shell.said("project", "versions", "early-start").splitlines()) == 1
+    for words in (("move", "early-start", "1"), ("forget", "early-start", "9", "--yes")):
+        assert "version" in str(shell.run("project", *words).exception)
+
+
+def _build_twice(settings: Settings, service: AuditProcess, project: str) -> None:
+    """Register what two builds would, without data."""
+    store = ControlStore(settings.database_url)
+    mark, event = store.project(project).policy_sha256, Event(Action.PROJECT_BUILT, "os:test")
+    with service.client() as audit:
+        for epoch in (1, 2):
+            with store.record(audit, event) as connection:
+                rows = {"wic": 7}
+                versions.register(connection, Version(project, epoch, mark, rows, versions.now()))
+                if epoch == 1:
+                    move(connection, project, ProjectState.ACTIVE, epoch=1)
+    store.close()
 
 
 def test_a_plan_that_cannot_be_applied_fails_after_showing_itself(
