@@ -142,6 +142,17 @@ class Inspector:
         except QueryDenied:
             return refused
 
+    def _read_again(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Reading:
+        """Let every reader read a text that was made here: one they refuse is not run either."""
+        try:
+            return self._read(cursor, sql)
+        except (NotUnderstood, NotGranted, ReadersDisagree):
+            raise NotGroups(
+                "The query cannot be held to groups of persons the way it is written.",
+                clause=self.catalogue.policy.agreement,
+                hint="Give each step a name with WITH; instead of LATERAL use a scalar subquery.",
+            ) from None
+
     def _summarized(
         self, cursor: duckdb.DuckDBPyConnection, statement: Statement, reading: Reading, held: Held
     ) -> Held:

@@ -62,8 +62,8 @@ class Finder:
             visible[entry["key"].lower()] = _renamed(given, entry["value"]["aliases"])
         if node["type"] == "SELECT_NODE":
             return self._select(node, visible, outer)
-        given = [self.query(child, visible, outer) for child in _branches(node)]
-        return given[0] if given else Source("")
+        branches = [self.query(child, visible, outer) for child in _branches(node)]
+        return branches[0] if branches else Source("")
 
     def _select(self, node: Node, scope: Mapping[str, Source], outer: tuple[Source, ...]) -> Source:
         tables = tuple(self._tables(node["from_table"], scope, outer))

@@ -303,7 +303,7 @@ def _titled(expression: Node, title: str) -> Node:
 
 def _ordered(modifier: Node, width: int) -> Node:
     """Return a modifier with ORDER BY ALL spelt out: its text would be read as something else."""
-    orders = []
+    orders: list[Node] = []
     for order in modifier.get("orders", ()):
         is_all = order["expression"]["class"] == "STAR"
         columns = [constant(at + 1) for at in range(width)] if is_all else [order["expression"]]
@@ -349,7 +349,7 @@ def _same(one: Node, other: Node) -> bool:
         second = [part.lower() for part in other["column_names"]]
         least = min(len(first), len(second))
         return first[-least:] == second[-least:]
-    return one["class"] == other["class"] and _bare(one) == _bare(other)
+    return bool(one["class"] == other["class"] and _bare(one) == _bare(other))
 
 
 def _bare(value: Any) -> Any:
