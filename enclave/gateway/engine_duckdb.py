@@ -54,14 +54,22 @@ HARDENING: Mapping[str, str] = {
     "temp_directory": "",  # unless there is a memory file system for it: never a disk
     "max_temp_directory_size": "0KB",
     "enable_external_access": "false",
+    "disabled_filesystems": "LocalFileSystem",  # also the paths the one above lets pass
+    "allowed_configs": "[]",
     "allow_community_extensions": "false",
     "allow_unsigned_extensions": "false",
+    "allow_extensions_metadata_mismatch": "false",
+    "allow_extension_repositories": "forbidden",
+    "allow_parser_override_extension": "default",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_persistent_secrets": "false",
     "allow_unredacted_secrets": "false",
     "python_enable_replacements": "false",
+    "python_scan_all_frames": "false",
     "enable_external_file_cache": "false",
+    "external_file_cache_spill": "false",
+    "enable_logging": "false",
     "max_expression_depth": "250",
 }
 
@@ -244,8 +252,16 @@ def _open_read_only(path: Path, limits: Limits, spill: Path | None) -> duckdb.Du
 
 
 def settings_of(limits: Limits, spill: Path | None = None) -> dict[str, str]:
-    """Return every setting of the engine in the order in which it is given; the last one locks."""
-    spilling = {"temp_directory": str(spill), "max_temp_directory_size": limits.spill}
+    """Return every setting of the engine in the order in which it is given; the last one locks.
+
+    With a place to spill to, DuckDB lets SQL open files there too (and only there): the directory's
+    name is random, and the inspector lets no query name a file.
+    """
+    spilling = {
+        "temp_directory": str((spill or Path()) / secrets.token_hex(16)),
+        "max_temp_directory_size": limits.spill,
+        "disabled_filesystems": "",
+    }
     return {
         **HARDENING,
         **(spilling if spill is not None else {}),
