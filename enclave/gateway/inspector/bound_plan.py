@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-from pydantic_core import from_json
 
-from enclave.gateway.inspector import functions
+from enclave.gateway.inspector import engine_json, functions
 from enclave.gateway.inspector.names import names
 from enclave.gateway.refusals import ConstructRefused, NotUnderstood, ReadersDisagree
 
@@ -42,9 +41,7 @@ def plan(connection: duckdb.DuckDBPyConnection, sql: str) -> Mapping[str, Any]:
 
     Raises NotUnderstood with the binder's own sentence.
     """
-    row = connection.execute("SELECT json_serialize_plan($1, optimize := false)", [sql]).fetchone()
-    # No text at all comes when the binder's sentence cuts a character of the query in two.
-    tree: dict[str, Any] = from_json(row[0]) if row and row[0] else {"error": True}
+    tree = engine_json.plan_of(connection, sql)
     if tree["error"]:
         raise NotUnderstood("The query does not fit the views.", hint=_sentence(tree))
     return tree

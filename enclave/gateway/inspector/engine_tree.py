@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
-from pydantic_core import from_json
 
-from enclave.gateway.inspector import agreement, functions
+from enclave.gateway.inspector import agreement, engine_json, functions
 from enclave.gateway.inspector.catalogue import Catalogue
 from enclave.gateway.inspector.names import names
 from enclave.gateway.refusals import (
@@ -89,8 +88,7 @@ def read(
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Node:
-    row = connection.execute("SELECT json_serialize_sql($1)", [sql]).fetchone()
-    tree: Node = from_json(row[0]) if row and row[0] else {"error": True}
+    tree = engine_json.tree_of(connection, sql)
     if tree["error"]:
         kind = tree.get("error_type")
         if kind == "not implemented":

@@ -7,12 +7,13 @@ query. Its tree is only read; SQL made from it is never executed (it changed 25 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import OptimizeError, SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
@@ -29,7 +30,7 @@ from enclave.gateway.refusals import (
     NotUnderstood,
 )
 
-DIALECT = "duckdb"
+DIALECT = Dialect.get_or_raise("duckdb")
 # It logs the text of what it cannot parse; a query's text belongs into the journal alone.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
@@ -55,6 +56,11 @@ _TYPED_REFUSED = names(
     Setseed Repeat"""
 )
 
+_HINTS: Mapping[str, str] = {
+    "Pivot": "Write `sum(x) FILTER (WHERE y = …)` for each column, or pivot in pandas.",
+}
+_PASSED: set[type[exp.Expr]] = set()
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -71,6 +77,11 @@ class SecondReader:
     schema: MappingSchema
     views: frozenset[str]
 
+    def look(self, sql: str) -> Reading:
+        """Return the tables and columns a query reads. Raises what `parse` and `read` raise."""
+        tree = self.parse(sql)
+        return Reading(self.tables(tree), self.read(tree))
+
     def parse(self, sql: str) -> exp.Query:
         """Return the checked tree. Raises NotUnderstood, NotAQuestion, ConstructRefused."""
         with _understood():
@@ -85,7 +96,8 @@ class SecondReader:
                 hint="DESCRIBE, SUMMARIZE and SHOW TABLES work too; PIVOT and settings do not.",
             )
         for node in tree.walk():
-            _check(node)
+            if type(node) not in _PASSED:
+                _check(node)
         return tree
 
     def tables(self, tree: exp.Query) -> frozenset[str]:
@@ -93,19 +105,24 @@ class SecondReader:
         with _understood():
             return frozenset(_base_tables(tree))
 
-    def read(self, tree: exp.Query) -> Reading:
-        """Qualify every column against the catalogue. Raises NotGranted for one it cannot place."""
+    def read(self, tree: exp.Query) -> frozenset[str]:
+        """Return the `view.column` names read; the tree is qualified in place and used up.
+
+        Raises NotGranted for a column that the catalogue cannot place, ConstructRefused.
+        """
         with _understood():
             try:
                 qualified = qualify(
-                    tree.copy(), schema=self.schema, dialect=DIALECT, quote_identifiers=False
+                    tree, schema=self.schema, dialect=DIALECT, quote_identifiers=False
                 )
                 scopes = traverse_scope(qualified)
             except OptimizeError:
-                raise NotGranted("The query names a column that no granted view has.") from None
-        _no_whole_rows(qualified)
-        columns = frozenset(name for scope in scopes for name in self._columns(scope))
-        return Reading(frozenset(_base_tables(qualified)), columns)
+                raise NotGranted(
+                    "The query names a column that no granted view has.",
+                    hint="DESCRIBE <view> lists the columns there are.",
+                ) from None
+            _no_whole_rows(qualified)
+            return frozenset(name for scope in scopes for name in self._columns(scope))
 
     def _columns(self, scope: Scope) -> Iterator[str]:
         for column in scope.columns:
@@ -158,18 +175,21 @@ def _name(table: exp.Table) -> Iterator[str]:
 
 
 def _check(node: exp.Expr) -> None:
+    """Check a node; a class whose every node passes is remembered, so each is judged once."""
     kind = type(node).__name__
     if isinstance(node, exp.Anonymous):
         review = functions.review()
         place = review.tables if isinstance(node.parent, exp.Table) else review.expressions
         place.check(node.name)
-    elif isinstance(node, exp.Func):
+        return
+    if isinstance(node, exp.Func):
         _check_typed(node, kind)
     elif kind not in _NODES:
         raise ConstructRefused(
             "The query uses a construct that is not on the reviewed list.",
-            hint=f"The second parser calls it {kind}.",
+            hint=_HINTS.get(kind, f"The second parser calls it {kind}; write it in plainer SQL."),
         )
+    _PASSED.add(type(node))
 
 
 def _check_typed(node: exp.Func, kind: str) -> None:
