@@ -15,6 +15,7 @@ from enclave_client.gateway import connect
 
 _PROJECT = ("project", "title", "purpose", "agreement", "ends", "mode", "version", "versions")
 _LABEL, _ROLE, _CLAUSE = b"enclave.label", b"enclave.role", b"enclave.clause"
+_TYPE = b"ARROW:FLIGHT:SQL:TYPE_NAME"
 
 USES = {
     "projectable": "any use",
@@ -149,7 +150,7 @@ def _columns(schema: Any) -> pandas.DataFrame:
         rows.append(
             {
                 "column": field.name,
-                "type": str(field.type),
+                "type": about.get(_TYPE, b"").decode() or str(field.type),
                 "meaning": about.get(_LABEL, b"").decode(),
                 "use": USES.get(role, role),
                 "role": role,
@@ -191,21 +192,26 @@ _STYLE = """<style>
 .enclave-catalogue summary { cursor: pointer; font-weight: bold; padding: .4rem 0; }
 .enclave-catalogue summary:focus-visible, .enclave-catalogue input:focus-visible {
   outline: 3px solid currentColor; outline-offset: 2px; }
-.enclave-catalogue table { border-collapse: collapse; width: 100%; margin: 0 0 1rem; }
+.enclave-catalogue table { border-collapse: collapse; table-layout: fixed;
+  width: 100%; margin: 0 0 1rem; }
 .enclave-catalogue th, .enclave-catalogue td { text-align: left; vertical-align: top;
   padding: .3rem .8rem .3rem 0; border-bottom: 1px solid; border-color: rgba(128,128,128,.5);
   white-space: normal; overflow-wrap: anywhere; }
-.enclave-catalogue th[scope=row] { overflow-wrap: normal; white-space: nowrap; }
-.enclave-catalogue .enclave-held { border: 1px solid; border-radius: .3rem; padding: 0 .35rem; }
+.enclave-catalogue .enclave-held { display: inline-block; border: 1px solid;
+  border-radius: .3rem; padding: 0 .35rem; }
+.enclave-catalogue th[scope=col]:nth-child(1) { width: 18%; }
+.enclave-catalogue th[scope=col]:nth-child(2) { width: 14%; }
+.enclave-catalogue th[scope=col]:nth-child(3), .enclave-catalogue th[scope=col]:nth-child(5) {
+  width: 24%; }
 .enclave-catalogue label { display: block; margin: .5rem 0; }
-.enclave-catalogue input { display: block; width: 100%; max-width: 24rem; padding: .4rem;
+.enclave-catalogue input { display: block; box-sizing: border-box; width: 100%;
+  max-width: 24rem; margin-top: .4rem; padding: .4rem;
   font: inherit; color: inherit; background: transparent; border: 1px solid; }
 .enclave-catalogue [hidden] { display: none !important; }
 @media (max-width: 40rem) {
   .enclave-catalogue thead { position: absolute; clip-path: inset(50%); }
   .enclave-catalogue tr, .enclave-catalogue th, .enclave-catalogue td { display: block;
     border-bottom: 0; padding: .1rem 0; }
-  .enclave-catalogue th[scope=row] { white-space: normal; }
   .enclave-catalogue tr { border-bottom: 1px solid; border-color: rgba(128,128,128,.5);
     padding: .5rem 0; }
   .enclave-catalogue td::before { content: attr(data-label) ": "; font-weight: bold; }
@@ -239,7 +245,7 @@ _SCRIPT = """<script>
       view.hidden = shown === 0;
       count += shown;
     }
-    said.textContent = word ? `${count} columns found.` : "";
+    said.textContent = word ? `Columns found: ${count}.` : "";
   });
 })();
 </script>"""

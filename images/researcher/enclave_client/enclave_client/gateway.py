@@ -55,19 +55,22 @@ def fetch(
     sql: str, parameters: Parameters | None = None, *, progress: bool = True
 ) -> pyarrow.Table:
     """Ask one query as `query` does; return its answer as an Arrow table."""
-    with connect() as connection, connection.cursor() as cursor, Progress(shown=progress) as so_far:
-        try:
-            cursor.execute(sql, _bound(parameters))
+    values = _bound(parameters)
+    try:
+        with (
+            connect() as connection,
+            connection.cursor() as cursor,
+            Progress(shown=progress) as so_far,
+        ):
+            cursor.execute(sql, values)
             reader = cursor.fetch_record_batch()
             batches = []
             for batch in reader:
                 so_far.add(batch)
                 batches.append(batch)
-        except adbc_driver_manager.Error as error:
-            raise refusal(error) from None
-        except pyarrow.ArrowException as error:
-            raise refusal(error) from None
-        return pyarrow.Table.from_batches(batches, reader.schema)
+            return pyarrow.Table.from_batches(batches, reader.schema)
+    except (adbc_driver_manager.Error, pyarrow.ArrowException) as error:
+        raise refusal(error) from None
 
 
 def _bound(parameters: Parameters | None) -> Any:
