@@ -26,6 +26,7 @@ MEMORY = 700  # MiB that the run may add to this process: three engines of 256 M
 # Each was found by a nightly run and is kept: the number of an input need not stay what it was.
 FOUND = [
     "->]PRAGMAmain.wagesIS",
+    "SELECT year FROM wages" + " LEFT JOIN credentials c" * 30,
     'SELECT wages FROM "r\ud800owid"',
     "SELECT regexp_replace(county, '[aeiou]', '_', 'ég') AS a FROM wages GROUP BY 1",
 ]
