@@ -115,6 +115,7 @@ class Journal:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self._is_durable: bool | None = None  # unknown until it is set
         file.chmod(0o600)
         self._connection.execute("PRAGMA journal_mode = WAL")
         _upgrade(self._connection)
@@ -172,7 +173,10 @@ class Journal:
     def _execute(self, durable: bool, statement: str, *values: str | int | None) -> None:
         try:
             with self._lock:
-                self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                if durable is not self._is_durable:
+                    wanted = "FULL" if durable else "NORMAL"
+                    self._connection.execute(f"PRAGMA synchronous = {wanted}")
+                    self._is_durable = durable
                 self._connection.execute(statement, values)
         except sqlite3.Error:
             raise _shut() from None
