@@ -61,7 +61,7 @@ def _told(reader: duckdb.DuckDBPyConnection, statement: str) -> dict[str, Any]:
     except duckdb.Error:
         row = None
     # No text comes when the engine's sentence cuts a character of the query in two.
-    if row is None or row[0] is None:
+    if row is None or not row[0]:
         raise NotUnderstood(
             "The engine cannot read the query.", hint="Write it in plainer SQL, in smaller steps."
         )
