@@ -1,1 +1,1 @@
-"""Spark behind the same inspector: an extra engine for extracts one machine cannot hold (opt-in)."""
+"""Spark behind the same inspector: an extra engine for what one machine cannot hold; opt-in."""

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,10 +150,8 @@ class Query:
             return
         self.stopped.set()
         if self._call is not None:
-            try:
+            with suppress(SparkError):  # it had ended, or Spark has
                 self.client._interrupt(self.operation)
-            except SparkError:
-                pass  # it had ended, or Spark has
             self._call.cancel()
 
 

@@ -180,7 +180,7 @@ def _branches(kinds: Kinds, node: exp.Expr) -> str:
 
 
 def _arithmetic(kinds: Kinds, node: exp.Expr) -> str:
-    left, right = kinds.of(node.left), kinds.of(node.right)
+    left, right = kinds.of(node.this), kinds.of(node.expression)
     if {left, right} <= {*NUMBERS, NULL}:
         return kinds.common((left, right))
     dates = (left in (DATE, TIMESTAMP), right in (DATE, TIMESTAMP))

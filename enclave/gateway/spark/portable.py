@@ -77,22 +77,20 @@ def _translated(
     for node in tree.walk():
         rules.check(node, found)
     kinds = list(found.outputs(tree).values())
-    if kinds != [
-        _shown(kind_of_arrow(field.type), field.type, own)
-        for field, own in zip(schema, kinds, strict=False)
-    ]:
+    shown = [_shown(field.type, own) for field, own in zip(schema, kinds, strict=False)]
+    if len(schema) != len(kinds) or kinds != shown:
         raise NotPortable("The kinds of the answer's columns cannot be told for Spark.")
     translation.translate(tree, found)
     text = tree.sql("spark", identify=True, comments=False, unsupported_level=ErrorLevel.RAISE)
-    check_spark(text, frozenset(schemas))
+    check_spark(text, schemas)
     return text
 
 
-def _shown(kind: str, type: pa.DataType, own: str) -> str:
-    """A sum of integers is shown as a decimal without digits after the point."""
+def _shown(type: pa.DataType, own: str) -> str:
+    """Return the kind of a type; a sum of integers is shown as a decimal without a fraction."""
     if pa.types.is_decimal(type) and type.scale == 0 and own == "integer":
         return own
-    return kind
+    return kind_of_arrow(type)
 
 
 def _qualified(sql: str, schemas: Mapping[str, pa.Schema]) -> exp.Query:
@@ -116,8 +114,9 @@ def _qualified(sql: str, schemas: Mapping[str, pa.Schema]) -> exp.Query:
 def _type(type: pa.DataType) -> str:
     if pa.types.is_decimal(type):
         return f"DECIMAL({type.precision}, {type.scale})"
-    return {"integer": "BIGINT", "double": "DOUBLE", "text": "VARCHAR", "date": "DATE",
-            "timestamp": "TIMESTAMP", "boolean": "BOOLEAN"}.get(kind_of_arrow(type), "VARCHAR")  # fmt: skip
+    names = {"integer": "BIGINT", "text": "VARCHAR"}
+    kind = kind_of_arrow(type)
+    return names.get(kind, kind.upper())
 
 
 def _is_the_same(sql: str, tree: exp.Query, cursor: duckdb.DuckDBPyConnection) -> bool:
@@ -162,7 +161,7 @@ def _bare(tree: Any) -> Any:
     return [_bare(each) for each in tree] if isinstance(tree, list) else tree
 
 
-def check_spark(text: str, views: frozenset[str]) -> None:
+def check_spark(text: str, schemas: Mapping[str, pa.Schema]) -> None:
     """Raise NotPortable unless Spark's text, read again, holds only what its list allows."""
     if len(text) > rules.MAX_TEXT:
         raise NotPortable("The query is too long for Spark.", hint="Ask in smaller steps.")
@@ -173,10 +172,23 @@ def check_spark(text: str, views: frozenset[str]) -> None:
         raise NotPortable("Only SELECT may be sent to Spark.")
     for node in trees[0].walk():
         _check_spark_node(node)
-    ours = {each.alias_or_name.lower() for each in trees[0].find_all(exp.CTE)}
-    for table in trees[0].find_all(exp.Table):
-        if table.name.lower() not in views | ours or table.db or table.catalog:
+    _check_names(trees[0], schemas)
+
+
+def _check_names(tree: exp.Query, schemas: Mapping[str, pa.Schema]) -> None:
+    """Raise NotPortable for a table that is no view, or a column nobody declared (`_metadata`)."""
+    ours = {each.alias_or_name.lower() for each in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if table.name.lower() not in {*schemas, *ours} or table.db or table.catalog:
             raise NotPortable("Spark may read the project's views only.")
+    named = {each.alias.lower() for each in tree.find_all(exp.Alias)}
+    named |= {name.lower() for schema in schemas.values() for name in schema.names}
+    named |= {
+        each.name.lower() for alias in tree.find_all(exp.TableAlias) for each in alias.columns
+    }
+    for column in tree.find_all(exp.Column):
+        if column.name.lower() not in named or column.db:
+            raise NotPortable("Spark may read declared columns only.")
 
 
 def _check_spark_node(node: exp.Expr) -> None:

@@ -18,9 +18,9 @@ MAX_TEXT = 200_000
 ISO_DAY = re.compile(r"\d{4}-\d\d?-\d\d?")
 _NAME = re.compile(r"[A-Za-z0-9_ .,:@%()*/+<>=!'\"\[\]-]*")
 _SELECT_HAS = frozenset(
-    """with_ with expressions from_ from joins where group having qualify order limit offset distinct
-    windows""".split()
-)
+    ("with_", "expressions", "from_", "joins", "where", "group", "having", "qualify", "order",
+     "limit", "offset", "distinct", "windows")
+)  # fmt: skip
 _SIDES, _KINDS = ("", "LEFT", "RIGHT", "FULL"), ("", "INNER", "OUTER", "CROSS", "SEMI", "ANTI")
 _UNITS = ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY")
 
@@ -85,8 +85,8 @@ def _set_operation(node: exp.Expr, kinds: Kinds) -> None:
 
 
 def _join(node: exp.Expr, kinds: Kinds) -> None:
-    side, sort = str(node.side or ""), str(node.kind or "")
-    if side not in _SIDES or sort not in _KINDS or node.method or node.args.get("hint"):
+    side, sort = node.text("side").upper(), node.text("kind").upper()
+    if side not in _SIDES or sort not in _KINDS or node.text("method") or node.args.get("hint"):
         raise NotPortable("This kind of join is not portable to Spark.", hint="Use JOIN … ON.")
 
 
@@ -181,7 +181,7 @@ def _numbers(node: exp.Expr, kinds: Kinds) -> None:
 
 
 def _integers(node: exp.Expr, kinds: Kinds) -> None:
-    if kinds.of(node.left) != kind.INTEGER or kinds.of(node.right) != kind.INTEGER:
+    if kinds.of(node.this) != kind.INTEGER or kinds.of(node.expression) != kind.INTEGER:
         raise NotPortable("`//` is portable between integers only.", hint="Use floor(a / b).")
 
 
@@ -273,7 +273,7 @@ def _like(node: exp.Expr, kinds: Kinds) -> None:
 
 
 def _texts(node: exp.Expr, kinds: Kinds) -> None:
-    if {kinds.of(node.left), kinds.of(node.right)} - {kind.TEXT, kind.NULL, kind.INTEGER}:
+    if {kinds.of(node.this), kinds.of(node.expression)} - {kind.TEXT, kind.NULL, kind.INTEGER}:
         raise NotPortable("|| joins text and integers only.", hint="Cast to VARCHAR.")
 
 

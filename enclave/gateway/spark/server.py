@@ -26,15 +26,15 @@ log = logging.getLogger(__name__)
 JAVA = 17
 ADDRESS = "127.0.0.1"
 _MAIN = "org.apache.spark.sql.connect.service.SparkConnectServer"
-_OPENS = (
-    "lang lang.invoke lang.reflect io net nio util util.concurrent util.concurrent.atomic"
-).split()
+_OPENS = ("lang", "lang.invoke", "lang.reflect", "io", "net", "nio", "util", "util.concurrent",
+          "util.concurrent.atomic")  # fmt: skip
 _OPENS_OTHER = ("jdk.internal.ref", "sun.nio.ch", "sun.nio.cs", "sun.security.action")
 _READ = (
-    "/usr/lib /lib /lib64 /etc/java-17-openjdk /etc/ld.so.cache /etc/localtime /etc/timezone "
-    "/usr/share/zoneinfo /etc/nsswitch.conf /etc/passwd /etc/hosts /proc /sys/fs/cgroup "
-    "/sys/devices/system /dev/random /dev/urandom"
-).split()  # /etc/passwd: the JVM's own log-in module asks who runs it
+    "/usr/lib", "/lib", "/lib64", "/etc/java-17-openjdk", "/etc/ld.so.cache", "/etc/localtime",
+    "/etc/timezone", "/usr/share/zoneinfo", "/etc/nsswitch.conf", "/etc/hosts", "/proc",
+    "/sys/fs/cgroup", "/sys/devices/system", "/dev/random", "/dev/urandom",
+    "/etc/passwd",  # the JVM's own log-in module asks who runs it
+)  # fmt: skip
 
 # docs/how-to/spark.md lists these; a test compares. What they mean for an answer stands beside.
 SETTINGS: Mapping[str, str] = {

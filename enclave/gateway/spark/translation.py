@@ -40,7 +40,7 @@ def _double(node: exp.Expr) -> exp.Expr:
     return exp.cast(node, "DOUBLE")
 
 
-def _number(text: str) -> exp.Literal:
+def _number(text: str) -> exp.Expr:
     return exp.Literal.number(text)
 
 
@@ -53,10 +53,10 @@ def _when(condition: exp.Expr, then: exp.Expr, otherwise: exp.Expr | None) -> ex
 
 
 def _div(node: exp.Expr, kinds: Kinds) -> exp.Expr:
-    """a / b in doubles; by zero ±infinity or NaN: power(±0, -1) is ±infinity in both."""
-    above, below = _double(node.left.copy()), _double(node.right.copy())
+    """Divide doubles; by zero ±infinity or NaN: power(±0, -1) is ±infinity in both."""
+    above, below = _double(node.this.copy()), _double(node.expression.copy())
     quotient = exp.Div(this=above, expression=below)
-    if (whole(node.right) or 0) != 0 or isinstance(node.right, exp.Nullif):
+    if (whole(node.expression) or 0) != 0 or isinstance(node.expression, exp.Nullif):
         return exp.paren(quotient)
     by_zero = above.copy() * exp.Pow(this=below.copy(), expression=_number("-1E0"))
     return _when(exp.EQ(this=below.copy(), expression=_number("0E0")), by_zero, quotient)
@@ -77,7 +77,7 @@ def _avg(node: exp.Expr, kinds: Kinds) -> exp.Expr:
 
 
 def _median(node: exp.Expr, kinds: Kinds) -> exp.Expr:
-    """The exact `percentile`; of a column of decimals over whole cents, cut as DuckDB cuts."""
+    """Call the exact `percentile`; of a column of decimals over whole cents, cut as DuckDB cuts."""
     share = node.args.get("expression") or _number("0.5")
     if kinds.of(node.this) != kind.DECIMAL:
         return _call("percentile", _double(node.this.copy()), share.copy())
@@ -183,14 +183,14 @@ def _cast(node: exp.Expr, kinds: Kinds) -> exp.Expr:
 
 def _add(node: exp.Expr, kinds: Kinds) -> exp.Expr:
     """Days between dates; whole days on; a date and an interval are a timestamp."""
-    left, right = kinds.of(node.left), kinds.of(node.right)
+    left, right = kinds.of(node.this), kinds.of(node.expression)
     if left == right == kind.DATE:
-        return exp.cast(_call("datediff", node.left.copy(), node.right.copy()), "BIGINT")
+        return exp.cast(_call("datediff", node.this.copy(), node.expression.copy()), "BIGINT")
     if left == kind.DATE and right == kind.INTEGER:
         name = "date_add" if isinstance(node, exp.Add) else "date_sub"
-        return _call(name, node.left.copy(), exp.cast(node.right.copy(), "INT"))
+        return _call(name, node.this.copy(), exp.cast(node.expression.copy(), "INT"))
     if left == kind.DATE and right == kind.INTERVAL:
-        node.set("this", exp.cast(node.left.copy(), "TIMESTAMP"))
+        node.set("this", exp.cast(node.this.copy(), "TIMESTAMP"))
     return node
 
 
