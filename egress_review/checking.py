@@ -172,12 +172,43 @@ def _matching(
     for one in lineages:
         try:
             _refuse_other_versions(one)
-            evidence = recompute(engine, one.sql, views, rules)
-            check_equal(sheet, evidence)
-            return evidence
+            return _answered(engine, one, views, sheet, rules)
         except OutputRefused as refused:
             refusals.append(refused)
     return refusals[0]
+
+
+def _answered(
+    engine: duckdb.DuckDBPyConnection,
+    one: Lineage,
+    views: Views,
+    sheet: Sheet,
+    rules: DisclosureRules,
+) -> Evidence:
+    """Return the evidence of a query whose answer the table is. Raises `OutputRefused`.
+
+    Where the gateway held the query to groups of enough persons, the text it ran is recomputed from
+    the researcher's own: the two answer alike unless a group was too small, and then it is refused
+    without a word of how many were.
+    """
+    try:
+        evidence = recompute(engine, one.sql, views, rules)
+    except OutputRefused:
+        if one.asked is None:
+            raise
+    else:
+        check_equal(sheet, evidence)
+        return evidence
+    evidence = recompute(engine, one.asked, views, rules)
+    try:
+        check_equal(sheet, evidence)
+    except OutputRefused:
+        raise OutputRefused(
+            "The table is not the query's whole answer: it was changed, or the gateway put groups "
+            "of too few persons together or left them out.",
+            hint="Submit the answer as it is, of a query whose groups all have enough persons.",
+        ) from None
+    return evidence
 
 
 def _refuse_other_versions(one: Lineage) -> None:

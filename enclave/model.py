@@ -256,7 +256,8 @@ class Lineage:
     """What one allowed query really read: the ground of every approval that follows.
 
     `sql` is the text that was run: the researcher's own, or what the policy made of it. `columns`
-    are `view.column` names. `epoch` is the version of the extract it ran on.
+    are `view.column` names. `epoch` is the version of the extract it ran on. `asked` is the
+    researcher's own text where the policy made another of it.
     """
 
     query: str
@@ -268,3 +269,4 @@ class Lineage:
     agencies: frozenset[str]
     receipt: int
     epoch: int = 0
+    asked: str | None = None

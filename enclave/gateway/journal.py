@@ -233,6 +233,7 @@ def _lineage(connection: sqlite3.Connection, project: str, query: str) -> Lineag
         agencies=frozenset(json.loads(row["agencies"])),
         receipt=row["receipt"],
         epoch=row["epoch"],
+        asked=row["asked"],
     )
 
 

@@ -164,6 +164,7 @@ class World:
         project: str = PROJECT,
         agencies: Sequence[str] = ("dol",),
         epoch: int = 1,
+        asked: str | None = None,
     ) -> tuple[str, bytes]:
         """Run a query as the gateway would: return its id and its answer as CSV."""
         query = secrets.token_hex(8)
@@ -179,6 +180,7 @@ class World:
             agencies=tuple(agencies),
             epoch=epoch,
             receipt=0,
+            asked=asked,
         )
         journal.begin(entry)
         journal.end(query, Outcome(Verdict.ALLOWED))
