@@ -7,6 +7,7 @@ costs one input and is a finding too. What is found is made small and kept as a 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import resource
@@ -25,8 +26,7 @@ from tests.fuzz.targets import Targets, describe, open_targets
 
 STRETCH = 10_000
 MEMORY = 6 << 30  # bytes of address space of one process: three engines of 256 MB and their code
-WAIT = 1800  # seconds for one stretch: whatever takes longer hangs
-HANGS = -1000
+HANGS = 60  # seconds for one input: whatever takes longer does not end
 
 
 @dataclass
@@ -78,15 +78,11 @@ def _stretch(at: int, place: Path) -> tuple[int, int]:
     while now < stop:
         argv = [sys.executable, "-m", "tests.fuzz", "--place", str(place),
                 "--stretch", str(now), "--stop", str(stop)]  # fmt: skip
-        try:
-            done = subprocess.run(argv, stdout=subprocess.PIPE, timeout=WAIT, check=False)
-            code = done.returncode
-        except subprocess.TimeoutExpired:
-            code = HANGS
-        if code == 0:
+        done = subprocess.run(argv, stdout=subprocess.PIPE, check=False)
+        if done.returncode == 0:
             return at, passed + int(done.stdout.split()[-1])
         last = int((place / f"at-{stop}").read_text() or now)
-        keep(place, last, f"the process ended with {code}", text(last))
+        keep(place, last, f"the process ended with {done.returncode}", text(last))
         now = last + 1
     return at, passed
 
@@ -99,7 +95,9 @@ def work(start: int, stop: int, place: Path) -> int:
     with tempfile.TemporaryDirectory() as here, open_targets(Path(here)) as targets:
         for number in range(start, stop):
             os.pwrite(at, str(number).encode(), 0)
+            faulthandler.dump_traceback_later(HANGS, exit=True)  # a C parser holds Python's lock
             try_one(targets, number, place)
+        faulthandler.cancel_dump_traceback_later()
         print(targets.passed)
     os.close(at)
     (place / f"at-{stop}").unlink()

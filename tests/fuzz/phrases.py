@@ -145,8 +145,8 @@ _SLOT = re.compile(r"\{(\w+)\}")
 
 _AGGREGATES = (
     ("count(*)", "int"),
-    ("count({any})", "int"),
-    ("count(DISTINCT {any})", "int"),
+    ("count({who})", "int"),
+    ("count(DISTINCT {who})", "int"),
     ("sum({number})", "big"),
     ("avg({number})", "real"),
     ("min({any})", "any"),
@@ -237,7 +237,7 @@ class Phrases:
         return call, kind
 
     def window(self, scope: Scope) -> tuple[str, str]:
-        """A window over a total order: rows that tie are equal in every column."""
+        """A window over an order by every column but the persons."""
         template, kind, framed = self.chance.choice(_WINDOWS)
         call, kind = self._call(template, kind, scope)
         part = self.chance.choice(("", f"PARTITION BY {self.chance.choice(scope).sql} "))
@@ -255,8 +255,7 @@ class Phrases:
         if kind == "bool":
             return self.chance.choice((f"{sql}", f"{sql} IS NOT TRUE", f"NOT {sql}"))
         if kind == "person":
-            others = [f"{sql} {sign} {item.sql}" for item in scope if item.kind == kind]
-            return self.chance.choice([f"{sql} IS NOT NULL", *others])
+            return f"{sql} IS NOT NULL"
         one, two = self.literal(kind), self.literal(kind)
         forms = [f"{sql} {sign} {one}", f"{sql} IS NOT NULL", f"{sql} IS NULL",
                  f"{sql} BETWEEN {one} AND {two}", f"{sql} IN ({one}, {two})",
@@ -288,20 +287,25 @@ class Phrases:
         return self.chance.choice(one_of.get(kind, numbers))
 
     def _call(self, template: str, kind: str, scope: Scope) -> tuple[str, str]:
-        item = self.chance.choice(scope)
+        item = self._any(scope)
         number, other = self._one(scope, "number"), self._one(scope, "number")
         filled = template.format(any=item.sql, number=number.sql, other=other.sql,
                                  word=self._one(scope, "word").sql, bool=self.condition(scope),
-                                 order=order(scope))  # fmt: skip
+                                 order=order(scope), who=self.chance.choice(scope).sql)  # fmt: skip
         return filled, {"any": item.kind, "number": number.kind}.get(kind, kind)
 
+    def _any(self, scope: Scope) -> Item:
+        """A column that may be in an aggregate: a person is counted, not picked out of a group."""
+        return self.chance.choice([i for i in scope if i.kind != "person"] or [Item("1", "int")])
+
     def _one(self, scope: Scope, group: str) -> Item:
-        kinds = ("int", "money", "real") if group == "number" else ("text", "person")
+        kinds = ("int", "money", "real") if group == "number" else ("text",)
         fitting = [item for item in scope if item.kind in kinds]
         spare = Item("1", "int") if group == "number" else Item("chr(65)", "text")
         return self.chance.choice(fitting or [spare])
 
 
 def order(scope: Scope) -> str:
-    """Every column there is: rows that tie in all of them are the same."""
-    return ", ".join(item.sql for item in scope)
+    """Every column but the persons: one may not ask for the first of them by their pseudonyms."""
+    columns = [item.sql for item in scope if item.kind != "person"]
+    return ", ".join(columns or [scope[0].sql])
