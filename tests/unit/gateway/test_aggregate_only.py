@@ -1,0 +1,380 @@
+"""Answers that must be groups of persons: what passes, what it shows, and that it is still right.
+
+The text that would run is run on a real engine; the expected answer is counted in Python from the
+rows themselves, person by person.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enclave.events import Verdict
+from enclave.gateway.inspector.aggregates import reviewed
+from enclave.gateway.inspector.functions import review
+from enclave.gateway.inspector.holding import known_aggregates
+from enclave.gateway.refusals import ConstructRefused, NotGroups, QueryDenied
+from enclave.model import SmallGroups
+from tests.support import held
+
+Row = Mapping[str, Any]
+
+QUESTIONS = """
+SELECT district, sex, count(*) FROM enrolment GROUP BY ALL
+SELECT district, count(*) AS n FROM enrolment GROUP BY district ORDER BY n DESC LIMIT 3
+SELECT count(*) FROM enrolment
+SELECT industry, avg(wage) FROM wages GROUP BY industry
+SELECT district, avg(wage) FROM wages JOIN enrolment USING (person_id) GROUP BY district
+SELECT district, avg(total) FROM (SELECT person_id, sum(wage) AS total FROM wages GROUP BY person_id) JOIN enrolment USING (person_id) GROUP BY 1
+WITH pay AS (SELECT person_id, sum(wage) AS total FROM wages WHERE year = 2021 GROUP BY person_id) SELECT e.district, median(p.total) AS mid, count(*) AS n FROM enrolment e JOIN pay p ON e.person_id = p.person_id GROUP BY e.district HAVING count(*) > 20 ORDER BY mid
+SELECT e.district, count(DISTINCT w.person_id) FROM enrolment e LEFT JOIN wages w USING (person_id) GROUP BY 1
+SELECT district, count(*) FILTER (WHERE sex = 'f') AS women, count(*) AS n FROM enrolment GROUP BY district
+SELECT district, sum(CASE WHEN sex = 'f' THEN 1 ELSE 0 END) * 1.0 / count(*) AS share FROM enrolment GROUP BY district
+SELECT district, avg((sex = 'f')::INT) FROM enrolment GROUP BY district
+SELECT count(DISTINCT CASE WHEN sex = 'f' THEN person_id END) FROM enrolment
+SELECT CASE WHEN grade < 2 THEN 'low' ELSE 'high' END AS band, count(*) FROM enrolment GROUP BY band
+SELECT school_year, count(*) n, n / sum(n) OVER () AS part FROM enrolment GROUP BY school_year
+SELECT district, count(*) AS n, rank() OVER (ORDER BY count(*) DESC) FROM enrolment GROUP BY district
+SELECT year, quarter, sum(wage), stddev(wage), corr(wage, quarter) FROM wages GROUP BY year, quarter
+SELECT count(*) FROM enrolment e WHERE EXISTS (SELECT 1 FROM wages w WHERE w.person_id = e.person_id)
+SELECT count(*) FROM enrolment WHERE person_id IN (SELECT person_id FROM wages WHERE year = 2021)
+SELECT count(*) FROM enrolment WHERE person_id NOT IN (SELECT person_id FROM wages)
+SELECT district, count(*) FROM enrolment SEMI JOIN wages USING (person_id) GROUP BY district
+SELECT district, count(*) FROM enrolment ANTI JOIN wages USING (person_id) GROUP BY district
+SELECT avg(n) FROM (SELECT person_id, count(*) AS n FROM wages GROUP BY person_id)
+SELECT count(*) FROM wages WHERE wage < (SELECT avg(wage) FROM wages WHERE quarter < 5 AND wage < 5000)
+SELECT year, avg(wage) FROM wages WHERE wage < 5000 GROUP BY year HAVING avg(wage) >= (SELECT avg(wage) FROM wages WHERE wage < 5000)
+SELECT a.school_year, a.n, b.n FROM (SELECT school_year, count(*) n FROM enrolment GROUP BY 1) a JOIN (SELECT school_year, count(*) n FROM enrolment WHERE sex = 'f' GROUP BY 1) b USING (school_year)
+SELECT school_year, 'all' AS who, count(*) FROM enrolment GROUP BY 1 UNION ALL SELECT school_year, 'women', count(*) FROM enrolment WHERE sex = 'f' GROUP BY 1
+SELECT quarter, quantile_cont(wage, 0.5), percentile_cont(0.25) WITHIN GROUP (ORDER BY wage) FROM wages GROUP BY quarter
+SELECT t.grade, avg(t.first) FROM (SELECT e.person_id, e.grade, min(w.year) AS first FROM enrolment e JOIN wages w ON w.person_id = e.person_id GROUP BY e.person_id, e.grade) t GROUP BY t.grade
+SELECT avg(rise) FROM (SELECT person_id, wage - lag(wage) OVER (PARTITION BY person_id ORDER BY year, quarter) AS rise FROM wages)
+SELECT year, avg(wage) FROM (SELECT * FROM wages WHERE wage < 5000 QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY year, quarter) = 1) GROUP BY year
+SELECT upper(district) AS d, count(*) FROM enrolment GROUP BY upper(district)
+SELECT e.district, (SELECT count(*) FROM wages) AS whole, count(*) FROM enrolment e GROUP BY e.district
+FROM enrolment SELECT school_year, count(*) GROUP BY ALL ORDER BY ALL
+SELECT school_year, sum(n) FROM (SELECT school_year, district, count(*) AS n FROM enrolment GROUP BY ALL) GROUP BY school_year
+SELECT avg((SELECT sum(w.quarter) FROM wages w WHERE w.person_id = e.person_id)) FROM enrolment e
+SELECT grade, approx_count_distinct(district), count(DISTINCT district) FROM enrolment GROUP BY grade
+SELECT y.range AS year, g.n FROM range(2020, 2024) y LEFT JOIN (SELECT school_year, count(*) AS n FROM enrolment GROUP BY 1) g ON g.school_year = y.range ORDER BY 1
+SELECT sum(quarter * 4) / 1000 AS k, sum(quarter) / count(DISTINCT person_id) FROM wages
+SELECT avg(2025 - school_year) FROM enrolment
+SELECT wages.year, count(*) FROM wages, enrolment WHERE wages.person_id = enrolment.person_id AND enrolment.grade = 1 GROUP BY wages.year
+SELECT school_year, count(*) FROM enrolment TABLESAMPLE 50 PERCENT (bernoulli, 7) GROUP BY 1
+SELECT DISTINCT school_year FROM (SELECT school_year, count(*) n FROM enrolment GROUP BY ALL)
+SELECT a.grade, count(*) FROM (SELECT person_id, grade FROM enrolment UNION ALL SELECT person_id, quarter FROM wages) a GROUP BY 1
+SELECT avg(health) FROM (SELECT e.person_id, max(CASE WHEN w.industry = 'Health' THEN 1 ELSE 0 END) AS health FROM enrolment e LEFT JOIN wages w USING (person_id) GROUP BY e.person_id)
+SELECT count(*) FILTER (WHERE n > 2), count(*) FROM (SELECT person_id, count(*) AS n FROM wages GROUP BY person_id)
+"""  # noqa: E501
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.strip().splitlines() if line]
+
+
+@pytest.mark.parametrize("question", lines(QUESTIONS))
+def test_what_researchers_ask_of_groups_is_answered(question: str) -> None:
+    seen, rows = held.ask(question)
+    assert seen.verdict is Verdict.REWRITTEN
+    assert seen.asked == question
+    assert seen.sql != question
+    assert rows
+    (reason,) = seen.reasons
+    assert "at least 10 persons" in reason
+
+
+@pytest.mark.parametrize(
+    "question", [line for line in lines(QUESTIONS) if "sex" in line and "wage" not in line]
+)
+def test_a_column_for_groups_only_holds_its_queries_in_an_agreement_of_rows(question: str) -> None:
+    seen, rows = held.ask(question, policy="roles")
+    assert seen.verdict is Verdict.REWRITTEN
+    assert rows
+
+
+def test_a_query_that_does_not_touch_that_column_gives_rows() -> None:
+    seen, rows = held.ask("SELECT * EXCLUDE (sex) FROM enrolment", policy="roles")
+    assert (seen.verdict, len(rows)) == (Verdict.ALLOWED, held.PEOPLE)
+
+
+@pytest.mark.parametrize("question", ["SELECT 1", "SELECT range FROM range(3)", "DESCRIBE wages"])
+def test_what_tells_of_nobody_is_left_as_it_is(question: str) -> None:
+    assert held.inspector("groups").inspect(question).verdict is not None
+    assert held.ask(question)[1]
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("SELECT District, count(*) FROM enrolment GROUP BY 1", ["district", "count_star()"]),
+        ("SELECT count(*) AS \"How many\", avg(grade) FROM enrolment", ["How many", "avg(grade)"]),
+        ("SELECT grade + 1, count(*) FROM enrolment GROUP BY ALL", ["(grade + 1)", "count_star()"]),
+    ],
+)  # fmt: skip
+def test_the_columns_keep_their_names(question: str, names: list[str]) -> None:
+    plain = [d[0] for d in held.world().cursor().execute(question).description or ()]
+    text = held.inspector("groups").inspect(question).sql
+    assert [d[0] for d in held.world().cursor().execute(text).description or ()] == plain
+    assert [name.lower() for name in plain] == [name.lower() for name in names]
+
+
+def test_small_groups_become_one_remainder_that_is_large_enough() -> None:
+    question = "SELECT district, count(*) FROM enrolment GROUP BY district"
+    rows = dict(held.ask(question)[1])
+    large = {name: size for name, size in held.DISTRICTS.items() if size >= held.PERSONS}
+    rest = sum(held.DISTRICTS.values()) - sum(large.values())
+    assert rows == {**large, None: rest}
+    assert dict(held.ask(question, small="drop")[1]) == large
+
+
+def test_small_groups_that_are_still_too_few_together_are_left_out() -> None:
+    question = "SELECT district, count(*) FROM enrolment WHERE district <> 'Essex' GROUP BY 1"
+    small = {"Groton", "Hebron"}
+    kent = "SELECT district, count(*) FROM enrolment WHERE district IN ('Avon', 'Kent') GROUP BY 1"
+    assert sum(held.DISTRICTS[name] for name in small) == held.PERSONS
+    assert (None, 11) in held.ask(question)[1]
+    assert held.ask(kent)[1] == [("Avon", 90)]
+
+
+def test_a_group_that_one_person_makes_up_is_not_shown() -> None:
+    question = "SELECT sum(wage) FROM wages JOIN enrolment USING (person_id) WHERE district = '{}'"
+    assert held.ask(question.format("Derby"))[1] == []
+    assert len(held.ask(question.format("Avon"))[1]) == 1
+
+
+def test_an_agreement_may_refuse_the_whole_answer_for_one_small_group() -> None:
+    question = "SELECT district, count(*) FROM enrolment {} GROUP BY district"
+    with pytest.raises(duckdb.ConversionException):
+        held.ask(question.format(""), small="refuse")
+    rows = held.ask(question.format("WHERE district = 'Avon'"), small="refuse")[1]
+    assert rows == [("Avon", 90)]
+
+
+def test_one_row_a_person_is_counted_without_telling_persons_apart() -> None:
+    question = "SELECT district, avg(grade) FROM enrolment GROUP BY district"
+    single = held.inspector("groups", unique=True).inspect(question).sql
+    assert "count(DISTINCT" not in single
+    assert "__held_each" not in single
+    assert "__held_each" in held.inspector("groups", unique=False).inspect(question).sql
+    fanned = "SELECT district, avg(grade) FROM enrolment JOIN wages USING (person_id) GROUP BY 1"
+    assert "__held_each" in held.inspector("groups", unique=True).inspect(fanned).sql
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "SELECT district, count(*) FROM enrolment GROUP BY ROLLUP (district)",
+        "SELECT DISTINCT district FROM enrolment",
+        "SELECT v.k, count(*) FROM range(3) v(k) LEFT JOIN enrolment e ON e.grade = v.k GROUP BY 1",
+        "SELECT count(*) FROM enrolment a JOIN wages b ON a.grade = b.quarter",
+        "SELECT count(*) FROM (SELECT * FROM enrolment LIMIT 5)",
+        "SELECT max(wage) FROM wages",
+    ],
+)
+def test_a_refusal_names_the_clause_and_says_what_to_type(question: str) -> None:
+    with pytest.raises(NotGroups) as refusal:
+        held.ask(question)
+    assert refusal.value.code == "query.aggregate-only"
+    assert refusal.value.clause == f"{held.AGREEMENT}, mode aggregate-only"
+    hint = refusal.value.hint or ""
+    assert hint.endswith("asks the agency to amend the agreement.")
+    assert hint.index("To use more") > 10
+
+
+def test_a_name_of_the_gateways_own_steps_is_not_taken() -> None:
+    with pytest.raises(ConstructRefused):
+        held.ask("WITH __held_0_held AS (SELECT 1) SELECT count(*) FROM enrolment")
+
+
+def test_rows_of_a_column_for_groups_are_refused_with_what_to_type() -> None:
+    with pytest.raises(NotGroups) as refusal:
+        held.ask("SELECT * FROM enrolment", policy="roles")
+    assert "SELECT * EXCLUDE (sex)" in (refusal.value.hint or "")
+    assert refusal.value.clause == f"{held.AGREEMENT}, view enrolment, field sex"
+
+
+# The review of aggregates -------------------------------------------------------------------------
+
+
+def test_every_aggregate_that_may_be_called_is_reviewed_for_groups() -> None:
+    callable_ = known_aggregates() & review().expressions.allowed
+    unknown = [name for name in callable_ if reviewed(name).refusal == reviewed("nope").refusal]
+    assert sorted(unknown) == []
+    assert all(reviewed(name).refusal for name in known_aggregates() - callable_)
+
+
+def test_an_aggregate_that_nobody_reviewed_is_refused() -> None:
+    assert reviewed("brand_new").test is None
+    assert reviewed("brand_new").refusal
+
+
+# Generated questions against counting person by person --------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """An aggregate of a question: its SQL, its argument, its FILTER and how to compute it."""
+
+    sql: str
+    argument: str | None
+    chosen: Callable[[Row], bool] | None
+    kind: str
+
+
+SOURCES = ("enrolment", "wages", "wages JOIN enrolment USING (person_id)")
+KEYS = {
+    "enrolment": ("district", "sex", "grade", "school_year"),
+    "wages": ("industry", "year", "quarter", "town"),
+}
+FILTERS: dict[str, tuple[tuple[str, Callable[[Row], bool]], ...]] = {
+    "enrolment": (
+        ("sex = 'f'", lambda row: row["sex"] == "f"),
+        ("district IN ('Avon', 'Essex', 'Kent')", lambda r: r["district"] in ("Avon", "Essex", "Kent")),
+        ("grade < 2", lambda row: row["grade"] < 2),
+        ("district <> 'Kent'", lambda row: row["district"] != "Kent"),
+    ),
+    "wages": (
+        ("wage < 2000", lambda row: row["wage"] < 2000),
+        ("quarter = 1", lambda row: row["quarter"] == 1),
+        ("industry <> 'Health'", lambda row: row["industry"] != "Health"),
+        ("wage > 1000000", lambda row: row["wage"] > 1000000),
+    ),
+}  # fmt: skip
+NUMBERS = {"enrolment": ("grade",), "wages": ("wage", "quarter")}
+
+
+@cache
+def rows_of(source: str) -> tuple[Row, ...]:
+    if source == "enrolment":
+        return held.people()
+    if source == "wages":
+        return held.pay()
+    known = {person["person_id"]: person for person in held.people()}
+    return tuple({**known[row["person_id"]], **row} for row in held.pay())
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[str, list[str], list[Any], list[Column], str]:
+    source = draw(st.sampled_from(SOURCES))
+    tables = [table for table in KEYS if table in source]
+    names = [name for table in tables for name in KEYS[table]]
+    conditions = [found for table in tables for found in FILTERS[table]]
+    numbers = [name for table in tables for name in NUMBERS[table]]
+    keys = draw(st.lists(st.sampled_from(names), max_size=2, unique=True))
+    where = draw(st.lists(st.sampled_from(conditions), max_size=2, unique=True))
+    columns = draw(st.lists(_columns(numbers, conditions), min_size=1, max_size=3))
+    items = ", ".join([*keys, *(column.sql for column in columns)])
+    sql = f"SELECT {items} FROM {source}"  # noqa: S608
+    if where:
+        sql += " WHERE " + " AND ".join(text for text, _ in where)
+    if keys:
+        sql += " GROUP BY " + draw(st.sampled_from([", ".join(keys), "ALL"]))
+    return sql, keys, [test for _, test in where], columns, source
+
+
+def _columns(numbers: list[str], conditions: list[Any]) -> st.SearchStrategy[Column]:
+    number = st.sampled_from(numbers)
+    chosen = st.sampled_from(conditions)
+    return st.one_of(
+        st.just(Column("count(*)", None, None, "count")),
+        st.just(Column("count(DISTINCT person_id)", None, None, "persons")),
+        number.map(lambda name: Column(f"sum({name})", name, None, "sum")),
+        number.map(lambda name: Column(f"avg({name})", name, None, "avg")),
+        chosen.map(lambda found: Column(f"count(*) FILTER (WHERE {found[0]})", None, found[1], "count")),
+        st.tuples(number, chosen).map(
+            lambda pair: Column(f"sum({pair[0]}) FILTER (WHERE {pair[1][0]})", pair[0], pair[1][1], "sum")
+        ),
+        chosen.map(
+            lambda found: Column(f"sum(CASE WHEN {found[0]} THEN 1 ELSE 0 END)", None, found[1], "flag")
+        ),
+    )  # fmt: skip
+
+
+def _persons(rows: Iterable[Row]) -> int:
+    return len({row["person_id"] for row in rows})
+
+
+def _may_be_shown(rows: list[Row], columns: list[Column]) -> bool:
+    if _persons(rows) < held.PERSONS:
+        return False
+    is_conditional = any(column.chosen for column in columns)
+    for column in columns:
+        if column.argument is None and column.chosen is None:
+            continue
+        counted = [row for row in rows if _counts(row, column)]
+        others = [row for row in rows if not _counts(row, column)]
+        sides = [counted, others] if is_conditional else [counted]
+        if any(0 < _persons(side) < held.PERSONS for side in sides):
+            return False
+        if column.kind in ("sum", "avg", "flag") and not _is_shared(counted, column):
+            return False
+    return True
+
+
+def _counts(row: Row, column: Column) -> bool:
+    is_chosen = column.chosen is None or column.chosen(row)
+    return is_chosen and (column.argument is None or row[column.argument] != 0)
+
+
+def _is_shared(rows: list[Row], column: Column) -> bool:
+    each: dict[str, float] = defaultdict(float)
+    for row in rows:
+        each[row["person_id"]] += abs(float(row[column.argument])) if column.argument else 1.0
+    return max(each.values(), default=0) <= held.SHARE * sum(each.values()) + 1e-6
+
+
+def _value(rows: list[Row], column: Column) -> float | None:
+    chosen = [row for row in rows if column.chosen is None or column.chosen(row)]
+    if column.kind == "persons":
+        return _persons(rows)
+    if column.argument is None:
+        return len(chosen)
+    numbers = [float(row[column.argument]) for row in chosen]
+    if not numbers:
+        return None
+    return sum(numbers) if column.kind == "sum" else sum(numbers) / len(numbers)
+
+
+def _expected(
+    rows: list[Row], keys: list[str], columns: list[Column], small: str
+) -> list[tuple[Any, ...]]:
+    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[key] for key in keys)].append(row)
+    shown = {key: found for key, found in groups.items() if _may_be_shown(found, columns)}
+    rest = [row for key, found in groups.items() if key not in shown for row in found]
+    answer = [(*key, *(_value(found, c) for c in columns)) for key, found in shown.items()]
+    if keys and small == "remainder" and rest and _may_be_shown(rest, columns):
+        answer.append((*(None for _ in keys), *(_value(rest, c) for c in columns)))
+    return answer
+
+
+def _rounded(rows: Iterable[tuple[Any, ...]]) -> list[tuple[str, ...]]:
+    def shown(cell: Any) -> str:
+        return cell if isinstance(cell, str) or cell is None else f"{float(cell):.6g}"
+
+    return sorted(tuple(str(shown(cell)) for cell in row) for row in rows)
+
+
+@settings(max_examples=150, deadline=None)
+@given(questions(), st.sampled_from(["remainder", "drop"]), st.booleans())
+def test_no_row_of_an_answer_comes_from_too_few_persons_and_the_others_are_right(
+    question: tuple[str, list[str], list[Any], list[Column], str], small: str, unique: bool
+) -> None:
+    sql, keys, where, columns, source = question
+    rows = [row for row in rows_of(source) if all(test(row) for test in where)]
+    _, answer = held.ask(sql, small=small, unique=unique)
+    assert _rounded(answer) == _rounded(_expected(rows, keys, columns, small))
+
+
+def test_the_modes_of_small_groups_are_all_known() -> None:
+    assert {"remainder", "drop", "refuse"} == {mode.value for mode in SmallGroups}
+    assert issubclass(NotGroups, QueryDenied)
