@@ -120,7 +120,6 @@ def test_a_hidden_column_is_not_even_in_the_engine(gateway: Gateway) -> None:
         ("limits", "SELECT\u2003year FROM credentials"),
         ("engine tree", "SELECT main.upper('x')"),
         ("second tree", "SELECT credentials FROM credentials"),
-        ("second tree", "SELECT max(c) FROM credentials c"),
     ],
 )
 def test_each_layer_stops_something_the_others_let_pass(

@@ -23,6 +23,7 @@ from enclave.gateway.inspector import (
     explanation,
     limits,
     metadata,
+    pivots,
     statements,
     versions,
 )
@@ -64,7 +65,7 @@ class Inspector:
         """Return what an allowed query reads; raises a `QueryDenied` that names the clause."""
         asked = limits.read(sql)
         with self._cursor() as cursor:
-            statement, reasons = self._statement(asked)
+            statement, reasons = self._statement(cursor, asked)
             if statement.act is Act.SHOW_TABLES:
                 held = Held(metadata.tables(self.catalogue), Verdict.REWRITTEN, (_LISTED,))
                 return self._allowed(asked, _NOTHING, held, ())
@@ -111,10 +112,15 @@ class Inspector:
         finally:
             self.idle.append(cursor)
 
-    def _statement(self, asked: Text) -> tuple[Statement, tuple[str, ...]]:
+    def _statement(
+        self, cursor: duckdb.DuckDBPyConnection, asked: Text
+    ) -> tuple[Statement, tuple[str, ...]]:
         """Return what is asked in words that every reader knows, and what was spelt out for it."""
-        pinned, reasons = versions.pin(asked, self.catalogue)
-        return statements.read(limits.read(pinned) if reasons else asked), reasons
+        pinned, versioned = versions.pin(asked, self.catalogue)
+        text = limits.read(pinned) if versioned else asked
+        expanded, pivoted = pivots.expand(cursor, text)
+        text = limits.read(expanded) if pivoted else text
+        return statements.read(text), (*versioned, *pivoted)
 
     def _read(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Reading:
         """Let every reader read the question, and compare what they saw.
@@ -172,7 +178,7 @@ class Inspector:
         """Return what a refused query would read, if the readers get so far."""
         try:
             with self._cursor() as cursor:
-                return self._read(cursor, self._statement(limits.read(sql))[0].sql)
+                return self._read(cursor, self._statement(cursor, limits.read(sql))[0].sql)
         except QueryDenied:
             return None
 

@@ -90,3 +90,14 @@ SELECT w1.year, w1.wage FROM wages AS w1 WHERE w1.wage > ANY (SELECT wage FROM w
 SELECT mad(wage), entropy(industry), geomean(wage) FROM wages
 SELECT extract(year FROM make_date(year::INT, 1, 1)), date_part('month', current_date), date_diff('year', make_date(year::INT,1,1), current_date) FROM wages
 SELECT year, wage FROM wages WHERE industry IS NOT DISTINCT FROM NULL OR NOT (wage > 5 AND county LIKE '%ford')
+PIVOT wages ON year IN (2021, 2022) USING avg(wage) GROUP BY county
+pivot wages on year in (2021, 2022), quarter in (1, 2) using sum(wage) as total, count(*) as n group by industry
+FROM wages PIVOT (avg(wage) FOR industry IN ('Health', 'Retail') GROUP BY county)
+SELECT p.county FROM (PIVOT wages ON year IN (2021) USING sum(wage) GROUP BY county) p
+UNPIVOT wages ON year, quarter INTO NAME what VALUE n
+FROM wages UNPIVOT INCLUDE NULLS (n FOR what IN (year AS y, quarter))
+describe wages
+DESCRIBE SELECT year, avg(wage) AS mean FROM wages GROUP BY ALL
+SUMMARIZE SELECT wage FROM wages WHERE year = 2021;
+SELECT year, count(*) FROM wages GROUP BY year ORDER BY ALL;
+SELECT strptime('2021-01-01', '%Y-%m-%d') AT TIME ZONE 'UTC' AS t

@@ -169,7 +169,7 @@ def test_the_log_gets_the_text_without_literals_comments_and_unknown_quoted_name
         ("SELECT x FROM (SELECT rowid AS x FROM wages)", ConstructRefused),
         ("SELECT wages FROM wages", ConstructRefused),
         ("SELECT 1::no_such_type", ConstructRefused),
-        ("SELECT * FROM wages PIVOT (sum(wage) FOR year IN (2021))", ConstructRefused),
+        ("PIVOT wages ON year USING sum(wage)", ConstructRefused),
         ("SELECT * FROM wages AT (VERSION => 1)", QueryDenied),
         ("WITH wages AS (SELECT 1) SELECT * FROM wages", QueryDenied),
     ],
