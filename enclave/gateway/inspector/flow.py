@@ -307,7 +307,7 @@ class Flow:
             rights = tuple(value.nullable() for value in rights)
         lefts = _kept(lefts, node.get("left_projection_map"))
         if kind == "MARK":
-            mark = Value(shape=Shape.CHOSEN, literal=True).tainted(told)
+            mark = Value(shape=Shape.CHOSEN).tainted(told)
             return replace(left, values=(*lefts, mark), table=None)
         if kind in _RIGHT_GONE:
             return replace(left, values=lefts, conditions=both.conditions, table=None)
@@ -362,7 +362,7 @@ class Flow:
             value = values.combine([*column, Value(literal=True)], shape=_piled_shape(column))
             row.append(
                 replace(
-                    value.tainted(told),
+                    value if is_set else value.tainted(told),
                     owner=number if is_owner else None,
                     is_person=all(value.is_person for value in column),
                 )
