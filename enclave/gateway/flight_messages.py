@@ -184,7 +184,10 @@ def _only_row(reader: flight.MetadataRecordBatchReader) -> list[Value] | None:
 
 
 def _scalar(column: pa.Array) -> Value:
-    value = column[0].as_py()
+    try:
+        value = column[0].as_py()
+    except (ValueError, OverflowError, pa.ArrowException):  # no such moment in Python's calendar
+        value = ...
     if value is None or isinstance(value, (bool, int, float, Decimal, str, date, datetime, time)):
         return value
     raise NotUnderstood(
