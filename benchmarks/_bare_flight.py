@@ -17,6 +17,7 @@ from pyarrow import flight
 
 from enclave.gateway import flight_messages as messages
 from enclave.gateway import flight_sql_pb2 as sql
+from enclave.gateway.duck import BATCH_ROWS
 from enclave.gateway.engine_duckdb import open_engine
 from enclave.settings import Settings
 from enclave.vault.extract import open_extract
@@ -44,7 +45,7 @@ class Bare(flight.FlightServerBase):
         """Run the text; DuckDB's reader goes to the socket without Python."""
         asked = messages.asked(messages.unpack(ticket.ticket))
         text = "" if asked is None else asked.text
-        reader = self._engine.cursor()._submit(text, None, "stream", 65_536).arrow_reader()
+        reader = self._engine.cursor()._submit(text, None, "stream", BATCH_ROWS).arrow_reader()
         return flight.RecordBatchStream(reader)
 
     def do_action(

@@ -29,6 +29,7 @@ from rich.table import Table
 
 from benchmarks import _flight_clients as clients
 from enclave.audit_client import AuditClient
+from enclave.gateway.duck import BATCH_ROWS
 from enclave.gateway.engine_duckdb import open_engine
 from enclave.gateway.inspector import make_inspector
 from enclave.gateway.inspector.catalogue import compile_catalogue
@@ -290,7 +291,7 @@ def _paths(
         return own.cursor().sql(text).to_arrow_table()
 
     def batches(text: str) -> object:
-        return sum(batch.num_rows for batch in own.cursor().sql(text).to_arrow_reader(65_536))
+        return sum(batch.num_rows for batch in own.cursor().sql(text).to_arrow_reader(BATCH_ROWS))
 
     paths = {
         "DuckDB in this process, Arrow table": Path_(table),

@@ -21,7 +21,9 @@ from enclave.gateway.refusals import QueryFailed, QueryStopped
 
 log = logging.getLogger(__name__)
 
-BATCH_ROWS = 64 * 1024
+# Rows of one batch: small enough to be in the processor's cache still when it is sent. 16k were
+# quicker than 64k and 256k in every round (measured, 10M rows of a view, 2.0.0).
+BATCH_ROWS = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)

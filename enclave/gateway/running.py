@@ -41,6 +41,7 @@ class Run:
     wake: Callable[[], None] | None = None
     intent: Future[Receipt] | None = None
     is_noted: bool = False  # does the journal have it?
+    noted: tuple[int, int] = (0, 0)  # rows and bytes the journal has of it
     is_over: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)  # of `is_noted` and `is_over`
     _elsewhere: float = 0.0
@@ -69,6 +70,10 @@ class Run:
         if self.intent is None or not self.intent.done() or self.intent.exception():
             return None
         return self.intent.result()
+
+    def is_ahead(self) -> bool:
+        """Say whether more is about to be handed out than the journal has."""
+        return self.lease.rows > self.noted[0] or self.lease.bytes > self.noted[1]
 
     def look(self, now: float) -> None:
         """Stop the run if its time or its budget is over; interrupt again what did not hear."""

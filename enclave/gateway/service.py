@@ -29,8 +29,8 @@ from enclave.gateway.inspector.parameters import Values, render
 from enclave.gateway.journal import Journal
 from enclave.gateway.records import Records, Sends, new_id
 from enclave.gateway.refusals import (
-    ClientGone,
     BudgetSpent,
+    ClientGone,
     NotInForce,
     QueryDenied,
     QueryFailed,
@@ -229,10 +229,16 @@ class Gateway:
             self._records.note(run, outcome_of(run, known))
 
     def _note(self, run: Run) -> None:
-        """Write down how far a run has come, before more of it is handed out."""
+        """Write down how far a run has come, before more of it is handed out.
+
+        Twice as far, so that a long answer is not written down at each of its batches; a process
+        that dies in the middle of one counts at most that much too much.
+        """
         with run.lock:
             if not run.is_over:
-                self._records.note(run, standing(run))
+                stands = standing(run, times=2)
+                self._records.note(run, stands)
+                run.noted = (stands.rows, stands.bytes)
 
     def _check_open(self, session: Session) -> None:
         with self._lock:
