@@ -23,6 +23,7 @@ from enclave.gateway.inspector import (
     explanation,
     limits,
     metadata,
+    nearest,
     pivots,
     statements,
     versions,
@@ -46,6 +47,7 @@ from enclave.gateway.refusals import (
 
 __all__ = ["Explanation", "Inspection", "Inspector", "make_inspector"]
 
+_PLAINER = "Write it in plainer SQL, with each column named; nobody may run what is read two ways."
 _LISTED = "The views are listed as the agreement names them."
 _DESCRIBED = "The columns are described without reading a row."
 _NOTHING = Reading("", {}, {}, frozenset(), frozenset())
@@ -138,14 +140,19 @@ class Inspector:
         except (NotUnderstood, NotGranted) as refused:
             raise self._clearer(refused, sql, found) from None
         if second.tables != found:
-            raise ReadersDisagree("The two parsers do not see the same tables in the query.")
+            raise ReadersDisagree(
+                "The two parsers do not see the same tables in the query.", hint=_PLAINER
+            )
         if not bound.tables <= found or not bound.columns <= second.columns:
-            raise ReadersDisagree("The plan reads more than the parsers see in the query.")
+            raise ReadersDisagree(
+                "The plan reads more than the parsers see in the query.", hint=_PLAINER
+            )
         return Reading(sql, tree, plan, found, second.columns)
 
     def _clearer(self, refused: QueryDenied, sql: str, found: frozenset[str]) -> QueryDenied:
         try:
-            return agreement.explain(self.catalogue, self.second.parse(sql), found, refused)
+            told = agreement.explain(self.catalogue, self.second.parse(sql), found, refused)
+            return nearest.column(self.catalogue, found, told)
         except QueryDenied:
             return refused
 
@@ -171,7 +178,9 @@ class Inspector:
                 hint="Ask for count(*), avg(…) and stddev(…) of the columns instead.",
             )
         if engine_tree.read(cursor, statement.whole, self.catalogue)[1] != reading.views:
-            raise ReadersDisagree("SUMMARIZE does not stand before the query that was read.")
+            raise ReadersDisagree(
+                "SUMMARIZE does not stand before the query that was read.", hint=_PLAINER
+            )
         return Held(statement.whole)
 
     def _readable(self, sql: str) -> Reading | None:

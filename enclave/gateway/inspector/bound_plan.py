@@ -62,7 +62,10 @@ def _sentence(tree: Mapping[str, Any]) -> str:
 
 def _gets(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     if plan["type"] not in _NODES:
-        raise ConstructRefused("The plan of the query holds a step that is not on the list.")
+        raise ConstructRefused(
+            "The plan of the query holds a step that is not on the list.",
+            hint="Write it in plainer SQL, in steps named by WITH.",
+        )
     if plan["type"] == "LOGICAL_GET" and _is_scan(plan):
         yield plan
     for child in plan["children"]:
@@ -84,5 +87,7 @@ def _columns(get: Mapping[str, Any]) -> Iterator[str]:
         if index == _ROWS_ONLY:
             continue
         if index >= len(get["names"]):
-            raise ReadersDisagree("The plan reads something that is no column of a view.")
+            raise ReadersDisagree(
+                "The plan reads something that is no column of a view.", hint="Name the columns."
+            )
         yield f"{table}.{get['names'][index].lower()}"

@@ -12,12 +12,13 @@ from typing import Any
 
 import duckdb
 
-from enclave.gateway.inspector import agreement, engine_json, functions
+from enclave.gateway.inspector import agreement, engine_json, functions, nearest
 from enclave.gateway.inspector.catalogue import Catalogue
 from enclave.gateway.inspector.names import names
 from enclave.gateway.refusals import (
     ConstructRefused,
     NotAQuestion,
+    NotGranted,
     NotUnderstood,
     TooLarge,
 )
@@ -72,6 +73,11 @@ _HINTS: Mapping[str, str] = {
     "PARAMETER": "Hand the values over with the query, or write them into it.",
     "TABLE_FUNCTION": "Only range, generate_series and unnest may stand in FROM.",
 }
+
+
+# Where clients of other engines look for what there is.
+_METADATA = ("tables", "columns", "schemata", "views", "pg_", "duckdb_", "sqlite_", "pragma_")
+_LISTS = "SHOW TABLES lists the views and DESCRIBE <view> their columns. "
 
 
 def read(
@@ -191,9 +197,15 @@ class _Walker:
             return scope[name]
         is_here = not node["catalog_name"] and node["schema_name"].lower() in ("", "main")
         if not is_here or name not in self.catalogue.tables:
-            raise agreement.unknown_view(self.catalogue)
+            raise self._unknown(name)
         self.tables.add(name)
         return 1
+
+    def _unknown(self, name: str) -> NotGranted:
+        refused = agreement.unknown_view(self.catalogue)
+        is_metadata = name.startswith(_METADATA)
+        more = _LISTS if is_metadata else nearest.meant(name, self.catalogue.views)
+        return NotGranted(refused.sentence, clause=refused.clause, hint=f"{more}{refused.hint}")
 
     def _table_function(self, node: Node, scope: Mapping[str, int]) -> int:
         call = node["function"]
@@ -223,7 +235,10 @@ class _Walker:
 
     def _call(self, node: Node) -> None:
         if len(node["qualified_name"]["path"]) != 1 or node.get("export_state"):
-            raise ConstructRefused("A function is called in an unusual way.")
+            raise ConstructRefused(
+                "A function is called in an unusual way.",
+                hint="Write it as round(x), not x.round().",
+            )
         functions.review().expressions.check(node["function_name"])
 
     def _type(self, node: Node) -> None:
@@ -236,7 +251,8 @@ class _Walker:
         # GROUP BY ALL and ORDER BY ALL are a star with `columns` and nothing else.
         if node["expr"] is not None:
             raise ConstructRefused(
-                "COLUMNS(…) with a pattern is not allowed.", hint="Name the columns."
+                "COLUMNS(…) with a pattern is not allowed.",
+                hint="Name the columns; `* EXCLUDE (a)` and `* ILIKE 'a%'` work too.",
             )
 
     def _column(self, node: Node) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,27 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from enclave.gateway.refusals import FunctionRefused
+
+# What other engines call something, and how it is written here.
+_ELSEWHERE = {
+    "isnull": "coalesce(x, y)",
+    "nvl": "coalesce(x, y)",
+    "iif": "if(condition, a, b)",
+    "getdate": "current_date",
+    "sysdate": "current_date",
+    "dateadd": "x + INTERVAL 1 YEAR",
+    "regexp_like": "regexp_matches",
+    "stdev": "stddev",
+    "std": "stddev",
+    "percentile": "quantile_cont(x, 0.5)",
+    "percentile_approx": "approx_quantile(x, 0.5)",
+    "to_char": "strftime(x, '%Y-%m-%d')",
+    "to_date": "strptime(x, '%Y-%m-%d')",
+    "to_number": "CAST(x AS DECIMAL(18, 2))",
+    "convert": "CAST(x AS type)",
+    "charindex": "strpos",
+    "collect_list": "list",
+}
 
 
 class Family(BaseModel):
@@ -52,11 +74,17 @@ class Functions:
         if family is None:
             raise FunctionRefused(
                 "The query calls a function that is not on the reviewed list.",
-                hint=f"`{_shown(name)}` is unknown here; ask for it to be reviewed.",
+                hint=self._instead(lowered),
             )
         raise FunctionRefused(
             f"The function `{_shown(name)}` may not be called.", hint=family.reason.strip()
         )
+
+    def _instead(self, lowered: str) -> str:
+        near = get_close_matches(lowered, sorted(self.allowed), n=1, cutoff=0.8)
+        known = _ELSEWHERE.get(lowered) or (near[0] if near else None)
+        use = f"`{_shown(lowered)}` is unknown here"
+        return f"{use}; {known} is known." if known else f"{use}; ask for it to be reviewed."
 
     def ban(self, lowered: str) -> Family | None:
         """Return the banned family a function belongs to, if any."""

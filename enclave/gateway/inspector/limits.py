@@ -119,7 +119,7 @@ def _split(sql: str) -> tuple[Word, ...]:
 
 def _check_quoted(kind: str, text: str, previous: str) -> None:
     if "\0" in text:
-        raise OddText("The query holds a NUL character.")
+        raise OddText("The query holds a NUL character.", hint="Leave it out.")
     if kind == "comment" and not text.isascii():
         raise OddText("A comment holds characters outside ASCII.", hint="Leave it out.")
     if kind == "string" and previous in ("name", "string", "quoted", "number", "parameter"):
@@ -137,7 +137,12 @@ def _odd(sql: str, at: int) -> NotUnderstood | OddText:
             hint="Put strings in single quotes, and a space before a parameter.",
         )
     if character in "'\"/":
-        return NotUnderstood("A quote or comment is not closed, or a comment stands in a comment.")
+        return NotUnderstood(
+            "A quote or comment is not closed, or a comment stands in a comment.",
+            hint="Close it; a quote in a text is doubled.",
+        )
+    if character == "`":
+        return OddText("Names are not quoted with backticks.", hint='Write "name".')
     name = f"U+{ord(character):04X}"
     return OddText(
         f"The character {name} may stand only inside a string or a quoted name.",
@@ -151,7 +156,10 @@ def _check_depth(words: tuple[Word, ...]) -> None:
         if word.kind == "symbol":
             depth += (word.text in _OPEN) - (word.text in _CLOSE)
         if depth > MAX_DEPTH:
-            raise TooLarge(f"The query nests deeper than {MAX_DEPTH} brackets.")
+            raise TooLarge(
+                f"The query nests deeper than {MAX_DEPTH} brackets.",
+                hint="Name its steps with WITH.",
+            )
 
 
 def _redact(word: Word, known: Collection[str]) -> str:

@@ -43,11 +43,12 @@ _NODES = names(
     From Glob GT GTE Group GroupingSets Having HavingMax Identifier IgnoreNulls ILike In
     Intersect IntDiv Interval IntervalSpan Is Join JSONExtract JSONExtractScalar JSONPath
     JSONPathKey JSONPathRoot JSONPathSubscript JSONPathWildcard Kwarg Lambda Lateral Like Limit
-    Literal LT LTE Mod Mul NamedWindow Neg NEQ Not Null NullSafeEQ NullSafeNEQ Offset Or Order
-    Ordered Overlaps Paren Pow PropertyEQ Pseudocolumn Qualify RangeN RegexpLike RespectNulls
-    Rollup Select SimilarTo Slice Star Sub Subquery Table TableAlias TableSample Tuple Union
-    Unnest Values Var Where Window WindowSpec With WithinGroup WithOrdinality Operator
-    SafeDivide ToNumber ParameterizedAgg CombinedAggFunc DPipeConcat Concat"""
+    LimitOptions Literal LT LTE Mod Mul NamedWindow Neg NEQ Not Null NullSafeEQ NullSafeNEQ
+    Offset Or Order Ordered Overlaps Paren Pow PropertyEQ Pseudocolumn Qualify RangeN
+    RegexpLike RespectNulls Rollup Select SimilarTo Slice Star Sub Subquery Table TableAlias
+    TableSample Tuple Union Unnest Values Var Where Window WindowSpec With WithinGroup
+    WithOrdinality Operator SafeDivide ToNumber ParameterizedAgg CombinedAggFunc DPipeConcat
+    Concat"""
 )
 _TYPED_REFUSED = names(
     """Columns CurrentCatalog CurrentDatabase CurrentRole CurrentSchema CurrentSchemas CurrentUser
@@ -56,7 +57,10 @@ _TYPED_REFUSED = names(
     Setseed Repeat"""
 )
 
+_BANNED = "It is banned in the review of functions."
 _HINTS: Mapping[str, str] = {
+    "Columns": "Name the columns; `* EXCLUDE (a)` and `* ILIKE 'a%'` work too.",
+    "PositionalColumn": "Name the column instead of its place.",
     "Pivot": "Write `sum(x) FILTER (WHERE y = …)` for each column, or pivot in pandas.",
 }
 _PASSED: set[type[exp.Expr]] = set()
@@ -93,7 +97,7 @@ class SecondReader:
         if not isinstance(tree, exp.Query):
             raise NotAQuestion(
                 "Only one SELECT may be asked here.",
-                hint="DESCRIBE, SUMMARIZE and SHOW TABLES work too; PIVOT and settings do not.",
+                hint="DESCRIBE, SUMMARIZE and SHOW TABLES work too; settings do not.",
             )
         for node in tree.walk():
             if type(node) not in _PASSED:
@@ -196,7 +200,7 @@ def _check_typed(node: exp.Func, kind: str) -> None:
     called = [name.lower() for name in node.sql_names()]
     banned = [family for name in called if (family := functions.review().expressions.ban(name))]
     if kind in _TYPED_REFUSED or banned:
-        hint = banned[0].reason.strip() if banned else "It is banned in the review of functions."
+        hint = banned[0].reason.strip() if banned else _HINTS.get(kind, _BANNED)
         raise FunctionRefused(f"The function `{called[0]}` may not be called.", hint=hint)
 
 

@@ -48,6 +48,9 @@ _INSTEAD = {
     "execute": "Hand the values over with the query: `?`, `$1` or `$name` stand for them.",
     "use": "There is one schema; name the view alone.",
     "call": "Ask a SELECT.",
+    "commit": "There is nothing to commit: every query stands alone.",
+    "rollback": "There is nothing to roll back: every query stands alone.",
+    "values": "Write SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS v(n, t).",
 }
 
 
