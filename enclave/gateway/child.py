@@ -29,7 +29,7 @@ from enclave.store import ProjectRow
 log = logging.getLogger(__name__)
 
 MAX_REPORT = 64 * 1024  # bytes of one line
-ENDED = "The project's worker ended; it is being started again."
+ENDED = "The project's worker ended; it is being started again. [gateway.unavailable]"
 
 
 @dataclass(slots=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NoReturn, cast
 
+from typing_extensions import override
+
 from enclave.errors import Unavailable
 from enclave.gateway.refusals import GatewayUnavailable
 from enclave.gateway.service import Gateway
@@ -30,7 +32,14 @@ class _Closed:
         raise self._reason
 
 
-def closed(sentence: str) -> Gateway:
-    """Return a gateway that answers everything with this sentence."""
-    hint = "It opens by itself once this is mended."
-    return cast(Gateway, _Closed(GatewayUnavailable(sentence, hint=hint)))
+class _Told(GatewayUnavailable):
+    """What was reported where it happened, with its own code."""
+
+    @override
+    def explain(self) -> str:
+        return f"{self.sentence} {self.hint}"
+
+
+def closed(said: str) -> Gateway:
+    """Return a gateway that answers everything with what was said, an explained error."""
+    return cast(Gateway, _Closed(_Told(said, hint="It opens by itself once this is mended.")))

@@ -120,7 +120,7 @@ def make_engine(
             places = Places(confined.scratch or SHARED_MEMORY, confined.spill)
             opened = open_tables(wanted, limits=_limits(entered), places=places)
             pulse = opened.connection.cursor()
-            threading.Thread(target=_watch, args=(pulse,), daemon=True).start()
+            threading.Thread(target=watch, args=(pulse,), daemon=True).start()
             catalogue = replace(catalogue, unique=opened.unique)
             return make_inspector(catalogue), DuckEngine(opened.connection)
         case EngineKind.SPARK:
@@ -157,7 +157,7 @@ def _schemas(extract: Extract) -> dict[str, pa.Schema]:
     return {name: factory().schema for name, factory in extract.views.items()}
 
 
-def _watch(cursor: duckdb.DuckDBPyConnection) -> None:
+def watch(cursor: duckdb.DuckDBPyConnection) -> None:
     """End the process when the engine is beyond use; the supervisor starts a fresh one.
 
     An internal error of DuckDB's invalidates the whole database: every later query fails.
