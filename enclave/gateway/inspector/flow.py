@@ -231,7 +231,8 @@ class Flow:
         self.rules.window(below, is_own=is_own)
         value = values.combine([*parts, Value(literal=True)], shape=_shape("", tuple(parts), False))
         by_person = any(order.about_person for order in orders) and not is_own
-        return replace(value, about_person=value.about_person or by_person)
+        counts = values.function_name(call) in _COUNTS  # how many persons there are names none
+        return replace(value, about_person=by_person or (value.about_person and not counts))
 
     def _unnest(self, node: Node) -> Relation:
         below = self._only(node)
