@@ -1,0 +1,74 @@
+-- # labour economist
+WITH q AS (SELECT person_id, year * 4 + quarter AS t, sum(wage) AS pay FROM wages GROUP BY 1, 2) SELECT t, count(*) AS workers, avg(pay) AS mean, median(pay) AS middle FROM q GROUP BY t ORDER BY t
+WITH main_job AS (SELECT person_id, year, quarter, arg_max(industry, wage) AS industry, max(wage) AS wage FROM wages GROUP BY 1, 2, 3), moves AS (SELECT *, lag(industry) OVER (PARTITION BY person_id ORDER BY year, quarter) AS before FROM main_job) SELECT before, industry, count(*) AS moves FROM moves WHERE before <> industry GROUP BY ALL HAVING count(DISTINCT person_id) >= 11
+WITH main_job AS (SELECT person_id, year * 4 + quarter AS t, arg_max(industry, wage) AS industry FROM wages GROUP BY 1, 2) SELECT a.industry AS from_industry, b.industry AS to_industry, count(*) AS n, count(*) / sum(count(*)) OVER (PARTITION BY a.industry) AS share FROM main_job a JOIN main_job b ON a.person_id = b.person_id AND b.t = a.t + 1 GROUP BY 1, 2 ORDER BY 1, n DESC
+SELECT year, quantile_cont(wage, [0.1, 0.25, 0.5, 0.75, 0.9]) AS deciles, quantile_cont(wage, 0.9) / nullif(quantile_cont(wage, 0.1), 0) AS p90_p10 FROM wages WHERE wage > 0 GROUP BY year ORDER BY year
+SELECT year, var_pop(ln(wage)) AS total, var_pop(ln(wage)) FILTER (WHERE industry = '62') AS health FROM wages WHERE wage > 1 GROUP BY year
+WITH x AS (SELECT industry, county, year, ln(wage) AS y FROM wages WHERE wage > 1), m AS (SELECT industry, avg(y) AS mean, count(*) AS n FROM x GROUP BY industry), g AS (SELECT avg(y) AS grand, var_pop(y) AS total FROM x) SELECT sum(n * (mean - grand) ^ 2) / sum(n) AS between_industries, any_value(total) - sum(n * (mean - grand) ^ 2) / sum(n) AS within_industries FROM m, g
+SELECT person_id, year, quarter, wage, wage / nullif(lag(wage, 4) OVER (PARTITION BY person_id ORDER BY year, quarter), 0) - 1 AS growth FROM wages
+WITH p AS (SELECT person_id, year, quarter, sum(wage) AS w FROM wages GROUP BY ALL), l AS (SELECT *, lag(w) OVER (PARTITION BY person_id ORDER BY year, quarter) AS w1, lag(w, 4) OVER (PARTITION BY person_id ORDER BY year, quarter) AS w4 FROM p) SELECT regr_slope(ln(w), ln(w1)) AS persistence, regr_r2(ln(w), ln(w1)) AS r2, count(*) AS n FROM l WHERE w > 0 AND w1 > 0 AND w4 IS NOT NULL
+SELECT c.field_of_study, w.year - c.year AS years_after, avg(w.wage) AS mean, stddev_samp(w.wage) / sqrt(count(*)) AS se, count(DISTINCT c.person_id) AS persons FROM credentials c JOIN wages w USING (person_id) WHERE w.year BETWEEN c.year - 2 AND c.year + 3 GROUP BY 1, 2 HAVING persons >= 11 ORDER BY 1, 2
+WITH a AS (SELECT person_id, min(year) AS y FROM credentials GROUP BY 1), e AS (SELECT w.person_id, w.year - a.y AS k, sum(w.wage) AS pay FROM wages w JOIN a USING (person_id) GROUP BY ALL) SELECT k, avg(pay), avg(pay) - first_value(avg(pay)) OVER (ORDER BY k) AS change FROM e WHERE k BETWEEN -3 AND 3 GROUP BY k ORDER BY k
+WITH t AS (SELECT w.person_id, w.year, sum(w.wage) AS pay, max(CASE WHEN c.person_id IS NOT NULL THEN 1 ELSE 0 END) AS treated FROM wages w LEFT JOIN credentials c ON c.person_id = w.person_id AND c.year < w.year GROUP BY 1, 2) SELECT avg(pay) FILTER (WHERE treated = 1 AND year >= 2021) - avg(pay) FILTER (WHERE treated = 1 AND year < 2021) - (avg(pay) FILTER (WHERE treated = 0 AND year >= 2021) - avg(pay) FILTER (WHERE treated = 0 AND year < 2021)) AS difference_in_differences FROM t
+WITH d AS (SELECT person_id, year, ntile(5) OVER (PARTITION BY year ORDER BY sum(wage)) AS fifth FROM wages GROUP BY person_id, year) SELECT a.fifth AS was, b.fifth AS became, count(*) AS n FROM d a JOIN d b ON a.person_id = b.person_id AND b.year = a.year + 1 GROUP BY 1, 2 ORDER BY 1, 2
+SELECT county, industry, count(*) AS records, round(avg(wage), 0) AS mean, rank() OVER (PARTITION BY county ORDER BY avg(wage) DESC) AS place FROM wages WHERE year = 2022 GROUP BY county, industry QUALIFY place <= 3
+WITH s AS (SELECT person_id, count(DISTINCT (year, quarter)) AS quarters FROM wages WHERE year BETWEEN 2020 AND 2022 GROUP BY person_id) SELECT quarters, count(*) AS persons, sum(count(*)) OVER (ORDER BY quarters) / sum(count(*)) OVER () AS cumulative FROM s GROUP BY quarters ORDER BY quarters
+WITH spells AS (SELECT person_id, year * 4 + quarter AS t, year * 4 + quarter - row_number() OVER (PARTITION BY person_id ORDER BY year, quarter) AS island FROM (SELECT DISTINCT person_id, year, quarter FROM wages)) SELECT length, count(*) AS spells FROM (SELECT person_id, island, count(*) AS length FROM spells GROUP BY 1, 2) GROUP BY length ORDER BY length
+SELECT sum(wage) FILTER (WHERE share_rank <= 0.1) / sum(wage) AS top_tenth FROM (SELECT wage, percent_rank() OVER (ORDER BY wage DESC) AS share_rank FROM wages WHERE year = 2022)
+WITH o AS (SELECT wage, row_number() OVER (ORDER BY wage) AS i, count(*) OVER () AS n FROM wages WHERE wage > 0) SELECT 2 * sum(i * wage) / (max(n) * sum(wage)) - (max(n) + 1.0) / max(n) AS gini FROM o
+SELECT year, quarter, sum(wage) AS bill, sum(sum(wage)) OVER (ORDER BY year, quarter ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) AS four_quarters FROM wages GROUP BY year, quarter ORDER BY year, quarter
+SELECT CASE industry WHEN '62' THEN 'Health' WHEN '44' THEN 'Retail' ELSE 'Other' END AS sector, avg(wage), count(DISTINCT person_id) AS n FROM wages GROUP BY sector HAVING n > 10 ORDER BY n DESC
+WITH multi AS (SELECT person_id, year, quarter, count(*) AS jobs FROM wages GROUP BY ALL) SELECT year, avg((jobs > 1)::INT) AS multiple_job_holders FROM multi GROUP BY year
+SELECT regr_slope(w.wage, w.year - c.year) AS slope, regr_intercept(w.wage, w.year - c.year) AS intercept, regr_count(w.wage, w.year) AS n, corr(w.wage, w.year) AS r FROM wages w JOIN credentials c USING (person_id)
+SELECT county, year, n, sum(n) OVER w AS running, n - lag(n) OVER w AS change FROM (SELECT county, year, count(DISTINCT person_id) AS n FROM wages GROUP BY county, year) WINDOW w AS (PARTITION BY county ORDER BY year)
+SELECT year, approx_quantile(wage, 0.5), mad(wage), skewness(wage), kurtosis(wage) FROM wages GROUP BY year
+SELECT floor(wage / 2500) * 2500 AS bin, count(*) AS n FROM wages WHERE year = 2022 GROUP BY bin ORDER BY bin
+WITH r AS (SELECT person_id, wage, row_number() OVER (PARTITION BY person_id ORDER BY year DESC, quarter DESC) AS n FROM wages) SELECT avg(wage) AS latest_mean FROM r WHERE n = 1
+SELECT * FROM (SELECT county, industry, count(DISTINCT person_id) AS persons, avg(wage) AS mean FROM wages GROUP BY county, industry) WHERE persons >= 11
+WITH h AS (SELECT person_id, min(year * 4 + quarter) AS hired FROM wages GROUP BY person_id) SELECT hired // 4 AS year, count(*) AS new_hires FROM h GROUP BY 1 ORDER BY 1
+SELECT count(DISTINCT a.person_id) AS stayers, avg(b.wage - a.wage) AS raise FROM wages a JOIN wages b ON a.person_id = b.person_id AND a.industry = b.industry AND b.year = a.year + 1 AND b.quarter = a.quarter
+SELECT year, exp(avg(ln(wage))) AS geometric, geomean(wage), 1 / avg(1 / wage) AS harmonic FROM wages WHERE wage > 0 GROUP BY year
+PIVOT wages ON quarter USING avg(wage) GROUP BY county
+SELECT DISTINCT ON (person_id) person_id, year, quarter, industry FROM wages ORDER BY person_id, year, quarter
+SELECT county, year, wage, count(DISTINCT person_id) OVER (PARTITION BY county) AS n FROM wages QUALIFY n >= 11
+-- # education researcher
+SELECT year, credential, count(DISTINCT person_id) AS graduates FROM credentials GROUP BY ROLLUP (year, credential) ORDER BY ALL
+SELECT institution, year, count(*) AS awards, count(*) - lag(count(*)) OVER (PARTITION BY institution ORDER BY year) AS change FROM credentials GROUP BY institution, year
+WITH f AS (SELECT person_id, min(year) AS first_award FROM credentials GROUP BY 1) SELECT first_award AS cohort, count(*) AS size, avg((EXISTS (SELECT 1 FROM credentials c WHERE c.person_id = f.person_id AND c.year > f.first_award))::INT) AS returned FROM f GROUP BY cohort ORDER BY cohort
+SELECT b.year - a.year AS gap, count(*) AS n FROM credentials a JOIN credentials b ON a.person_id = b.person_id AND a.credential = 'associate' AND b.credential = 'bachelor' AND b.year >= a.year GROUP BY gap ORDER BY gap
+SELECT string_agg(credential, ' > ' ORDER BY year) AS path, person_id FROM credentials GROUP BY person_id
+SELECT path, count(*) AS n FROM (SELECT person_id, string_agg(credential, ' > ' ORDER BY year, credential) AS path FROM credentials GROUP BY person_id) GROUP BY path HAVING n >= 10 ORDER BY n DESC
+SELECT field_of_study, count(*) FILTER (WHERE credential = 'bachelor') / count(*) AS share_bachelor FROM credentials GROUP BY 1
+SELECT c.institution, count(DISTINCT c.person_id) AS graduates, count(DISTINCT w.person_id) AS employed, count(DISTINCT w.person_id) / count(DISTINCT c.person_id) AS placed FROM credentials c LEFT JOIN wages w ON w.person_id = c.person_id AND w.year = c.year + 1 GROUP BY c.institution
+SELECT c.credential, c.field_of_study, median(p.pay) AS median_pay FROM credentials c JOIN LATERAL (SELECT sum(wage) AS pay FROM wages w WHERE w.person_id = c.person_id AND w.year = c.year + 1) p ON true WHERE p.pay IS NOT NULL GROUP BY 1, 2
+SELECT institution, field_of_study, count(*) AS n, 100.0 * count(*) / sum(count(*)) OVER (PARTITION BY institution) AS percent FROM credentials GROUP BY 1, 2
+SELECT person_id FROM credentials WHERE credential = 'associate' INTERSECT SELECT person_id FROM credentials WHERE credential = 'bachelor'
+SELECT count(*) FROM (SELECT person_id FROM credentials EXCEPT SELECT person_id FROM wages)
+SELECT upper(left(institution, 3)) AS code, list(DISTINCT field_of_study ORDER BY field_of_study) AS fields FROM credentials GROUP BY ALL
+WITH ranked AS (SELECT institution, field_of_study, count(*) AS n, dense_rank() OVER (PARTITION BY institution ORDER BY count(*) DESC) AS place FROM credentials GROUP BY 1, 2) SELECT * FROM ranked WHERE place <= 2 ORDER BY institution, place
+SELECT CASE WHEN year < 2021 THEN 'before' ELSE 'after' END AS period, credential, count(*) FROM credentials GROUP BY CUBE (period, credential)
+-- # public-health analyst
+SELECT school_year, grade, count(DISTINCT person_id) AS pupils FROM enrolment GROUP BY ALL ORDER BY ALL
+WITH e AS (SELECT person_id, school_year, max(grade) AS grade FROM enrolment GROUP BY 1, 2) SELECT a.school_year, count(b.person_id) / count(*) AS retained FROM e a LEFT JOIN e b ON b.person_id = a.person_id AND b.school_year = a.school_year + 1 GROUP BY 1 ORDER BY 1
+SELECT b.county, date_trunc('quarter', b.month) AS quarter, count(DISTINCT b.person_id) AS people FROM benefits b WHERE b.programme = 'snap' GROUP BY ALL ORDER BY ALL
+SELECT w.county, count(DISTINCT w.person_id) AS infants, count(DISTINCT e.person_id) AS enrolled, round(1000.0 * count(DISTINCT e.person_id) / count(DISTINCT w.person_id), 1) AS per_thousand FROM wic w LEFT JOIN enrolment e USING (person_id) WHERE w.benefit = 'infant' GROUP BY w.county
+WITH rates AS (SELECT e.county, e.grade, count(DISTINCT e.person_id) AS pop, count(DISTINCT b.person_id) AS cases FROM enrolment e LEFT JOIN benefits b ON b.person_id = e.person_id AND b.programme = 'tanf' GROUP BY 1, 2), std AS (SELECT grade, sum(pop) AS weight FROM rates GROUP BY grade) SELECT r.county, sum(r.cases / nullif(r.pop, 0) * s.weight) / sum(s.weight) AS standardised_rate FROM rates r JOIN std s USING (grade) GROUP BY r.county
+WITH first AS (SELECT person_id, min(month) AS onset FROM benefits GROUP BY person_id) SELECT year(onset) AS year, count(*) AS incident FROM first GROUP BY 1 ORDER BY 1
+WITH f AS (SELECT person_id, min(month) AS start, max(month) AS stop FROM benefits WHERE programme = 'snap' GROUP BY 1), d AS (SELECT date_diff('month', start, stop) AS t FROM f), r AS (SELECT t, count(*) AS leaving, sum(count(*)) OVER (ORDER BY t DESC) AS at_risk FROM d GROUP BY t) SELECT t, at_risk, leaving, exp(sum(ln(greatest(1 - leaving / at_risk, 1e-9))) OVER (ORDER BY t)) AS survival FROM r ORDER BY t
+SELECT date_diff('month', w.participation_start, b.month) AS months_since, count(DISTINCT b.person_id) AS people FROM wic w JOIN benefits b ON b.person_id = w.person_id AND b.month >= w.participation_start GROUP BY 1 ORDER BY 1
+SELECT county, count(DISTINCT person_id) FILTER (WHERE programme = 'snap') AS snap, count(DISTINCT person_id) FILTER (WHERE programme = 'tanf') AS tanf FROM benefits GROUP BY county
+SELECT sex, count(DISTINCT person_id) AS pupils FROM enrolment GROUP BY sex
+SELECT school_year, county, sex, count(*) AS pupils FROM enrolment GROUP BY school_year, county, sex
+SELECT e.sex, avg((b.person_id IS NOT NULL)::INT) AS share_snap FROM enrolment e LEFT JOIN (SELECT DISTINCT person_id FROM benefits WHERE programme = 'snap') b ON b.person_id = e.person_id GROUP BY e.sex
+SELECT m.month, count(DISTINCT b.person_id) AS caseload FROM (SELECT DISTINCT month FROM benefits) m LEFT JOIN benefits b ON b.month = m.month GROUP BY m.month ORDER BY m.month
+SELECT gs.m::DATE AS month, count(DISTINCT b.person_id) AS people FROM generate_series(DATE '2020-01-01', DATE '2020-12-01', INTERVAL 1 MONTH) AS gs(m) LEFT JOIN benefits b ON b.month = gs.m::DATE GROUP BY 1 ORDER BY 1
+SELECT county, avg(n) AS mean_monthly, stddev_samp(n) AS sd FROM (SELECT county, month, count(DISTINCT person_id) AS n FROM benefits GROUP BY county, month) GROUP BY county
+SELECT programme, count(*) AS spells, avg(months) AS mean_length, quantile_disc(months, 0.5) AS median_length FROM (SELECT person_id, programme, count(DISTINCT month) AS months FROM benefits GROUP BY person_id, programme) GROUP BY programme
+SELECT a.county AS county_then, b.county AS county_later, count(DISTINCT a.person_id) AS movers FROM wic a JOIN enrolment b USING (person_id) WHERE a.county <> b.county GROUP BY 1, 2 HAVING movers >= 10
+SELECT count(DISTINCT person_id) FILTER (WHERE in_wic AND in_snap) AS both_programmes, count(DISTINCT person_id) FILTER (WHERE in_wic) AS wic_only FROM (SELECT e.person_id, e.person_id IN (SELECT person_id FROM wic) AS in_wic, e.person_id IN (SELECT person_id FROM benefits WHERE programme = 'snap') AS in_snap FROM enrolment e)
+SELECT strftime(month, '%Y-%m') AS month, count(*) FROM benefits WHERE month >= DATE '2021-01-01' AND month < DATE '2021-01-01' + INTERVAL 1 YEAR GROUP BY 1 ORDER BY 1
+SELECT 1.0 * sum(hit) / count(*) AS rate, rate - 1.96 * sqrt(rate * (1 - rate) / count(*)) AS low, rate + 1.96 * sqrt(rate * (1 - rate) / count(*)) AS high FROM (SELECT e.person_id, max((w.person_id IS NOT NULL)::INT) AS hit FROM enrolment e LEFT JOIN wic w USING (person_id) GROUP BY 1)
+SELECT district, grade, count(DISTINCT person_id) OVER (PARTITION BY district) AS n FROM enrolment QUALIFY n >= 10
+SELECT county, year(participation_start) AS y, count(*) AS starts FROM wic GROUP BY ALL HAVING count(*) > 5 ORDER BY starts DESC LIMIT 10
+SUMMARIZE SELECT month, county FROM benefits
+SELECT * FROM wic WHERE participation_start BETWEEN DATE '2020-01-01' AND DATE '2020-12-31' AND county IN (SELECT county FROM benefits GROUP BY county HAVING count(*) > 5)
