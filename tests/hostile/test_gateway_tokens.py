@@ -6,8 +6,12 @@ Real services: audit, control store, `gateway serve` with its workers and the fr
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -380,6 +384,39 @@ def test_without_an_address_there_is_neither_token_nor_listener(settings: Settin
             minutes=5,
             by="host:tests",
         )
+
+
+def test_the_command_line_issues_and_revokes(world: World) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "enclave.gateway.cli", *words]
+        return subprocess.run(
+            command, env=world.settings.environment(), capture_output=True, text=True, check=False
+        )
+
+    issued = run("token", "--person", "rosa", "--project", PROJECT, "--minutes", "5")
+    assert issued.returncode == 0, issued.stderr
+    secret = issued.stdout.strip()
+    assert secret.startswith("enclave_")
+    assert secret not in issued.stderr
+    token = tokens.tokens(world.settings).find(secret)
+    assert token is not None
+    wait_until(socket_of(world.settings, token.session.id).exists, "no socket")
+    assert world.ask(secret) == [(1600,)]
+    assert "worth nothing" in run("revoke", token.id).stdout
+    with pytest.raises(adbc_driver_manager.Error, match=r"\[token\.refused\]"):
+        world.ask(secret)
+    assert run("revoke", token.id).returncode != 0
+
+
+def test_a_front_that_died_is_started_again(world: World) -> None:
+    front = next(pid for pid in world.gateway.workers() if b"front" in _command(pid))
+    os.kill(front, signal.SIGKILL)
+    wait_until(lambda: not _listens(world.settings), "the front goes on")
+    wait_until(lambda: _listens(world.settings), "the front did not come back")
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_knocking_does_not_fill_the_log(world: World) -> None:
