@@ -35,7 +35,7 @@ from enclave.gateway import tokens
 from enclave.gateway.flight_messages import pack
 from enclave.gateway.refusals import NetworkNotGranted, TokenRefused
 from enclave.gateway.tokens import Issued
-from enclave.model import Session
+from enclave.model import Policy, Session
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
@@ -337,6 +337,19 @@ def test_checking_a_token_asks_for_today_s_agreement(world: World, rosa: Issued)
         tokens.check(world.store, rosa.token, now=now + 3600, today=date.today())
     with pytest.raises(TokenRefused, match="not known"):
         tokens.check(world.store, None, now=now, today=date.today())
+
+
+def test_an_agreement_that_takes_network_clients_back_ends_its_tokens(
+    world: World, rosa: Issued
+) -> None:
+    class Amended:
+        engine = world.store.engine
+
+        def policy(self, project: str) -> Policy:
+            return replace(world.store.policy(project), network_clients=False)
+
+    with pytest.raises(NetworkNotGranted):
+        tokens.check(Amended(), rosa.token, now=time.time(), today=date.today())  # type: ignore[arg-type]
 
 
 def test_what_is_kept_of_a_token_cannot_be_used_as_one(world: World, rosa: Issued) -> None:
