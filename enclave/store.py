@@ -30,6 +30,9 @@ from enclave.model import (
 
 T = TypeVar("T")
 
+# Each takes as much of the engine's memory as the pinned one: many would keep it from starting.
+MOST_OLDER = 3
+
 
 class Appends(Protocol):
     """Whoever gives a receipt for an event or raises `AuditUnavailable`: the audit client."""
@@ -43,8 +46,8 @@ class Appends(Protocol):
 class ProjectRow:
     """Where a project stands. `extract_epoch` is None until an extract fits the policy.
 
-    `extract_epoch` is the version of the extract the project is pinned to, `older` the ones before
-    it that are kept and were built under the same policy, oldest first.
+    `extract_epoch` is the version of the extract the project is pinned to, `older` the last few
+    before it that are kept and were built under the same policy, oldest first.
     """
 
     id: str
@@ -323,7 +326,7 @@ def _projects(connection: Connection, id: str | None = None) -> tuple[ProjectRow
             ProjectState(row.state),
             row.policy_sha256,
             row.extract_epoch,
-            before.get(row.id, ()),
+            before.get(row.id, ())[-MOST_OLDER:],
         )
         for row in connection.execute(found)
     )

@@ -110,8 +110,8 @@ def list_versions(id: str) -> None:
 def move_project(id: str, version: int) -> None:
     """Have project ID stand on VERSION, forward or back, as its recipient's lead decided.
 
-    Sessions stay open, their running queries end. Earlier versions can still be asked for by
-    `AT (VERSION => n)`; later ones cannot.
+    Sessions stay open, their running queries end. The last three earlier versions can still be
+    asked for by `AT (VERSION => n)`; later ones cannot.
     """
     from enclave.governance import versions  # noqa: PLC0415
 

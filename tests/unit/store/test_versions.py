@@ -74,6 +74,14 @@ def test_a_project_stands_on_one_version_and_only_earlier_ones_stand_beside_it(k
     assert (kept.epochs, kept.store.last_version("one")) == ([2, 3], 3)
 
 
+def test_only_the_last_few_earlier_versions_stand_beside_it(kept: Kept) -> None:
+    for epoch in range(1, 7):
+        kept.build(epoch)
+    kept.pin(6)
+    assert kept.store.project("one").older == (3, 4, 5)
+    assert kept.epochs == [1, 2, 3, 4, 5, 6]
+
+
 def test_the_version_in_use_and_one_that_is_gone_are_neither_forgotten_nor_moved_to(
     kept: Kept,
 ) -> None:
