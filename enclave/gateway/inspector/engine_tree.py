@@ -284,5 +284,5 @@ def _bounded(weight: int) -> int:
 def _refused(kind: str) -> ConstructRefused:
     return ConstructRefused(
         f"The query uses {kind.replace('_', ' ').lower()}, which is not on the reviewed list.",
-        hint=_HINTS.get(kind),
+        hint=_HINTS.get(kind, "Write it in plainer SQL, or ask for it to be reviewed."),
     )

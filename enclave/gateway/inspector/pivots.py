@@ -100,7 +100,8 @@ def _widened(reader: duckdb.DuckDBPyConnection, node: Node) -> Node:
 def _filtered(
     reader: duckdb.DuckDBPyConnection, aggregate: Node, place: list[tuple[Node, Node]], many: int
 ) -> Node:
-    if aggregate["class"] != "FUNCTION" or aggregate["filter"] is not None:
+    is_plain = aggregate["class"] == "FUNCTION" and not aggregate["is_operator"]
+    if not is_plain or aggregate["filter"] is not None:
         raise _refused("USING takes plain aggregates, such as sum(x) or count(*).")
     if many > 1 and not aggregate["alias"]:
         raise _refused(
