@@ -10,7 +10,7 @@ ENCLAVE := $(SUDO) $(VENV)/bin/enclave
 DEMO_PACKAGES := docker.io debootstrap iptables bubblewrap e2fsprogs
 TEST_PACKAGES := $(DEMO_PACKAGES) chromium postgresql strace
 
-.PHONY: help demo demo-stop test check web-test bench docs clean
+.PHONY: help demo demo-stop test check web-test spark-test bench docs clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,10 @@ web-test: $(VENV)/.dev ## only the pages, in Chromium with axe
 	@.ci/host-packages $(TEST_PACKAGES)
 	$(VENV)/bin/python -m pytest tests/web $(ARGS)
 
+spark-test: .spark-venv/.ready ## the tests of the Spark engine, an extra (SPARK=all: every query)
+	@.ci/host-packages openjdk-17-jre-headless
+	@$(SUDO) .spark-venv/bin/python -m pytest tests/spark $(ARGS)
+
 bench: $(VENV)/.dev .demo-data-venv/.ready ## print the benchmark tables, write JSON to benchmarks/results
 	@.ci/host-packages $(DEMO_PACKAGES)
 	@$(SUDO) .ci/with-engine $(VENV)/bin/python -m benchmarks $(ARGS)
@@ -45,7 +49,7 @@ docs: $(VENV)/.dev ## write the generated reference pages
 	$(VENV)/bin/python docs/generate.py
 
 clean: ## remove environments and caches; the demo's data in .enclave stays
-	rm -rf .venv .tools .demo-data-venv .wheelhouse .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .spark-venv .tools .demo-data-venv .wheelhouse .mypy_cache .ruff_cache .pytest_cache
 
 $(UV): locks/uv.lock
 	@.ci/host-packages python3-venv
@@ -64,6 +68,12 @@ $(VENV)/.dev: locks/dev.lock pyproject.toml | $(UV)
 	@$(UV) pip sync --quiet --python $(VENV)/bin/python --require-hashes locks/dev.lock
 	@$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation -e . -e images/researcher/enclave_client
 	@touch $@ $(VENV)/.runtime
+
+.spark-venv/.ready: locks/spark.lock locks/dev.lock pyproject.toml | $(UV)
+	@$(UV) venv --quiet --clear --python $(PYTHON) .spark-venv
+	@$(UV) pip sync --quiet --python .spark-venv/bin/python --require-hashes locks/spark.lock locks/dev.lock
+	@$(UV) pip install --quiet --python .spark-venv/bin/python --no-deps --no-build-isolation -e . -e images/researcher/enclave_client
+	@touch $@
 
 .demo-data-venv/.ready: locks/demo-data.lock | $(UV)
 	@$(UV) venv --quiet --clear --python $(PYTHON) .demo-data-venv

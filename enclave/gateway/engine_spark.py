@@ -38,8 +38,19 @@ class SparkInspector(Inspector):
     @override
     def inspect(self, sql: str) -> Inspection:
         inspection = Inspector.inspect(self, sql)
+        if asks_the_catalogue(inspection):
+            return inspection
         portable.translate(inspection.sql, self.empty, self.catalogue.schemas)
         return inspection
+
+
+def asks_the_catalogue(inspection: Inspection) -> bool:
+    """Say whether a query asks for names and types: a list of constants answers it, not Spark.
+
+    It runs over the empty tables, so it could not tell of a row in any case.
+    """
+    words = inspection.asked.split(maxsplit=1)
+    return bool(words) and words[0].lower() in ("show", "describe", "desc")
 
 
 @dataclass(slots=True)
@@ -54,9 +65,9 @@ class SparkEngine:
 
     def start(self, inspection: Inspection) -> Work:
         """Return a query's work. Raises NotPortable for what `SparkInspector` would refuse."""
-        text = portable.translate(inspection.sql, self.empty, self.schemas)
-        if not text.sql:  # SHOW TABLES and DESCRIBE: names and types, which the empty tables have
+        if asks_the_catalogue(inspection):
             return DuckEngine(self.empty).start(inspection)
+        text = portable.translate(inspection.sql, self.empty, self.schemas)
         return SparkWork(self.running, self.client.query(text.sql), text.schema)
 
     def close(self) -> None:

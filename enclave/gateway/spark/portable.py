@@ -35,12 +35,11 @@ _SAME_FUNCTION: Mapping[str, str] = {
     "percentile_cont": "quantile_cont", "prefix": "starts_with", "^@": "starts_with",
     "suffix": "ends_with", "dayofmonth": "day",
 }  # fmt: skip
-_ASKS_THE_CATALOGUE = ("show", "describe", "desc")
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text for Spark and what DuckDB would answer with; empty: DuckDB's empty tables answer."""
+    """A text for Spark, and the names and types DuckDB would answer with."""
 
     sql: str
     schema: pa.Schema
@@ -51,8 +50,6 @@ def translate(sql: str, empty: duckdb.DuckDBPyConnection, schemas: Mapping[str, 
     cursor = empty.cursor()
     try:
         schema = cursor.sql(sql).to_arrow_reader().schema
-        if sql.lstrip("( \n\t").lower().startswith(_ASKS_THE_CATALOGUE):
-            return Text("", schema)
         return Text(_translated(sql, cursor, schemas, schema), schema)
     except (SqlglotError, duckdb.Error, RecursionError):
         raise NotPortable("The query cannot be translated to Spark's SQL.") from None

@@ -100,7 +100,7 @@ def test_an_attack_handed_to_the_last_list_itself_is_refused(
         "SELECT strftime(make_date(year::INT, 1, 1), '%Y') FROM wages",
         "SELECT try_cast(county AS INTEGER) FROM wages",
         "SELECT corr(wage, year) FROM wages",
-        "SELECT w.year FROM wages w ASOF JOIN credentials c ON w.county = c.county AND w.year >= c.year",
+        "SELECT w.year FROM wages w ASOF JOIN credentials c ON w.year >= c.year",
         "SELECT hash(county) FROM wages",
     ],
 )
