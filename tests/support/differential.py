@@ -5,6 +5,7 @@ Shares nothing with the gateway: plain tables in a plain engine, no inspector, n
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -31,13 +32,16 @@ class Plain:
     def suffices(self, sql: str, read: Collection[str]) -> bool:
         """Whether the query means the same with all columns gone but these.
 
-        A table keeps its first column where none is named: there is no table without columns.
+        A table keeps its first column where none is named: there is no table without columns. What
+        EXCLUDE and REPLACE take out of a star stays too: it is named there, and not read.
         """
+        taken_out = set(re.findall(r"EXCLUDE \((\w+)\)|AS (\w+)\)", sql))
+        spared = {name for names in taken_out for name in names}
         gone = [
             (table, column)
             for table, columns in self.columns.items()
             for column in columns[1 if not _of(table, read) else 0 :]
-            if f"{table}.{column}" not in read
+            if f"{table}.{column}" not in read and column not in spared
         ]
         return self._shape(sql, gone) == self._shape(sql, [])
 
