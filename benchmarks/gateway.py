@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import make_url
 
 from benchmarks import _flight_clients as clients
 from enclave.audit_client import AuditClient
@@ -169,9 +170,8 @@ def postgres(tables: dict[str, pa.Table]) -> Iterator[dict[str, Ask]]:
     import psycopg  # noqa: PLC0415
 
     server = Postgres().start()
-    url = server.database()
-    name, place = url.rsplit("/", maxsplit=1)[1].split("?host=")
-    uri = f"postgresql://postgres@/{name}?host={place}"
+    url = make_url(server.database())
+    uri = f"postgresql://{url.username}@/{url.database}?host={url.query['host']}"
     try:
         with adbc.connect(uri) as connection, connection.cursor() as cursor:
             for table, rows in tables.items():
@@ -186,8 +186,8 @@ def postgres(tables: dict[str, pa.Table]) -> Iterator[dict[str, Ask]]:
                     return cursor.fetch_arrow_table()
 
             def over_psycopg(text: str) -> object:
-                with second.cursor(binary=True) as cursor:
-                    return cursor.execute(_in_postgres(text)).fetchall()
+                with second.cursor() as cursor:  # 10M tuples at once would not fit into memory
+                    return sum(1 for _ in cursor.stream(_in_postgres(text), binary=True, size=1000))
 
             yield {"PostgreSQL over ADBC": over_adbc, "PostgreSQL over psycopg": over_psycopg}
     finally:
