@@ -10,7 +10,7 @@ ENCLAVE := $(SUDO) $(VENV)/bin/enclave
 DEMO_PACKAGES := docker.io debootstrap iptables bubblewrap e2fsprogs
 TEST_PACKAGES := $(DEMO_PACKAGES) chromium postgresql strace
 
-.PHONY: help demo demo-stop test check web-test spark-test bench docs clean
+.PHONY: help demo demo-stop test check web-test spark-test bench nightly docs clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,10 @@ spark-test: .spark-venv/.ready ## the tests of the Spark engine, an extra (SPARK
 bench: $(VENV)/.dev .demo-data-venv/.ready ## print the benchmark tables, write JSON to benchmarks/results
 	@.ci/host-packages $(DEMO_PACKAGES)
 	@$(SUDO) .ci/with-engine $(VENV)/bin/python -m benchmarks $(ARGS)
+
+nightly: $(VENV)/.dev ## a million broken queries and 20,000 made-up ones; goes on where it was stopped
+	$(VENV)/bin/python -m tests.fuzz $(ARGS)
+	DIFFERENTIAL=20000 $(VENV)/bin/python -m pytest tests/unit/gateway/test_differential.py -k made
 
 docs: $(VENV)/.dev ## write the generated reference pages
 	$(VENV)/bin/python docs/generate.py

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import sqlglot
@@ -33,6 +33,13 @@ ROUNDS = int(os.environ.get("ROUNDS", "7"))
 RESULTS = Path(__file__).parent / "results"
 WHOLE = "inspector, all of it"
 Step = Callable[[str], object]
+
+
+class Took(NamedTuple):
+    """Milliseconds on the clock, and of this process's CPU in all its threads."""
+
+    wall: float
+    cpu: float
 
 
 def paths(gateway: Gateway) -> dict[str, Step]:
@@ -79,9 +86,9 @@ def paths(gateway: Gateway) -> dict[str, Step]:
     }
 
 
-def measure(suite: str) -> dict[str, list[float]]:
-    """Return milliseconds by path: each query's own median over the rounds."""
-    taken: dict[str, list[float]] = {}
+def measure(suite: str) -> dict[str, list[Took]]:
+    """Return what each query took by path: its own median over the rounds."""
+    taken: dict[str, list[Took]] = {}
     with TemporaryDirectory() as place:
         settings = Settings(state_dir=Path(place) / "s", run_dir=Path(place) / "r")
         policy, tables = tpc.policy(suite), tpc.tables(suite)
@@ -90,33 +97,40 @@ def measure(suite: str) -> dict[str, list[float]]:
             for sql in tpc.queries(suite):
                 rounds = [_round(measured, sql) for _ in range(ROUNDS + 1)][1:]  # the first is cold
                 for name in measured:
-                    middle = statistics.median(each[name] for each in rounds)
-                    taken.setdefault(name, []).append(middle)
+                    wall = statistics.median(each[name].wall for each in rounds)
+                    cpu = statistics.median(each[name].cpu for each in rounds)
+                    taken.setdefault(name, []).append(Took(wall, cpu))
     return taken
 
 
-def _round(measured: dict[str, Step], sql: str) -> dict[str, float]:
+def _round(measured: dict[str, Step], sql: str) -> dict[str, Took]:
     took = {}
     for name, call in measured.items():
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), time.process_time()
         call(sql)
-        took[name] = (time.perf_counter() - started) * 1000
+        wall, cpu = time.perf_counter() - started, time.process_time() - spent
+        took[name] = Took(wall * 1000, cpu * 1000)
     return took
+
+
+def _spread(values: list[float]) -> tuple[float, float]:
+    return statistics.median(values), statistics.quantiles(values, n=20)[18]
 
 
 def main() -> int:
     """Print the table and write benchmarks/results/inspector.json."""
-    table = Table("queries", "path", "p50 ms", "p95 ms", "ratio of p50", title="Inspector")
+    columns = ("queries", "path", "p50 ms", "p95 ms", "ratio of p50", "CPU p50 ms")
+    table = Table(*columns, title="Inspector")
     rows = []
     for suite in tpc.SUITES:
         taken = measure(suite)
-        whole = statistics.median(taken[WHOLE])
+        whole = statistics.median(took.wall for took in taken[WHOLE])
         for path, found in taken.items():
-            middle = statistics.median(found)
-            late = statistics.quantiles(found, n=20)[18]
-            rows.append({"suite": suite, "path": path, "p50_ms": middle, "p95_ms": late,
-                         "queries": len(found)})  # fmt: skip
-            shown = (f"{middle:.3f}", f"{late:.3f}", f"{middle / whole:.2f}")
+            middle, late = _spread([took.wall for took in found])
+            cpu, _ = _spread([took.cpu for took in found])
+            rows.append({"suite": suite, "path": path, "queries": len(found),
+                         "p50_ms": middle, "p95_ms": late, "cpu_p50_ms": cpu})  # fmt: skip
+            shown = (f"{number:.3f}" for number in (middle, late, middle / whole, cpu))
             table.add_row(f"{suite} ({len(found)})", path, *shown)
     Console(width=110).print(table)
     facts = {"rounds": ROUNDS, "cpus": os.cpu_count(), "load": os.getloadavg(),
