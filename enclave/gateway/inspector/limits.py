@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from enclave.gateway.refusals import NotUnderstood, OddText, TooLarge
 
@@ -33,8 +34,7 @@ _WORDS = re.compile(
 _OPEN, _CLOSE = "([{", ")]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word of a query: its kind (a group of `_WORDS`), its text and where it starts."""
 
     kind: str
@@ -102,11 +102,10 @@ def _split(sql: str) -> tuple[Word, ...]:
     words: list[Word] = []
     at = 0
     previous = "space"
-    while at < len(sql):
-        found = _WORDS.match(sql, at)
-        if found is None or found.lastgroup is None:
+    for found in _WORDS.finditer(sql):
+        kind, text, start = str(found.lastgroup), found.group(), found.start()
+        if start != at:
             raise _odd(sql, at)
-        kind, text = found.lastgroup, found.group()
         if kind in ("comment", "quoted", "string"):
             _check_quoted(kind, text, previous)
         if kind == "parameter" and previous in ("name", "number", "parameter"):
@@ -114,6 +113,8 @@ def _split(sql: str) -> tuple[Word, ...]:
         if kind not in ("space", "comment"):
             words.append(Word(kind, text, at))
         previous, at = kind, found.end()
+    if at != len(sql):
+        raise _odd(sql, at)
     return tuple(words)
 
 
