@@ -11,12 +11,7 @@ from typing import Any
 
 import pytest
 
-from enclave.gateway.inspector import holding
-from enclave.gateway.inspector.flow import Flow
-from enclave.gateway.inspector.rewriting import Grouping
-from enclave.gateway.inspector.rules import Rules
-from enclave.gateway.inspector.values import Relation, Shape, Value
-from enclave.gateway.refusals import QueryDenied, QueryFailed
+from enclave.gateway.refusals import QueryDenied
 from tests.support import held
 
 ALONE = held.people()[held.ALONE]["person_id"]

@@ -58,6 +58,7 @@ def hold(catalogue: Catalogue, cursor: duckdb.DuckDBPyConnection, reading: Readi
     if not proved:
         return Held(reading.sql)
     root = _titles(cursor, reading.sql)
+    is_sampled = '"sample": {' in json.dumps(tree)  # a sample that is drawn twice is two samples
     for number, place in enumerate(places):
         if number not in proved:
             continue
@@ -70,6 +71,7 @@ def hold(catalogue: Catalogue, cursor: duckdb.DuckDBPyConnection, reading: Readi
             known_aggregates(),
             known.is_single,
             known.is_conditional,
+            is_sampled,
         ).rewrite(titles)
     return Held(_text(cursor, tree), Verdict.REWRITTEN, _reasons(catalogue))
 
@@ -114,7 +116,11 @@ def _prove(
         ) from None
     for plan in marked["plans"]:
         Flow(rules).answer(plan)
-    return {boundary.mark - first: boundary for boundary in rules.boundaries}
+    found: dict[int, Boundary] = {}
+    for boundary in rules.boundaries:  # a step that is read twice may be planned twice
+        number = boundary.mark - first
+        found[number] = boundary.stricter(found.get(number, boundary))
+    return found
 
 
 def _text(cursor: duckdb.DuckDBPyConnection, tree: Tree) -> str:

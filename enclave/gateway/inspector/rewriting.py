@@ -43,6 +43,7 @@ from enclave.gateway.refusals import NotGroups
 from enclave.model import Aggregation, SmallGroups
 
 PREFIX = "__held_"
+_BUCKETS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Grouping:
     aggregates: frozenset[str]
     is_single: bool
     is_conditional: bool
+    is_sampled: bool
     keys: list[Node] = field(default_factory=list)
     calls: list[Node] = field(default_factory=list)
     rows: list[Node] = field(default_factory=list)
@@ -124,12 +126,14 @@ class Grouping:
         steps = [self._rows()]
         rows, tested = self._name("rows"), self._name("groups")
         shown = [column(name) for name in keys]
-        if self.is_single or not self.tests:
+        if self.is_single:
             aggregates = [*groups, self._verdict(is_direct=True)]
             steps.append(_cte(tested, _grouped(shown, aggregates, table(rows))))
         else:
             steps.append(_cte(self._name("sums"), _grouped(shown, groups, table(rows))))
-            steps.append(_cte(self._name("tests"), self._tested(shown, table(rows))))
+            quick = self._tested(shown, table(rows), who=_bucket())
+            steps.append(_cte(self._name("quick"), quick))
+            steps.append(_cte(self._name("tests"), self._exact(keys, shown)))
             joined = join(table(self._name("sums")), table(self._name("tests")), keys)
             names = [column(name, table=self._name("sums")) for name in keys]
             names += [column(f"{PREFIX}a{at}") for at in range(len(self.calls))]
@@ -144,12 +148,28 @@ class Grouping:
         person = column(*self.place.person, alias=f"{PREFIX}p")
         rows = select([*keys, person, *self.rows], node["from_table"], where=node["where_clause"])
         rows["sample"] = node["sample"]
-        is_sampled = '"sample": {' in json.dumps(node)
-        return _cte(self._name("rows"), rows, is_kept=is_sampled)
+        return _cte(self._name("rows"), rows, is_kept=self.is_sampled)
 
-    def _tested(self, keys: list[Node], rows: Node) -> Node:
-        """Return the verdict on each group from what each person adds to it."""
-        person = column(f"{PREFIX}p")
+    def _exact(self, keys: list[str], shown: list[Node]) -> Node:
+        """Return the verdict on each group, person by person where a quick test did not do.
+
+        Persons are first put together in buckets: a group with enough buckets has enough persons,
+        and what no bucket has too much of no person has. Only the other groups are counted out.
+        """
+        quick = self._name("quick")
+        sure = select([*deepcopy(shown), column(f"{PREFIX}ok")], table(quick),
+                      where=column(f"{PREFIX}ok"))  # fmt: skip
+        left = select(deepcopy(shown) or [_titled(constant(1), f"{PREFIX}one")], table(quick),
+                      where=negated(column(f"{PREFIX}ok")))  # fmt: skip
+        rows = join(
+            table(self._name("rows")), subselect(left, f"{PREFIX}left"), keys,
+            kind="SEMI" if keys else "INNER",
+        )  # fmt: skip
+        return pile(sure, self._tested(shown, rows))
+
+    def _tested(self, keys: list[Node], rows: Node, *, who: Node | None = None) -> Node:
+        """Return the verdict on each group from what each person, or each bucket, adds to it."""
+        person = who or column(f"{PREFIX}p")
         added = []
         for test in self.tests:
             found = column(test.name)
@@ -158,7 +178,7 @@ class Grouping:
             else:
                 added.append(call("count_if", found, alias=f"{test.name}y"))
                 added.append(call("count_if", negated(found), alias=f"{test.name}n"))
-        each = _grouped([*keys, person], added, rows)
+        each = _grouped([*keys, _titled(person, f"{PREFIX}p")], added, rows)
         return _grouped(keys, [self._verdict(is_direct=False)], subselect(each, f"{PREFIX}each"))
 
     def _verdict(self, *, is_direct: bool) -> Node:
@@ -288,6 +308,13 @@ def _cte(name: str, node: Node, *, is_kept: bool = True) -> Node:
     value = {"aliases": [], "materialized": kept, "key_targets": [],
              "payload_aggregates": [], "query_node": node}  # fmt: skip
     return {"key": name, "value": value}
+
+
+def _bucket() -> Node:
+    """Return one of some hundred buckets for a person."""
+    person = column(f"{PREFIX}p")
+    bucket = call("%", call("hash", person), constant(_BUCKETS), is_operator=True)
+    return case(is_present(person), bucket, null())
 
 
 def _none_or(count: Node, least: int) -> Node:

@@ -43,6 +43,14 @@ class Boundary:
     is_single: bool
     is_conditional: bool
 
+    def stricter(self, other: Boundary) -> Boundary:
+        """Return what holds for both of two plans of one grouping."""
+        return Boundary(
+            self.mark,
+            self.is_single and other.is_single,
+            self.is_conditional or other.is_conditional,
+        )
+
 
 @dataclass(slots=True)
 class Rules:
