@@ -135,7 +135,7 @@ def test_an_intent_without_a_receipt_stops_the_engine_and_gives_out_nothing(
     settings: Settings, sql: str, lost: EnclaveError
 ) -> None:
     audit = Slow(Action.QUERY_INTENT)
-    with watched(settings, audit) as (gateway, engine):
+    with watched(settings, audit, seconds=100_000) as (gateway, engine):
         gateway.open_session(ROSA)
         asking = Asking(gateway, sql)
         wait_until(lambda: engine.works and engine.works[0].has_begun, "the engine did not start")
