@@ -49,6 +49,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.connect.serverStacktrace.enabled": "false",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.runSQLOnFiles": "false",
+    "spark.sql.variable.substitute": "false",  # no ${...} of a text is replaced
     "spark.sql.ansi.enabled": "true",  # overflow and impossible casts are errors, never NULL
     "spark.sql.decimalOperations.allowPrecisionLoss": "false",  # an error instead of a rounding
     "spark.sql.session.timeZone": "UTC",
@@ -66,10 +67,14 @@ SETTINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What Spark may use: `heap` in Java's notation, threads of its local executor."""
+    """What Spark may use: `heap` in Java's notation, threads of its local executor.
+
+    `quick`: Java's quick compiler only, which suits a Spark that lives for a few queries.
+    """
 
     heap: str = "1g"
     threads: int = 2
+    quick: bool = False
 
 
 @dataclass(slots=True)
@@ -175,7 +180,7 @@ def _command(
         "-XX:+UseSerialGC",
         "-XX:-UsePerfData",
         "-XX:+DisableAttachMechanism",
-        "-XX:TieredStopAtLevel=1" if size.threads == 1 else "-XX:+TieredCompilation",
+        "-XX:TieredStopAtLevel=1" if size.quick else "-XX:TieredStopAtLevel=4",
         *(f"--add-opens={name}=ALL-UNNAMED" for name in opens),
         "-Dio.netty.tryReflectionSetAccessible=true",
         "-Dlog4j2.level=OFF",

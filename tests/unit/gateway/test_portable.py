@@ -188,3 +188,13 @@ def test_without_java_a_sentence_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(server.shutil, "which", lambda name: None)
     with pytest.raises(Unavailable, match="no Java"):
         server.start(tmp_path, server.Size())
+
+
+def test_the_page_lists_the_servers_settings() -> None:
+    page = (ROOT / "docs" / "how-to" / "spark.md").read_text(encoding="utf-8")
+    listed = {
+        (words[1].strip(" `"), words[2].strip(" `"))
+        for words in (line.split("|") for line in page.splitlines())
+        if len(words) > 3 and words[1].startswith(" `spark.")
+    }
+    assert listed == set(server.SETTINGS.items())
