@@ -11,11 +11,8 @@ import logging
 import re
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -24,99 +21,19 @@ from typing_extensions import override
 
 from enclave import sessions
 from enclave.audit_client import AuditClient
-from enclave.errors import Denied, EnclaveError, Unavailable
+from enclave.errors import EnclaveError, Unavailable
 from enclave.gateway import flight_sql_pb2 as sql
-from enclave.gateway import tokens
 from enclave.gateway.flight import NoSchemas, edge
 from enclave.gateway.flight_calls import Call, Calls, stopped
-from enclave.gateway.refusals import GatewayUnavailable, TokenRefused
+from enclave.gateway.front_door import Door
+from enclave.gateway.refusals import GatewayUnavailable
 from enclave.gateway.tokens import Token
-from enclave.model import Session
 from enclave.settings import Settings
-from enclave.store import Appends, ControlStore
+from enclave.store import ControlStore
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
-LOGGED_A_MINUTE = 60  # refusals of unknown callers logged one by one; the rest as a number
-
-
-@dataclass(slots=True)
-class Door:
-    """Who may pass: checks tokens, logs refusals, ends what is over."""
-
-    settings: Settings
-    store: ControlStore
-    audit: Appends
-    calls: dict[str, Calls] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _minute: int = 0
-    _refused: int = 0
-
-    def admit(self, header: str) -> Token:
-        """Return the token in an `Authorization` header; a refusal is logged and raised."""
-        token = None
-        try:
-            if not header.startswith("Bearer "):
-                raise TokenRefused("There is no token.", hint="Send it as a bearer token.")
-            token = tokens.tokens(self.settings).find(header.removeprefix("Bearer ").strip())
-            return tokens.check(self.store, token, now=time.time(), today=date.today())
-        except Denied as denied:
-            self._log(denied, token)
-            raise
-
-    def calls_of(self, session: Session) -> Calls:
-        """Return the calls that are on their way for a session."""
-        with self._lock:
-            return self.calls.setdefault(session.id, Calls())
-
-    def tend(self) -> None:
-        """End every token that is no longer in force, and stop what it has running."""
-        known = list(tokens.tokens(self.settings).all())
-        for token in known:
-            try:
-                tokens.check(self.store, token, now=time.time(), today=date.today())
-            except Denied as denied:
-                self._end(token, denied.sentence)
-        alive = {token.session.id for token in known}
-        with self._lock:
-            gone = [self.calls.pop(session) for session in self.calls.keys() - alive]
-        for calls in gone:
-            calls.cancel_all()
-
-    def stop(self) -> None:
-        """Stop every call there is."""
-        with self._lock:
-            calls = list(self.calls.values())
-        for each in calls:
-            each.cancel_all()
-
-    def _end(self, token: Token, why: str) -> None:
-        with self._lock:
-            calls = self.calls.pop(token.session.id, None)
-        if calls is not None:
-            calls.cancel_all()
-        tokens.revoke(self.settings, self.store, self.audit, token=token, reason=why)
-
-    def _log(self, denied: Denied, token: Token | None) -> None:
-        """Log a refusal; of callers nobody knows, only so many a minute one by one.
-
-        Anyone on the network can knock: the log must not be theirs to fill.
-        """
-        if token is not None:
-            person, project = token.session.person, token.session.project
-            tokens.log_denial(self.audit, denied, person=person, project=project)
-            return
-        minute = int(time.monotonic()) // 60
-        with self._lock:
-            before = self._refused if minute != self._minute else 0
-            self._refused = 1 if minute != self._minute else self._refused + 1
-            self._minute = minute
-            loud = self._refused <= LOGGED_A_MINUTE
-        if before > LOGGED_A_MINUTE:
-            log.warning("%d more calls without a valid token", before - LOGGED_A_MINUTE)
-        if loud:
-            tokens.log_denial(self.audit, denied, person="unknown", project=None)
 
 
 class _Doorkeeper(flight.ServerMiddlewareFactory):
@@ -315,15 +232,19 @@ def _certificate(settings: Settings) -> tuple[bytes, bytes]:
         raise Unavailable("The gateway's certificate or key cannot be read.") from None
 
 
-def run(settings: Settings, *, ready: Callable[[int], None] = lambda port: None) -> None:
-    """Serve until SIGTERM or SIGINT. Raises Unavailable without a certificate."""
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; says why and returns where it cannot begin."""
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     with AuditClient(settings, "gateway", timeout=5.0) as audit:
-        door = Door(settings, ControlStore(settings.database_url), audit)
-        front = Front(settings, door)
-        ready(front.port)
+        try:
+            door = Door(settings, ControlStore(settings.database_url), audit)
+            front = Front(settings, door)
+        except (EnclaveError, pa.ArrowException, OSError) as error:
+            said = error.explain() if isinstance(error, EnclaveError) else type(error).__name__
+            log.error("the gateway's address is not served: %s", said)
+            return
         while not over.wait(TICK_SECONDS):
             try:
                 door.tend()

@@ -335,6 +335,9 @@ def test_checking_a_token_asks_for_today_s_agreement(world: World, rosa: Issued)
         tokens.check(world.store, rosa.token, now=now, today=date(2095, 1, 1))
     with pytest.raises(TokenRefused, match="expired"):
         tokens.check(world.store, rosa.token, now=now + 3600, today=date.today())
+    elsewhere = replace(rosa.token, session=Session("feedfacefeedface", "rosa", PROJECT))
+    with pytest.raises(TokenRefused, match="session has ended"):
+        tokens.check(world.store, elsewhere, now=now, today=date.today())
     with pytest.raises(TokenRefused, match="not known"):
         tokens.check(world.store, None, now=now, today=date.today())
 
