@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -163,6 +164,12 @@ def world() -> duckdb.DuckDBPyConnection:
     for name, rows in (("enrolment", people()), ("wages", pay()), ("firms", firms())):
         connection.from_arrow(pa.Table.from_pylist(list(rows), schemas[name])).create(name)
     return connection
+
+
+def queries(name: str) -> list[str]:
+    """The queries of a file in `tests/data/gateway`, one a line."""
+    place = Path(__file__).parents[1] / "data" / "gateway" / name
+    return [line for line in place.read_text(encoding="utf-8").splitlines() if line]
 
 
 def run(sql: str) -> list[tuple[Any, ...]]:
