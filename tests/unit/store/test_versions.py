@@ -111,6 +111,19 @@ def test_a_version_under_another_policy_is_never_moved_to_and_the_next_build_for
     assert (kept.epochs, kept.store.project("one").extract_epoch) == ([3], 3)
 
 
+def test_even_one_that_was_kept_does_not_stand_beside_versions_of_another_policy(
+    kept: Kept,
+) -> None:
+    """Checked by removing the boundary: without the comparison of policies it does."""
+    kept.build(1)
+    kept.amend("Two")
+    kept.build(2)
+    with kept.store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE versions SET forgotten_at = NULL")
+    assert kept.epochs == [1, 2]
+    assert kept.store.project("one").older == ()
+
+
 def test_a_project_without_an_extract_in_force_is_built_not_moved(kept: Kept) -> None:
     kept.build(1)
     kept.amend("Two")
