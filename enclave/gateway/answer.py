@@ -111,7 +111,7 @@ class Stream(Answer):
             raise StopIteration
         try:
             batch, is_last = self._pump.take()
-            self._run.lease.draw(batch.num_rows, batch.nbytes)
+            self._run.draw(batch.num_rows, batch.nbytes)
             if not is_last and self._run.is_ahead():
                 self._advance(self._run)
         except EnclaveError as error:

@@ -65,6 +65,16 @@ class Run:
             first, self.is_over = not self.is_over, True
             return first
 
+    def draw(self, rows: int, bytes: int) -> None:
+        """Count what is about to be handed out; raises, if the run has been ended meanwhile.
+
+        Under the lock of `end`: what an outcome does not count is not handed out after it.
+        """
+        with self.lock:
+            if self.is_over:
+                raise self.why or QueryStopped("The query was stopped.")
+            self.lease.draw(rows, bytes)
+
     def receipt(self) -> Receipt | None:
         """Return the receipt of the intent, if it has come."""
         if self.intent is None or not self.intent.done() or self.intent.exception():

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import threading
 import warnings
+from pathlib import Path
+from typing import Any
 
 import adbc_driver_manager
 import pandas
 import polars
 import pytest
+from pyarrow import flight
 
 from enclave.audit_client import AuditClient
+from enclave.gateway import flight_messages as messages
+from enclave.gateway import flight_sql_pb2 as sql
 from enclave.gateway.journal import lineage
 from enclave.model import Session
 from enclave.sessions import close_session, open_session
@@ -145,6 +152,57 @@ def test_without_audit_there_is_no_data_and_with_it_there_is_again(
         ask(path, ALLOWED)
     audit_service.start()
     wait_until(lambda: _answers(settings, rosa), "the door stayed shut")
+
+
+def test_closing_a_session_stops_what_it_has_running(
+    settings: Settings, rosa: Session, audit: AuditClient, store: ControlStore,
+    audit_service: AuditProcess,
+) -> None:  # fmt: skip
+    endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range<0"
+    errors: list[str] = []
+
+    def run() -> None:
+        ticket = messages.pack(sql.TicketStatementQuery(statement_handle=endless.encode()))
+        with flight.FlightClient(f"grpc+unix://{socket_of(settings, rosa.id)}") as client:
+            try:
+                client.do_get(flight.Ticket(ticket)).read_all()
+            except flight.FlightError as error:
+                errors.append(str(error))
+
+    asking = threading.Thread(target=run)
+    asking.start()
+    wait_until(lambda: _logged(audit_service, "query.intent"), "the query did not start")
+    close_session(store, audit, settings, session=rosa.id)
+    asking.join(60)
+    assert len(errors) == 1
+    wait_until(lambda: _logged(audit_service, "query.outcome"), "the outcome was not logged")
+    (outcome,) = _logged(audit_service, "query.outcome")
+    assert (outcome["verdict"], outcome["detail"]["code"]) == ("failed", "query.stopped")
+
+
+def test_a_client_that_reads_slowly_does_not_fill_the_workers_memory(
+    settings: Settings, rosa: Session, served: GatewayProcess
+) -> None:
+    """The answer is 1.2 GB; the socket, the batches read ahead and the engine hold a part of it."""
+    (worker,) = served.workers()
+    long = "SELECT r.range AS n, 'a text of some forty characters, a few more' AS t FROM "
+    with connect(socket_of(settings, rosa.id)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchall()
+        before = _resident(worker)
+        cursor.execute(f"{long} range(20000000) r")
+        cursor.fetch_record_batch().read_next_batch()
+        threading.Event().wait(1.5)  # long enough to run ahead by all of it
+        assert _resident(worker) - before < 200 * 1024 * 1024
+
+
+def _logged(audit_service: AuditProcess, action: str) -> list[dict[str, Any]]:
+    return [fact for fact in audit_service.facts() if fact["action"] == action]
+
+
+def _resident(process: int) -> int:
+    pages = Path(f"/proc/{process}/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()
 
 
 def _answers(settings: Settings, session: Session) -> bool:
