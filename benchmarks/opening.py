@@ -1,6 +1,6 @@
 """Opening an extract: time and peak memory from encrypted Parquet, beside DuckDB on plain Parquet.
 
-Each measurement is a fresh process, each round takes every path in turn. ROWS=1000000,10000000 and
+Each measurement is a fresh process, each round takes every path in turn. SIZES=1000000,10000000 and
 ROUNDS=3 by default. What a worker does at its start is "encrypted": decrypt through pyarrow, load
 into a memory file, look whether a person stands twice, open it read-only and locked.
 """
@@ -25,7 +25,7 @@ from benchmarks.gateway import make_table
 from enclave.settings import Settings
 from enclave.vault import extract, keys
 
-ROWS = [int(word) for word in os.environ.get("ROWS", "1000000,10000000").split(",")]
+ROWS = [int(word) for word in os.environ.get("SIZES", "1000000,10000000").split(",")]
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 RESULTS = Path(__file__).parent / "results"
 PROJECT = "bench"

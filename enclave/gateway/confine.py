@@ -177,6 +177,8 @@ def limit_files(cell: Cell, ports: tuple[int, ...], *, alone: bool) -> str:
     """
     process = Path("/proc") if alone else Path(f"/proc/{os.getpid()}")
     facts = [Path("/proc") / name for name in ("meminfo", "cpuinfo", "stat", "filesystems")]
+    # DuckDB ends the process where it may not look for its control group (2.0.0).
+    facts += [Path("/sys/fs/cgroup"), Path("/sys/devices/system")]
     readable = (*cell.read, process, *facts, *private_root.DEVICES)
     rights = dict.fromkeys(readable, landlock.READ)
     rights[cell.journal] = landlock.WRITE
