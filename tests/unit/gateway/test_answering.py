@@ -208,7 +208,8 @@ def test_a_slow_client_holds_the_engine_back_not_the_rows_in_memory(settings: Se
     with watched(settings, Collector()) as (gateway, engine):
         gateway.open_session(ROSA)
         before = _duck_bytes(engine)
-        answer = gateway.answer(
+        sql = "SELECT r.range, 'twenty characters ..' FROM range(10000000) r"
+        answer = gateway.answer(ROSA, sql)
             ROSA, "SELECT r.range, 'twenty characters ..' FROM range(10000000) r"
         )
         rows = 0
