@@ -1,4 +1,4 @@
-"""What holding an answer to a number of persons costs: the text that would run beside the plain one.
+"""What holding an answer to a number of persons costs: the text that would run beside plain SQL.
 
 Every way is run in turn in each round, on the same rows in one process, so that what else the
 machine does falls on all of them; compare the ratios. ROWS=1000000 makes it small.
@@ -62,8 +62,8 @@ def make_tables(connection: duckdb.DuckDBPyConnection, rows: int) -> None:
     """Make 300 groups, none of them small, of persons with pseudonyms as the vault gives them."""
     for view, each in (("persons", 1), ("records", ROWS_A_PERSON)):
         connection.execute(
-            f"CREATE TABLE {view} AS SELECT CAST(CAST(md5(CAST(i // {each} AS VARCHAR)) AS UUID) AS "
-            "VARCHAR) AS person_id, 'Agency ' || (hash(i) % 20) AS agency, "
+            f"CREATE TABLE {view} AS SELECT CAST(CAST(md5(CAST(i // {each} AS VARCHAR)) AS UUID) "
+            "AS VARCHAR) AS person_id, 'Agency ' || (hash(i) % 20) AS agency, "
             "CAST(2010 + hash(i + 1) % 15 AS BIGINT) AS year, "
             f"CAST(hash(i + 2) % 100000 AS DECIMAL(18, 2)) AS wage FROM range({rows}) AS t(i)"
         )
@@ -94,9 +94,7 @@ def main() -> None:
     with duckdb.connect() as connection:
         make_tables(connection, ROWS)
         seconds = {name: statistics.median(found) for name, found in measure(connection).items()}
-    table = Table(
-        "way", "seconds", "x plain", title=f"{ROWS:,} rows, load {os.getloadavg()[0]:.1f}"
-    )
+    table = Table("way", "seconds", "x plain", title=f"{ROWS:,} rows")
     ratios = {}
     for name, found in seconds.items():
         plain = f"{name.partition(':')[0]}: plain"

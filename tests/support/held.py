@@ -181,9 +181,9 @@ def run(sql: str) -> list[tuple[Any, ...]]:
         cursor.close()
 
 
-def ask(sql: str, *, policy: str = "groups", small: str = "remainder", unique: bool = True) -> tuple[
-    Inspection, list[tuple[Any, ...]]
-]:  # fmt: skip
+def ask(
+    sql: str, *, policy: str = "groups", small: str = "remainder", unique: bool = True
+) -> tuple[Inspection, list[tuple[Any, ...]]]:
     """Inspect a query and run what became of it."""
     seen = inspector(policy, small, unique=unique).inspect(sql)
     return seen, run(seen.sql)

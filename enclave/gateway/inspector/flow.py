@@ -7,12 +7,12 @@ refused. Never looks at a name the query gave, and never runs anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from enclave.gateway.inspector import values
+from enclave.gateway.inspector import expressions, values
 from enclave.gateway.inspector.rules import Rules, Use
 from enclave.gateway.inspector.values import Node, Origin, Relation, Shape, Value
 from enclave.gateway.refusals import ConstructRefused
@@ -87,8 +87,8 @@ class Flow:
     def _expression_get(self, node: Node) -> Relation:
         below = self._only(node)
         row = [values.combine([Value(literal=True)]) for _ in node["expr_types"]]
-        for expressions in node["expressions"]:
-            for at, expression in enumerate(expressions):
+        for listed in node["expressions"]:
+            for at, expression in enumerate(listed):
                 row[at] = values.combine([row[at], self.value(expression, below)])
         return replace(below, values=tuple(row), is_single=False, table=node["table_index"])
 
@@ -429,58 +429,9 @@ class Flow:
             conditions=frozenset(moved(origin) for origin in relation.conditions),
         )
 
-    # Expressions -----------------------------------------------------------------------------
-
     def value(self, expression: Node, below: Relation) -> Value:
         """Return what an expression over a relation's columns tells of."""
-        kind = expression["expression_class"]
-        if kind == "BOUND_REF":
-            return below.values[expression.get("index", 0)]
-        if kind == "BOUND_COLUMN_REF":
-            return _bound(expression["binding"], below)
-        if kind == "BOUND_CONSTANT":
-            return Value(constant=_constant(expression))
-        if kind in ("BOUND_LAMBDA", "BOUND_LAMBDA_REF"):
-            return Value(literal=True, shape=Shape.ANY)
-        if kind == "BOUND_CASE":
-            return self._case(expression, below)
-        if kind not in _EXPRESSIONS:
-            raise ConstructRefused("The plan holds an expression whose flow is not known.")
-        parts = tuple(self.value(part, below) for part in values.children(expression))
-        return self._combined(expression, parts)
-
-    def _combined(self, expression: Node, parts: tuple[Value, ...]) -> Value:
-        if values.function_name(expression) == "__cast" and len(parts) == 1:
-            return parts[0]
-        if values.is_person_comparison(expression, parts):
-            return Value(literal=True, shape=Shape.CHOSEN)
-        if expression.get("type") == "OPERATOR_COALESCE" and all(p.is_person for p in parts):
-            return parts[0].nullable()
-        if all(part.is_constant for part in parts):
-            return Value(constant=object())
-        value = values.combine(parts, shape=values.shape_of(expression, parts))
-        if values.is_boolean(expression) and values.function_name(expression) not in _LOGIC:
-            self.rules.comparison(value, parts)
-        return value
-
-    def _case(self, expression: Node, below: Relation) -> Value:
-        checks = expression["case_checks"]
-        tests = [self.value(check["when_expr"], below) for check in checks]
-        branches = [self.value(check["then_expr"], below) for check in checks]
-        branches.append(self.value(expression["else_expr"], below))
-        for test in tests:
-            self.rules.comparison(test, (test,))
-        told = values.combine([*tests, *branches], shape=values.chosen(tuple(branches)))
-        varying = [branch for branch in branches if not branch.is_constant]
-        blank = all(branch.constant is None for branch in branches if branch.is_constant)
-        is_person = blank and bool(varying) and all(branch.is_person for branch in varying)
-        return replace(told, is_person=is_person)
-
-
-_EXPRESSIONS = frozenset(
-    {"BOUND_FUNCTION", "BOUND_OPERATOR", "BOUND_UNNEST", "BOUND_CONJUNCTION", "BOUND_BETWEEN"}
-)
-_LOGIC = frozenset({"and", "or", "not"})
+        return expressions.value(expression, below, self.rules)
 
 
 def _is_own(keys: Iterable[Value], below: Relation) -> bool:
@@ -522,21 +473,6 @@ def _beside(left: Relation, right: Relation) -> Relation:
 
 def _kept(row: tuple[Value, ...], positions: Iterable[int] | None) -> tuple[Value, ...]:
     return tuple(row[at] for at in positions) if positions else row
-
-
-def _bound(binding: Mapping[str, int], below: Relation) -> Value:
-    """Return a column named by its step's number, as below a function in FROM."""
-    if below.table != binding["table_index"]:
-        raise ConstructRefused("The plan names a column whose flow is not known.")
-    return below.values[binding["column_index"]]
-
-
-def _constant(expression: Node) -> object:
-    value = expression["value"]
-    if value.get("is_null"):
-        return None
-    inner = value.get("value")
-    return inner if isinstance(inner, (str, int, float, bool)) else object()
 
 
 def _moved(expression: Any, width: int) -> Any:

@@ -370,7 +370,7 @@ _PLACE = frozenset({"query_location", "query_location_length", "alias"})
 
 
 def _same(one: Node, other: Node) -> bool:
-    """Say whether two expressions are the same but for where they stand and what they are called."""
+    """Say whether two expressions are the same but for their place and their title."""
     if one["class"] == other["class"] == "COLUMN_REF":
         first = [part.lower() for part in one["column_names"]]
         second = [part.lower() for part in other["column_names"]]

@@ -44,8 +44,8 @@ class Shape(IntEnum):
 class Value:
     """One column of a relation.
 
-    `owner` is set where it is the person_id of the rows' owner in every row; `is_person` where it is
-    an untouched person_id or NULL; `about_person` where it was computed from one; `literal` where
+    `owner` is set where every row has the person_id of its owner; `is_person` where it is an
+    untouched person_id or NULL; `about_person` where it was computed from one; `literal` where
     it varies by row but comes from no view.
     """
 

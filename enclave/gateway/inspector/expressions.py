@@ -1,0 +1,86 @@
+"""What an expression of the bound plan tells of, from the columns it is made of.
+
+For the flow: a case, a cast, a comparison of person_ids or any call over a relation's columns.
+An expression that is not known here is refused. Looks at bindings, never at names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from enclave.gateway.inspector import values
+from enclave.gateway.inspector.values import Node, Relation, Shape, Value
+from enclave.gateway.refusals import ConstructRefused
+
+if TYPE_CHECKING:
+    from enclave.gateway.inspector.rules import Rules
+
+_EXPRESSIONS = frozenset(
+    {"BOUND_FUNCTION", "BOUND_OPERATOR", "BOUND_UNNEST", "BOUND_CONJUNCTION", "BOUND_BETWEEN"}
+)
+_LOGIC = frozenset({"and", "or", "not"})
+
+
+def value(expression: Node, below: Relation, rules: Rules) -> Value:
+    """Return what an expression over a relation's columns tells of."""
+    kind = expression["expression_class"]
+    if kind == "BOUND_REF":
+        return below.values[expression.get("index", 0)]
+    if kind == "BOUND_COLUMN_REF":
+        return _bound(expression["binding"], below)
+    if kind == "BOUND_CONSTANT":
+        return Value(constant=_constant(expression))
+    if kind in ("BOUND_LAMBDA", "BOUND_LAMBDA_REF"):
+        return Value(literal=True, shape=Shape.ANY)
+    if kind == "BOUND_CASE":
+        return _case(expression, below, rules)
+    if kind not in _EXPRESSIONS:
+        raise ConstructRefused("The plan holds an expression whose flow is not known.")
+    parts = tuple(value(part, below, rules) for part in values.children(expression))
+    return _combined(expression, parts, rules)
+
+
+def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value:
+    if values.function_name(expression) == "__cast" and len(parts) == 1:
+        return parts[0]
+    if values.is_person_comparison(expression, parts):
+        return Value(literal=True, shape=Shape.CHOSEN)
+    if expression.get("type") == "OPERATOR_COALESCE" and all(p.is_person for p in parts):
+        return parts[0].nullable()
+    if all(part.is_constant for part in parts):
+        return Value(constant=object())
+    told = values.combine(parts, shape=values.shape_of(expression, parts))
+    if values.is_boolean(expression) and values.function_name(expression) not in _LOGIC:
+        rules.comparison(told, parts)
+    return told
+
+
+def _case(expression: Node, below: Relation, rules: Rules) -> Value:
+    checks = expression["case_checks"]
+    tests = [value(check["when_expr"], below, rules) for check in checks]
+    branches = [value(check["then_expr"], below, rules) for check in checks]
+    branches.append(value(expression["else_expr"], below, rules))
+    for test in tests:
+        rules.comparison(test, (test,))
+    told = values.combine([*tests, *branches], shape=values.chosen(tuple(branches)))
+    varying = [branch for branch in branches if not branch.is_constant]
+    blank = all(branch.constant is None for branch in branches if branch.is_constant)
+    is_person = blank and bool(varying) and all(branch.is_person for branch in varying)
+    return replace(told, is_person=is_person)
+
+
+def _bound(binding: Mapping[str, int], below: Relation) -> Value:
+    """Return a column named by its step's number, as below a function in FROM."""
+    if below.table != binding["table_index"]:
+        raise ConstructRefused("The plan names a column whose flow is not known.")
+    return below.values[binding["column_index"]]
+
+
+def _constant(expression: Node) -> object:
+    value = expression["value"]
+    if value.get("is_null"):
+        return None
+    inner = value.get("value")
+    return inner if isinstance(inner, (str, int, float, bool)) else object()
