@@ -171,6 +171,31 @@ def test_without_root_landlock_and_the_filter_still_refuse_most(host: Host) -> N
     assert {name for name, worked in found.items() if worked} <= {"many_threads"}
 
 
+OPEN = """
+import os, sys
+from pathlib import Path
+from enclave.gateway import confine
+cell = confine.Cell("mine", Path(sys.argv[1]), Path(sys.argv[2]), memory=2 << 30, spill=1)
+confine.confine(cell, parent=os.getppid())
+import pyarrow as pa
+from enclave.gateway.engine_duckdb import Table, open_tables
+one = open_tables({"t": Table(pa.table({"a": [7]}).to_reader)}).connection
+print(one.execute("SELECT a FROM t").fetchall(), flush=True)
+os._exit(0)
+"""
+
+
+def test_a_confined_worker_that_is_not_root_opens_its_engine(host: Host) -> None:
+    """DuckDB looks for its control group and ends the process where it may not (2.0.0)."""
+    become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    argv = [*become, sys.executable, "-c"]
+    if subprocess.run([*argv, "import pyarrow, enclave"], cwd=ROOT, check=False).returncode:
+        pytest.skip("this project lies where nobody else may read")
+    argv += [OPEN, str(host.state), str(host.run)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "[(7,)]" in done.stdout, done.stderr
+
+
 def test_a_worker_without_walls_is_not_started() -> None:
     """In a child: what `confine` gives up it does not get back."""
     code = (
