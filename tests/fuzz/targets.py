@@ -95,6 +95,8 @@ class Targets:
         """A verdict or a refusal; what passes is logged without literals and runs harmlessly."""
         project = self.projects[number % len(self.projects)]
         _no_literals(text, project.inspector.redact(text))
+        if number % 8 < 2:  # a refusal is an answer there
+            project.inspector.explain(f"EXPLAIN POLICY {text}" if number % 2 else text)
         try:
             seen = project.inspector.inspect(text)
         except QueryDenied as refused:
