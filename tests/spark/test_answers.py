@@ -202,7 +202,7 @@ def test_a_column_to_filter_by_filters_on_spark(pair: Pair) -> None:
     assert pair.ask("SELECT count(*) FROM wages WHERE town = 'Bolton'") == "equal"
 
 
-def test_groups_are_held_to_the_agreement_on_spark(
+def test_an_agreement_on_groups_is_never_answered_otherwise_on_spark(
     spark: Spark, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     policy = make_policy(mode=QueryMode.AGGREGATE_ONLY, aggregation=Aggregation(persons=60))

@@ -248,16 +248,15 @@ def _letters(node: exp.Expr, kinds: Kinds) -> exp.Expr:
 
 @cache
 def _class() -> str:
-    odd = "\\[]^-&'\""
-    found = []
-    for first, last in review().letters:
-        start = first
-        for code in range(first, last + 2):
-            if code > last or chr(code) in odd:
-                if start < code:
-                    found.append(chr(start) + ("-" + chr(code - 1) if code - 1 > start else ""))
-                start = code + 1
-    return "".join(found)
+    """Return the ranges of a class of letters; no end of one means anything to a pattern."""
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in review().letters)
+
+
+def _count_if(node: exp.Expr, kinds: Kinds) -> exp.Expr:
+    """NULL where no row says yes or no, as DuckDB; Spark's is zero."""
+    yes = exp.If(this=node.this.copy(), true=_number("1"))
+    no = exp.If(this=exp.Not(this=exp.paren(node.this.copy())), true=_number("0"))
+    return exp.Sum(this=exp.Case(ifs=[yes, no]))
 
 
 def _ilike(node: exp.Expr, kinds: Kinds) -> exp.Expr:
@@ -281,6 +280,7 @@ def _days(node: exp.Expr, kinds: Kinds) -> exp.Expr:
 
 
 _TRANSLATIONS: Mapping[type[exp.Expr], Callable[[exp.Expr, Kinds], exp.Expr]] = {
+    exp.CountIf: _count_if,
     exp.Div: _div, exp.Avg: _avg, exp.Median: _median, exp.PercentileCont: _median,
     exp.Round: _round, exp.Floor: _floor, exp.Ceil: _floor, exp.Ln: _ln, exp.Sqrt: _sqrt,
     exp.Cast: _cast, exp.TryCast: _cast, exp.Add: _add, exp.Sub: _add, exp.Interval: _interval,

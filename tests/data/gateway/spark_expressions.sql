@@ -27,7 +27,7 @@ round(x, 2)
 round(x, 1)
 round(x)
 round(i / 3, 2)
-round(d * d, 3)
+round(j * 1.005, 2)
 round(round(d, 1), 0)
 floor(d)
 ceil(d)
@@ -41,14 +41,14 @@ sqrt(i)
 ln(i)
 ln(d)
 ln(x)
-exp(j)
-power(i, j)
+exp(j / 10)
+power(j, 3)
 i ** 2
 power(x, 2)
 i::DOUBLE
 d::DOUBLE
 d::BIGINT
-x::BIGINT
+(x / 1e300)::BIGINT
 (i / 2)::BIGINT
 d::VARCHAR
 i::VARCHAR
@@ -109,7 +109,7 @@ a < b
 a = '2020-02-29'
 a BETWEEN '2019-01-01' AND '2020-12-31'
 a > DATE '2020-01-01'
-make_date(2020, j + 3, 1)
+make_date(2020, 1 + abs(j) % 12, 1)
 a + INTERVAL 1 MONTH > b
 greatest(i, j)
 least(i, j)
@@ -209,3 +209,4 @@ SELECT DISTINCT f FROM values_of
 SELECT s AS "It's a name" FROM values_of WHERE s <> 'it''s'
 SELECT count(*) FROM nothing
 SELECT f, count(*) FROM nothing GROUP BY f
+SELECT person_id, s || '漢字' AS v, length(s || '漢字') AS n, left(s || '漢字', 2) AS l FROM values_of
