@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from typing import Any
 
 import duckdb
@@ -79,6 +80,11 @@ def _widened(reader: duckdb.DuckDBPyConnection, node: Node) -> Node:
     star, pivots = select["select_list"][0], node["pivots"]
     if any(len(pivot["pivot_expressions"]) != 1 or pivot["pivot_enum"] for pivot in pivots):
         raise _refused("Each ON or FOR of a PIVOT names one column, with its values after IN.")
+    many = prod(len(pivot["entries"]) for pivot in pivots) * len(node["aggregates"])
+    if many > MAX_COLUMNS:  # before one of them is made
+        raise TooLarge(
+            f"The PIVOT makes more than {MAX_COLUMNS} columns.", hint="Group by the column instead."
+        )
     keys = [pivot["pivot_expressions"][0] for pivot in pivots]
     if node["groups"]:
         kept = [_column(reader, name) for name in node["groups"]]
@@ -90,10 +96,6 @@ def _widened(reader: duckdb.DuckDBPyConnection, node: Node) -> Node:
         for entries in product(*(pivot["entries"] for pivot in pivots))
         for aggregate in node["aggregates"]
     ]
-    if len(made) > MAX_COLUMNS:
-        raise TooLarge(
-            f"The PIVOT makes more than {MAX_COLUMNS} columns.", hint="Group by the column instead."
-        )
     return {**select, "select_list": [*kept, *made], "from_table": node["source"]}
 
 
