@@ -210,8 +210,6 @@ def test_a_slow_client_holds_the_engine_back_not_the_rows_in_memory(settings: Se
         before = _duck_bytes(engine)
         sql = "SELECT r.range, 'twenty characters ..' FROM range(10000000) r"
         answer = gateway.answer(ROSA, sql)
-            ROSA, "SELECT r.range, 'twenty characters ..' FROM range(10000000) r"
-        )
         rows = 0
         for number, batch in enumerate(answer):
             rows += batch.num_rows
