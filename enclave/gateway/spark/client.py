@@ -104,7 +104,8 @@ class Client:
         )
         return call(asked, metadata=self._metadata())
 
-    def _interrupt(self, operation: str) -> None:
+    def _interrupt(self, operation: str) -> bool:
+        """Say whether Spark had the operation and stops it."""
         asked = wire.InterruptRequest(
             session_id=self.session,
             user_context=_USER,
@@ -117,7 +118,8 @@ class Client:
             response_deserializer=wire.InterruptResponse.FromString,
         )
         with _translated():
-            call(asked, metadata=self._metadata(), timeout=CALL_SECONDS)
+            answer = call(asked, metadata=self._metadata(), timeout=CALL_SECONDS)
+        return operation in answer.interrupted_ids
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self.token}"),)
@@ -132,27 +134,30 @@ class Query:
     operation: str = field(default_factory=lambda: str(uuid.uuid4()))
     stopped: threading.Event = field(default_factory=threading.Event)
     _call: grpc.CallIterator[object] | None = None
+    _over: bool = False
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Run it and yield Spark's batches. Raises SparkError."""
         plan = wire.Plan(root=wire.Relation(sql=wire.SQL(query=self.text)))
+        if self.stopped.is_set():
+            raise SparkError("")
         with _translated():
             self._call = self.client._execute(plan, self.operation)
-            if self.stopped.is_set():
-                self._call.cancel()
+            if self.stopped.is_set():  # in between
+                self.interrupt()
             for answer in self._call:
                 if answer.HasField("arrow_batch"):
                     yield from pa.ipc.open_stream(answer.arrow_batch.data)
+        self._over = True
 
     def interrupt(self) -> None:
-        """Stop it, in Spark and here; may come at any time and twice."""
-        if self.stopped.is_set():
-            return
+        """Stop it, in Spark and here; may come at any time and again, until it has been heard."""
         self.stopped.set()
-        if self._call is not None:
-            with suppress(SparkError):  # it had ended, or Spark has
-                self.client._interrupt(self.operation)
-            self._call.cancel()
+        if self._call is None or self._over:
+            return
+        with suppress(SparkError):  # it had ended, or Spark has
+            self._over = self.client._interrupt(self.operation)
+        self._call.cancel()
 
 
 class _translated:
