@@ -49,7 +49,7 @@ class Limits:
     spill: str = "1800MiB"
 
 
-# docs/explanation/gateway.md lists these; a test compares. Set in this order, then locked.
+# docs/explanation/gateway-process.md lists these; a test compares. Set in this order, then locked.
 HARDENING: Mapping[str, str] = {
     "temp_directory": "",  # unless there is a memory file system for it: never a disk
     "max_temp_directory_size": "0KB",

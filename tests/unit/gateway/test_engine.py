@@ -35,7 +35,7 @@ from tests.support.extracts import make_extract
 from tests.support.gateway import PROJECT, make_policy, make_tables
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "explanation" / "gateway.md"
+PAGE = ROOT / "docs" / "explanation" / "gateway-process.md"
 
 FILES = ("enable_external_access", "disabled_filesystems")
 READ_A_FILE = "SELECT content FROM read_text('/etc/hostname')"
