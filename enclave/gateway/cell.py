@@ -87,6 +87,7 @@ def cell_of(start: Start) -> Cell:
         memory=process_memory(settings),
         spill=settings.gateway_spill_mib * MIB,
         uid=start.uid,
+        java=start.policy.engine is EngineKind.SPARK,
     )
 
 

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _LAST_CAPABILITY = 63
+_JAVA = (Path("/etc/java-17-openjdk"), Path("/etc/nsswitch.conf"))  # Java's own settings
+_USERS = Path("/etc/passwd")  # Java asks who runs it; a root of our own holds that one line
 PROCESSES = 512  # threads too: gRPC and the engine start some each
 MEMORY_PLACE, SPILL_PLACE = Path("/memory"), Path("/spill")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - checked to be tmpfs before it is used
@@ -34,7 +36,10 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - checked to be tmpfs before it i
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one worker may see and take. Sizes in bytes; `uid` 0: it keeps its own."""
+    """What one worker may see and take. Sizes in bytes; `uid` 0: it keeps its own.
+
+    `java`: it also sees what Java reads of /etc.
+    """
 
     project: str
     state_dir: Path
@@ -42,6 +47,7 @@ class Cell:
     memory: int
     spill: int
     uid: int = 0
+    java: bool = False
 
     @property
     def read(self) -> tuple[Path, ...]:
@@ -49,7 +55,7 @@ class Cell:
         program = (sys.prefix, sys.base_prefix, *enclave.__path__)
         system = ("/usr", "/lib", "/lib64", "/etc/localtime", "/etc/ld.so.cache")
         extract = self.state_dir / "extracts" / self.project
-        return (*map(Path, system), *map(Path, program), extract)
+        return (*map(Path, system), *map(Path, program), extract, *(_JAVA if self.java else ()))
 
     @property
     def journal(self) -> Path:
@@ -143,6 +149,9 @@ def enter_own_root(cell: Cell) -> bool:
             target = place / path.relative_to("/")
             target.mkdir()
             private_root.mount_memory(target, size=size, owner=cell.uid)
+        if cell.java:
+            line = f"worker:x:{cell.uid}:{cell.uid}::/:/usr/sbin/nologin\n"
+            (place / _USERS.relative_to("/")).write_text(line, encoding="ascii")
         private_root.enter(place)
     except OSError as error:
         log.warning("no namespaces of its own for the worker: %s", error.strerror)
@@ -179,7 +188,8 @@ def limit_files(cell: Cell, ports: tuple[int, ...], *, alone: bool) -> str:
     facts = [Path("/proc") / name for name in ("meminfo", "cpuinfo", "stat", "filesystems")]
     # DuckDB ends the process where it may not look for its control group (2.0.0).
     facts += [Path("/sys/fs/cgroup"), Path("/sys/devices/system")]
-    readable = (*cell.read, process, *facts, *private_root.DEVICES)
+    users = (_USERS,) if cell.java else ()
+    readable = (*cell.read, *users, process, *facts, *private_root.DEVICES)
     rights = dict.fromkeys(readable, landlock.READ)
     rights[cell.journal] = landlock.WRITE
     rights[cell.sessions] = landlock.SOCKETS

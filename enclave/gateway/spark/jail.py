@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> None:
             current.append(word)
     parent = os.getppid()
     _check(_libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0))
-    if parent == 1 or os.getppid() != parent:  # it ended before the call
+    if os.getppid() != parent:  # it ended before the call
         sys.exit(1)
     jailed = enter(
         read=lists["--read"],

@@ -205,7 +205,9 @@ def _jars() -> Path:
 
 
 def _java() -> Path:
-    found = shutil.which("java")
+    # In a worker's own root there is no /etc/alternatives, where Debian's `java` leads.
+    installed = sorted(Path("/usr/lib/jvm").glob(f"java-{JAVA}-*/bin/java"))
+    found = str(installed[0]) if installed else shutil.which("java")
     if found is None:
         raise Unavailable(
             "The agreement asks for Spark, and there is no Java for it.",

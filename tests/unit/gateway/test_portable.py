@@ -188,6 +188,7 @@ def test_without_the_extra_nothing_of_spark_is_installed_and_a_sentence_says_so(
 
 def test_without_java_a_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server.shutil, "which", lambda name: None)
+    monkeypatch.setattr(server, "JAVA", 0)
     with pytest.raises(Unavailable, match="no Java"):
         server.start(tmp_path, server.Size())
 
