@@ -74,8 +74,8 @@ def _is_socket(link: Path) -> bool:
 @pytest.mark.parametrize(
     "text",
     [
-        "SELECT TRANSFORM(1) USING 'head -1 /etc/passwd'",
-        "SELECT TRANSFORM(1) USING 'cat'",
+        "SELECT TRANSFORM(1) USING '/usr/bin/head -1 /etc/passwd'",
+        "SELECT TRANSFORM(1) USING '/bin/cat'",
         "SELECT * FROM text.`/etc/hostname`",
         "CREATE TEMPORARY VIEW stolen USING text OPTIONS (path '/root')",
         "CREATE TEMPORARY VIEW hosts USING text OPTIONS (path '/etc/shadow')",
