@@ -87,6 +87,12 @@ class Settings(BaseSettings):
         description="What one project's queries may sort or join beyond that, in MiB of a memory "
         "file system of the worker's own; 0, or a gateway that is not root: nothing.",
     )
+    gateway_silence_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="How long a project's process may say nothing, in seconds, before it counts as "
+        "hung and is started again; it speaks every second, also while it opens an extract.",
+    )
 
     @property
     def audit_dir(self) -> Path:

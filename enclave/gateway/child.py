@@ -21,7 +21,7 @@ from enclave import documents
 from enclave.gateway import cgroup
 from enclave.gateway.cell import MIB, process_memory
 from enclave.gateway.confine import PROCESSES
-from enclave.gateway.orders import Report, Sessions, Start, line, settings_of
+from enclave.gateway.orders import BEAT, Report, Sessions, Start, line, settings_of
 from enclave.gateway.process_space import own_process_space
 from enclave.model import Session
 from enclave.store import ProjectRow
@@ -29,7 +29,11 @@ from enclave.store import ProjectRow
 log = logging.getLogger(__name__)
 
 MAX_REPORT = 64 * 1024  # bytes of one line
+LOOK_SECONDS = 1.0  # silence between two looks counts no longer: we may have stood still ourselves
+KILL_SECONDS = 5.0
+STARTING = 4  # times as long a silence before the first word: imports on a busy machine
 ENDED = "The project's worker ended; it is being started again. [gateway.unavailable]"
+HUNG = "The project's worker hung; it is being started again. [gateway.unavailable]"
 
 
 @dataclass(slots=True)
@@ -46,6 +50,9 @@ class Worker:
     error: str = ""
     closed: str = ""
     noted: bool = False
+    silent: float = 0.0
+    looked: float = field(default_factory=time.monotonic)
+    has_spoken: bool = False
     news: threading.Condition = field(default_factory=threading.Condition)
     words: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
 
@@ -58,6 +65,20 @@ class Worker:
     def has_ended(self) -> bool:
         """Say whether the process is gone."""
         return self.process.poll() is not None
+
+    def end_if_hung(self, seconds: float) -> bool:
+        """Kill a worker that has said nothing for so long; say whether that was now.
+
+        Counted by our own looks, so that a machine that stood still is not held against it.
+        """
+        now = time.monotonic()
+        self.silent += min(now - self.looked, LOOK_SECONDS)
+        self.looked = now
+        if self.silent <= seconds * (1 if self.has_spoken else STARTING):
+            return False
+        self.silent, self.error = 0.0, HUNG
+        self.process.kill()
+        return True
 
     def wait(self, until: float) -> str:
         """Wait until the last order is carried out; return what went wrong, if anything.
@@ -74,7 +95,10 @@ class Worker:
     def end(self) -> None:
         """Kill the process and give back what it held."""
         self.process.kill()
-        self.process.wait()
+        try:
+            self.process.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:  # the other projects do not wait for the kernel
+            log.error("the worker of %s does not go away", self.row.id)
         self.words.put(None)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
@@ -97,6 +121,9 @@ class Worker:
         with suppress(ValueError, OSError):  # a report that is none ends the worker
             while said := _pipe(self.process.stdout).readline(MAX_REPORT):
                 report = documents.read(Report, said)
+                self.silent, self.has_spoken = 0.0, True
+                if report.number == BEAT:
+                    continue
                 with self.news:
                     self.answered, self.error = report.number, report.error
                     if report.number == 0:

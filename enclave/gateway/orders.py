@@ -15,6 +15,7 @@ from enclave.settings import Settings
 
 KEY_BYTES = 32
 NO_KEY = bytes(KEY_BYTES)
+BEAT = -1  # the number of a report that only says: the interpreter runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A worker's answer: the number of the order it has carried out (0: it has started)."""
+    """A worker's word: the number of the order it has carried out (0: it has begun), or BEAT."""
 
     number: int
     error: str = ""

@@ -84,6 +84,7 @@ class Supervisor:
     def _tend(self) -> None:
         """Make workers and sessions what the store says. What fails is tried again at the tick."""
         self._front.tend()
+        self._end_hung()
         try:
             projects = {row.id: row for row in self._store.projects() if _is_served(row)}
             sessions = self._store.sessions()
@@ -102,6 +103,12 @@ class Supervisor:
                 log.warning("project %s is not served: %s", project, error)
                 self._problems[project] = "The project's worker could not be started."
                 self._pauses[project].longer(time.monotonic())
+
+    def _end_hung(self) -> None:
+        seconds = self._settings.gateway_silence_seconds
+        for project, worker in self._workers.items():
+            if worker.end_if_hung(seconds):
+                log.error("the worker of %s was silent for %g s: it is ended", project, seconds)
 
     def _keep_or_end(self, project: str, row: ProjectRow | None) -> None:
         worker = self._workers[project]

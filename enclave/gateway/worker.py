@@ -13,6 +13,7 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import BinaryIO
@@ -33,7 +34,7 @@ from enclave.gateway.flight import SessionServer
 from enclave.gateway.inspector import Inspector, make_inspector
 from enclave.gateway.inspector.catalogue import Catalogue, compile_catalogue
 from enclave.gateway.journal import Journal
-from enclave.gateway.orders import Report, Sessions, line, settings_of
+from enclave.gateway.orders import BEAT, Report, Sessions, line, settings_of
 from enclave.gateway.refusals import GatewayUnavailable
 from enclave.gateway.service import Gateway, Parts
 from enclave.model import EngineKind, Session
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 
 AUDIT_SECONDS = 5.0
 PULSE_SECONDS = 1.0
+BEAT_SECONDS = 1.0
 INVALIDATED = 70  # exit code (sysexits.h, EX_SOFTWARE)
 
 
@@ -210,6 +212,14 @@ class Servers:
         threading.Thread(target=server.close, daemon=True).start()
 
 
+def beat(reports: BinaryIO) -> None:
+    """Say every second that the interpreter runs: a worker that does not is ended from outside."""
+    with suppress(OSError):  # nobody listens: this process is about to be ended too
+        while True:
+            _report(reports, Report(BEAT))
+            time.sleep(BEAT_SECONDS)
+
+
 def _report(reports: BinaryIO, report: Report) -> None:
     reports.write(line(report))
     reports.flush()
@@ -230,5 +240,6 @@ class _NoPandas:
 def main(entered: Entered) -> None:
     """Run what is left of a worker's life."""
     sys.meta_path.insert(0, _NoPandas())
+    threading.Thread(target=beat, args=(entered.reports,), daemon=True).start()
     run(entered)
     os._exit(0)  # servers' threads need not be waited for: audit closes what they leave open

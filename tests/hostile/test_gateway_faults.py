@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import adbc_driver_manager
+import pyarrow as pa
 import pytest
+from enclave_client.errors import refusal
 
 from enclave.audit_client import AuditClient
 from enclave.errors import Unavailable
@@ -41,6 +43,7 @@ from tests.support.gateway import (
 
 OTHER = "other-pay"
 QUESTION = "SELECT year, count(*) AS n FROM wages GROUP BY year"
+LONG = "SELECT a.wage, a.county, b.industry FROM wages a, wages b, wages c"
 SABOTAGE = Path(__file__).parents[1] / "support" / "sabotage"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and a worker's user need root")
@@ -66,7 +69,7 @@ class Place:
             warnings.simplefilter("ignore")
             try:
                 ask(socket_of(self.settings, session.id), sql)
-            except adbc_driver_manager.Error as error:
+            except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
                 return str(error)
         return ""
 
@@ -161,6 +164,46 @@ def test_a_killed_engine_harms_nobody_else_and_comes_back(place: Place) -> None:
         stop.set()
         asking.join()
     assert failures == []
+
+
+# A worker that hangs ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(settings: Settings, audit: AuditClient) -> Iterator[Place]:
+    """A supervisor that takes five seconds of silence for the end."""
+    with _place(settings.model_copy(update={"gateway_silence_seconds": 5.0}), audit) as opened:
+        opened.recovers()
+        yield opened
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # ADBC's, on a kill
+def test_a_worker_that_hangs_is_replaced_and_disturbs_nobody(
+    impatient: Place, audit_service: AuditProcess
+) -> None:
+    hung, other = impatient.worker(PROJECT), impatient.worker(OTHER)
+    said: list[str] = []
+    asking = threading.Thread(target=lambda: said.append(impatient.told(impatient.mine, LONG)))
+    asking.start()
+    wait_until(lambda: _logged(audit_service, "query.intent", "wages c"), "it did not begin")
+    os.kill(hung, signal.SIGSTOP)
+    assert impatient.answers(impatient.theirs)
+    asking.join()
+    # What the workspace's client makes of a broken connection:
+    assert "The gateway does not answer." in str(refusal(RuntimeError(said[0])))
+    impatient.recovers()
+    assert impatient.worker(PROJECT) != hung
+    assert impatient.worker(OTHER) == other
+    wait_until(
+        lambda: _logged(audit_service, "service.interrupted"),
+        "the open intent of the worker that hung was not closed",
+    )
+
+
+def _logged(audit: AuditProcess, action: str, sql: str = "") -> bool:
+    """Whether audit has such an event, of a query with these words."""
+    facts = (fact for fact in audit.facts() if fact["action"] == action)
+    return any(sql in fact["detail"].get("sql", "") for fact in facts)
 
 
 def test_a_damaged_extract_says_so_until_it_is_whole_again(place: Place) -> None:
