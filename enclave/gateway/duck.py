@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from enclave.errors import EnclaveError
 from enclave.gateway.inspector import Inspection
-from enclave.gateway.refusals import QueryFailed, QueryStopped
+from enclave.gateway.inspector.rewriting import STOP
+from enclave.gateway.refusals import GroupTooSmall, QueryFailed, QueryStopped
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,9 @@ class DuckWork:
             hint = "It ran too long, or its session ended."
             return QueryStopped("The query was stopped.", hint=hint)
         text = str(error)
+        if STOP in text:
+            sentence = "A group of the answer has too few persons, so none is shown."
+            return GroupTooSmall(sentence, hint="Ask for coarser groups.")
         for kind, sentence, hint in _SENTENCES:
             if isinstance(error, kind) or text.startswith(kind.__name__.removesuffix("Exception")):
                 return QueryFailed(sentence, hint=hint)

@@ -65,7 +65,7 @@ class UseNotGranted(QueryDenied):
 
 
 class NotGroups(QueryDenied):
-    """An answer that must consist of groups of enough persons, and does not, or cannot be tested."""
+    """An answer must be groups of enough persons, and is not, or cannot be tested for it."""
 
     code = "query.aggregate-only"
 
@@ -105,6 +105,12 @@ class QueryFailed(Invalid):
     """The query was allowed but the engine could not finish it."""
 
     code = "query.failed"
+
+
+class GroupTooSmall(QueryFailed):
+    """A group of the answer has too few persons, and the agreement stops the whole answer then."""
+
+    code = "query.group-too-small"
 
 
 class QueryStopped(EnclaveError):

@@ -17,8 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from enclave_client import submit
-from enclave_client import Refused, query
+from enclave_client import Refused, query, submit
 from psycopg.rows import dict_row
 
 from audit.merkle import leaf_hash

@@ -43,6 +43,7 @@ from enclave.gateway.refusals import NotGroups
 from enclave.model import Aggregation, SmallGroups
 
 PREFIX = "__held_"
+STOP = "__held_small"  # what the engine says when it is to stop for a small group
 _BUCKETS = 128
 
 
@@ -69,6 +70,7 @@ class Grouping:
     is_single: bool
     is_conditional: bool
     is_sampled: bool
+    is_exact: bool = False
     keys: list[Node] = field(default_factory=list)
     calls: list[Node] = field(default_factory=list)
     rows: list[Node] = field(default_factory=list)
@@ -131,9 +133,7 @@ class Grouping:
             steps.append(_cte(tested, _grouped(shown, aggregates, table(rows))))
         else:
             steps.append(_cte(self._name("sums"), _grouped(shown, groups, table(rows))))
-            quick = self._tested(shown, table(rows), who=_bucket())
-            steps.append(_cte(self._name("quick"), quick))
-            steps.append(_cte(self._name("tests"), self._exact(keys, shown)))
+            steps.extend(self._tests(keys, shown))
             joined = join(table(self._name("sums")), table(self._name("tests")), keys)
             names = [column(name, table=self._name("sums")) for name in keys]
             names += [column(f"{PREFIX}a{at}") for at in range(len(self.calls))]
@@ -149,6 +149,15 @@ class Grouping:
         rows = select([*keys, person, *self.rows], node["from_table"], where=node["where_clause"])
         rows["sample"] = node["sample"]
         return _cte(self._name("rows"), rows, is_kept=self.is_sampled)
+
+    def _tests(self, keys: list[str], shown: list[Node]) -> list[Node]:
+        """Return the steps to the verdict on each group, a quick test first unless `is_exact`."""
+        rows = table(self._name("rows"))
+        if self.is_exact:  # another engine would put the persons in other buckets
+            return [_cte(self._name("tests"), self._tested(shown, rows))]
+        quick = self._tested(shown, rows, who=_bucket())
+        exact = _cte(self._name("tests"), self._exact(keys, shown))
+        return [_cte(self._name("quick"), quick), exact]
 
     def _exact(self, keys: list[str], shown: list[Node]) -> Node:
         """Return the verdict on each group, person by person where a quick test did not do.
@@ -231,7 +240,7 @@ class Grouping:
         if self.rules.small is not SmallGroups.REFUSE:
             return found
         # A value that is no truth stops the whole answer: the engine cannot cast it.
-        return cast(case(found, constant("true"), constant("a group is too small")), "BOOLEAN")
+        return cast(case(found, constant("true"), constant(STOP)), "BOOLEAN")
 
     # What is summarised ------------------------------------------------------------------------
 
@@ -383,6 +392,8 @@ def _bare(value: Any) -> Any:
     if isinstance(value, list):
         return [_bare(item) for item in value]
     if isinstance(value, Mapping):
+        if "literal" in value:  # 'a' and 'A' are two values, and '%m' and '%M' two things to ask
+            return {key: item for key, item in value.items() if key not in _PLACE}
         return {key: _bare(item) for key, item in value.items() if key not in _PLACE}
     return value.lower() if isinstance(value, str) else value
 

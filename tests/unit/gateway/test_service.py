@@ -20,17 +20,22 @@ from enclave.audit_client import AuditClient
 from enclave.gateway import flight_messages as messages
 from enclave.gateway import flight_sql_pb2 as sql
 from enclave.gateway.journal import lineage
-from enclave.model import Session
+from enclave.gateway.refusals import GroupTooSmall
+from enclave.model import Aggregation, QueryMode, Session, SmallGroups
 from enclave.sessions import close_session, open_session
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
 from tests.support.gateway import (
     PROJECT,
+    ROSA,
+    Collector,
     GatewayProcess,
     ask,
     connect,
     is_alive,
+    make_policy,
+    open_gateway,
     socket_of,
     wait_until,
 )
@@ -212,3 +217,14 @@ def _answers(settings: Settings, session: Session) -> bool:
             return bool(ask(socket_of(settings, session.id), ALLOWED).num_rows == 2)
         except adbc_driver_manager.Error:
             return False
+
+
+def test_an_answer_that_is_stopped_for_a_small_group_says_so(settings: Settings) -> None:
+    rules = Aggregation(persons=60, small=SmallGroups.REFUSE)
+    policy = make_policy(mode=QueryMode.AGGREGATE_ONLY, aggregation=rules)
+    question = "SELECT county, industry, count(*) AS n FROM wages GROUP BY county, industry"
+    with open_gateway(settings, Collector(), policy=policy) as gateway:
+        with pytest.raises(GroupTooSmall, match="too few persons"):
+            list(gateway.answer(ROSA, question))
+        coarser = "SELECT county, count(*) AS n FROM wages GROUP BY county"
+        assert len(list(gateway.answer(ROSA, coarser))) == 1
