@@ -43,6 +43,7 @@ class Run:
     is_noted: bool = False  # does the journal have it?
     noted: tuple[int, int] = (0, 0)  # rows and bytes the journal has of it
     is_over: bool = False
+    deaf: float = 0.0  # seconds it has gone on since it was told to stop
     lock: threading.Lock = field(default_factory=threading.Lock)  # of `is_noted` and `is_over`
     _elsewhere: float = 0.0
 
@@ -92,6 +93,7 @@ class Run:
         self._elsewhere = used
         if self.why is not None:
             self.work.interrupt()  # it may have come before the engine had begun
+            self.deaf += TICK_SECONDS
         elif now > self.until:
             self.stop(_out_of_time())
         elif spent := self.lease.overdrawn():
@@ -159,6 +161,11 @@ class Running:
                 return
             self._runs.discard(run)
         self.leave_place(run.session.id)
+
+    def deaf(self) -> float:
+        """Return for how many seconds a query has gone on since it was told to stop."""
+        with self._changed:
+            return max((run.deaf for run in self._runs), default=0.0)
 
     def stop_session(self, session: str, why: EnclaveError) -> None:
         """Stop everything a session has running."""

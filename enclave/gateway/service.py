@@ -85,6 +85,11 @@ class Gateway:
         """Return the agreement this gateway holds queries to."""
         return self.parts.inspector.catalogue.policy
 
+    @property
+    def deaf_seconds(self) -> float:
+        """Return for how long a query has gone on since it was told to stop."""
+        return self._running.deaf()
+
     def open_session(self, session: Session) -> None:
         """Let a session ask."""
         with self._lock:

@@ -13,6 +13,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 AUDIT_SECONDS = 5.0
 PULSE_SECONDS = 1.0
 BEAT_SECONDS = 1.0
+Check = Callable[[], str]  # says why this process is beyond use, nothing where it is not
 INVALIDATED = 70  # exit code (sysexits.h, EX_SOFTWARE)
 
 
@@ -95,8 +97,8 @@ def make_gateway(entered: Entered) -> Gateway:
         epoch=start.epoch,
         older={number: _schemas(extract) for number, extract in older.items()},
     )
-    inspector, engine = make_engine(entered, catalogue, wanted)
-    return Gateway(
+    inspector, engine, checks = make_engine(entered, catalogue, wanted)
+    gateway = Gateway(
         Parts(
             inspector=inspector,
             engine=engine,
@@ -107,12 +109,16 @@ def make_gateway(entered: Entered) -> Gateway:
             seconds=Limits().seconds,
         )
     )
+    patience = settings.gateway_silence_seconds
+    own = (Database(inspector.empty.cursor()).check, lambda: _deaf(gateway, patience))
+    threading.Thread(target=watch, args=((*checks, *own),), daemon=True).start()
+    return gateway
 
 
 def make_engine(
     entered: Entered, catalogue: Catalogue, wanted: dict[str, Table]
-) -> tuple[Inspector, Engine]:
-    """Load the tables into the engine the agreement names; return it with its inspector.
+) -> tuple[Inspector, Engine, tuple[Check, ...]]:
+    """Load the tables into the engine the agreement names; return it, its inspector, its checks.
 
     Raises Unavailable, also where the agreement names an engine that is not installed.
     """
@@ -121,10 +127,9 @@ def make_engine(
             confined = entered.confined
             places = Places(confined.scratch or SHARED_MEMORY, confined.spill)
             opened = open_tables(wanted, limits=_limits(entered), places=places)
-            pulse = opened.connection.cursor()
-            threading.Thread(target=watch, args=(pulse,), daemon=True).start()
+            check = Database(opened.connection.cursor()).check
             catalogue = replace(catalogue, unique=opened.unique)
-            return make_inspector(catalogue), DuckEngine(opened.connection)
+            return make_inspector(catalogue), DuckEngine(opened.connection), (check,)
         case EngineKind.SPARK:
             return _spark(entered.spark, catalogue, wanted)
 
@@ -137,7 +142,7 @@ def _limits(entered: Entered) -> Limits:
 
 def _spark(
     spark: Spark | None, catalogue: Catalogue, wanted: dict[str, Table]
-) -> tuple[Inspector, Engine]:
+) -> tuple[Inspector, Engine, tuple[Check, ...]]:
     if spark is None or spark.running is None or spark.place is None:
         raise (spark and spark.problem) or Unavailable("Spark was not started for this project.")
     try:
@@ -152,26 +157,49 @@ def _spark(
         wanted, running=spark.running, place=spark.place, empty=plain.empty
     )
     inspector: Inspector = room.SparkInspector(plain.catalogue, plain.second, plain.empty)
-    return inspector, engine
+    running = spark.running
+    return inspector, engine, (lambda: "" if running.is_running() else "Spark has ended",)
 
 
 def _schemas(extract: Extract) -> dict[str, pa.Schema]:
     return {name: factory().schema for name, factory in extract.views.items()}
 
 
-def watch(cursor: duckdb.DuckDBPyConnection) -> None:
-    """End the process when the engine is beyond use; the supervisor starts a fresh one.
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The pulse of a database, the engine's or the inspector's empty one.
 
-    An internal error of DuckDB's invalidates the whole database: every later query fails.
+    An internal error of DuckDB's invalidates the whole of it: every later query fails.
     """
-    while True:
+
+    cursor: duckdb.DuckDBPyConnection
+
+    def check(self) -> str:
+        """Return why it is beyond use, nothing where it is well."""
         try:
-            cursor.execute("SELECT 1").fetchall()
+            self.cursor.execute("SELECT 1").fetchall()
         except (duckdb.FatalException, duckdb.InternalException) as error:
-            log.error("the engine is beyond use: %s", type(error).__name__)
-            os._exit(INVALIDATED)
-        except duckdb.Error as error:
-            log.warning("the engine's pulse is weak: %s", type(error).__name__)
+            return f"a database is beyond use: {type(error).__name__}"
+        return ""
+
+
+def _deaf(gateway: Gateway, seconds: float) -> str:
+    """Say whether a stopped query goes on: DuckDB does not hear while it plans (2.0.0)."""
+    return "a stopped query does not end" if gateway.deaf_seconds > seconds else ""
+
+
+def watch(checks: tuple[Check, ...]) -> None:
+    """End the process when something it needs is beyond use; the supervisor starts a fresh one."""
+    while True:
+        for check in checks:
+            try:
+                wrong = check()
+            except Exception as error:  # of memory, say: no proof that it is beyond use
+                log.warning("a check could not be made: %s", type(error).__name__)
+                continue
+            if wrong:
+                log.error("%s", wrong)
+                os._exit(INVALIDATED)
         time.sleep(PULSE_SECONDS)
 
 

@@ -27,7 +27,7 @@ from enclave.audit_client import AuditClient
 from enclave.errors import Unavailable
 from enclave.gateway import supervisor
 from enclave.model import Session
-from enclave.sessions import open_session
+from enclave.sessions import close_session, open_session
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
@@ -204,6 +204,41 @@ def _logged(audit: AuditProcess, action: str, sql: str = "") -> bool:
     """Whether audit has such an event, of a query with these words."""
     facts = (fact for fact in audit.facts() if fact["action"] == action)
     return any(sql in fact["detail"].get("sql", "") for fact in facts)
+
+
+BOMB = (
+    "WITH c0 AS (SELECT * FROM wages)"
+    + "".join(f", c{i} AS (SELECT * FROM c{i - 1} a, c{i - 1} b)" for i in range(1, 40))
+    + " SELECT count(*) FROM c39"
+)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # ADBC's, on a kill
+def test_a_query_that_hears_no_stop_ends_its_worker_alone(
+    settings: Settings, audit: AuditClient, audit_service: AuditProcess
+) -> None:
+    """DuckDB's planner hears nothing (2.0.0); the inspector, blinded here, lets no such text in."""
+    small = settings.model_copy(
+        update={"gateway_memory_mib": 512, "gateway_silence_seconds": 5.0, "gateway_spill_mib": 0}
+    )
+    with _place(small, audit, PYTHONPATH=str(SABOTAGE), SABOTAGE="blind") as place:
+        place.recovers()
+        ravi = open_session(place.store, audit, small, person="ravi", project=PROJECT)
+        deaf, other, before = place.worker(PROJECT), place.worker(OTHER), _count(audit_service)
+        asking = threading.Thread(target=place.told, args=(place.mine, BOMB))
+        asking.start()
+        wait_until(lambda: _count(audit_service) > before, "the bomb was not lit")
+        close_session(place.store, audit, place.settings, session=place.mine.id)
+        asking.join()
+        assert deaf not in place.gateway.workers()
+        place.mine = ravi
+        place.recovers()
+        assert place.worker(OTHER) == other
+        assert place.answers(place.theirs)
+
+
+def _count(audit: AuditProcess) -> int:
+    return sum(fact["action"] == "query.intent" for fact in audit.facts())
 
 
 def test_a_damaged_extract_says_so_until_it_is_whole_again(place: Place) -> None:
@@ -391,7 +426,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 18, 1 << 18))
 try:
     one.execute("CHECKPOINT")
 except duckdb.FatalException:
-    worker.watch(pulse)
+    worker.watch((lambda: "", worker.Database(pulse).check))
 """
 
 
@@ -400,3 +435,15 @@ def test_a_worker_whose_engine_was_invalidated_ends_itself(tmp_path: Path) -> No
     argv = [sys.executable, "-c", INVALIDATE, str(tmp_path / "x.db")]
     done = subprocess.run(argv, capture_output=True, timeout=60, check=False)
     assert done.returncode == 70, done.stderr
+
+
+def test_a_worker_whose_inspector_is_beyond_use_ends_itself(
+    settings: Settings, audit: AuditClient
+) -> None:
+    """Else every query of the project would be refused until somebody noticed."""
+    with _place(settings, audit, PYTHONPATH=str(SABOTAGE), SABOTAGE="spoilt") as place:
+        place.recovers()
+        spoilt = place.worker(PROJECT)
+        place.told(place.mine, "SELECT 'spoilt' AS word FROM wages")
+        wait_until(lambda: spoilt not in place.gateway.workers(), "the worker lives on")
+        place.recovers()
