@@ -230,7 +230,7 @@ def test_a_query_that_hears_no_stop_ends_its_worker_alone(
         wait_until(lambda: _count(audit_service) > before, "the bomb was not lit")
         close_session(place.store, audit, place.settings, session=place.mine.id)
         asking.join()
-        assert deaf not in place.gateway.workers()
+        wait_until(lambda: deaf not in place.gateway.workers(), "it goes on")
         place.mine = ravi
         place.recovers()
         assert place.worker(OTHER) == other

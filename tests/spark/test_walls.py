@@ -10,10 +10,12 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import adbc_driver_manager
 import grpc
 import pytest
 
 from enclave.audit_client import AuditClient
+from enclave.gateway import confine, identity
 from enclave.gateway.spark import client, server
 from enclave.model import EngineKind
 from enclave.sessions import open_session
@@ -124,9 +126,14 @@ def test_a_project_on_spark_answers_through_its_socket_and_nobody_else_reaches_i
         wait_until(path.exists, "the session's socket did not come", seconds=300)
         sql = "SELECT year, avg(wage) AS mean FROM wages GROUP BY year ORDER BY year"
         assert ask(path, sql).num_rows == 2
+        with pytest.raises(adbc_driver_manager.Error, match="query"):
+            ask(path, "SELECT reflect('java.lang.System', 'getenv', 'PATH') FROM wages")
         (spark,) = [pid for worker in service.workers() for pid in _below(worker) if _is_java(pid)]
         assert _namespace(spark, "net") != _namespace(os.getpid(), "net")
         assert _namespace(spark, "mnt") != _namespace(os.getpid(), "mnt")
+        assert _fact(spark, "Uid") == [str(identity.FIRST)] * 4
+        assert _fact(spark, "CapEff") == ["0000000000000000"]
+        assert int(_fact(spark, "Threads")[0]) < confine.PROCESSES // 2
         port = int(_setting(spark, "spark.connect.grpc.binding.port"))
         with pytest.raises(OSError):
             socket.create_connection((server.ADDRESS, port), timeout=2)
@@ -145,6 +152,11 @@ def _below(pid: int) -> list[int]:
 
 def _is_java(pid: int) -> bool:
     return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith(b"/java")
+
+
+def _fact(pid: int, name: str) -> list[str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line for line in lines if line.startswith(f"{name}:")).split()[1:]
 
 
 def _setting(pid: int, name: str) -> str:
