@@ -65,5 +65,11 @@ def _told(reader: duckdb.DuckDBPyConnection, statement: str) -> dict[str, Any]:
         raise NotUnderstood(
             "The engine cannot read the query.", hint="Write it in plainer SQL, in smaller steps."
         )
-    tree: dict[str, Any] = from_json(row[0])
+    try:
+        tree: dict[str, Any] = from_json(row[0])
+    except ValueError:  # the engine writes a NaN as it is, which is no JSON
+        raise NotUnderstood(
+            "The engine's reading of the query holds a value that cannot be told.",
+            hint="Leave out constants such as 'nan'; compare with isnan(x) instead.",
+        ) from None
     return tree

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from enclave.gateway.inspector import agreement, engine_json, functions, nearest
+from enclave.gateway.inspector import agreement, arguments, engine_json, functions, nearest
 from enclave.gateway.inspector.catalogue import Catalogue
 from enclave.gateway.inspector.names import names
 from enclave.gateway.refusals import (
@@ -240,6 +240,7 @@ class _Walker:
                 hint="Write it as round(x), not x.round().",
             )
         functions.review().expressions.check(node["function_name"])
+        arguments.check(node)
 
     def _type(self, node: Node) -> None:
         if len(node["qualified_name"]["path"]) != 1 or node["type_name"].lower() not in _TYPES:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from enclave.gateway.inspector import expressions, values
+from enclave.gateway.inspector import expressions, multiples, values
 from enclave.gateway.inspector.rules import Rules, Use
 from enclave.gateway.inspector.values import Node, Origin, Relation, Shape, Value
 from enclave.gateway.refusals import ConstructRefused
@@ -72,6 +72,7 @@ class Flow:
             tuple(columns),
             owners=frozenset({number}),
             is_single=self.rules.is_single(view),
+            views=frozenset({view}),
             table=node["table_index"],
         ).kept(node.get("projection_ids"))
 
@@ -79,10 +80,15 @@ class Flow:
         """Return the rows that a function in FROM makes, for each row below it if there is one."""
         given = [self.step(child) for child in node["children"]]
         below = given[0] if given else Relation(())
+        for value in below.values:
+            self.rules.use(Use.ROWS, value)
         about = values.combine([*below.values, Value(literal=True)])
         made = tuple(about for _ in node["column_indexes"])
+        if not given:
+            made = multiples.numbered(made, next(self.numbers), node)
+            return Relation(made, table=node["table_index"])
         passed = tuple(below.values[at] for at in node.get("projected_input") or ())
-        return replace(below, values=made + passed, is_single=False, table=node["table_index"])
+        return multiples.repeated(replace(below, values=made + passed, table=node["table_index"]))
 
     def _expression_get(self, node: Node) -> Relation:
         below = self._only(node)
@@ -90,14 +96,17 @@ class Flow:
         for listed in node["expressions"]:
             for at, expression in enumerate(listed):
                 row[at] = values.combine([row[at], self.value(expression, below)])
-        return replace(below, values=tuple(row), is_single=False, table=node["table_index"])
+        made = replace(below, values=tuple(row), table=node["table_index"])
+        if len(node["expressions"]) > 1:
+            made = multiples.repeated(made)
+        return multiples.listed(made, self.numbers, node) if below.is_one else made
 
     def _chunk_get(self, node: Node) -> Relation:
         literal = Value(literal=True, shape=Shape.ANY)
         return Relation(tuple(literal for _ in node["chunk_types"]), table=node["table_index"])
 
     def _dummy_scan(self, _node: Node) -> Relation:
-        return Relation((Value(),))
+        return Relation((Value(),), is_one=True)
 
     def _empty_result(self, node: Node) -> Relation:
         return Relation(tuple(Value() for _ in node["bindings"]))
@@ -130,7 +139,9 @@ class Flow:
             return self.step(node)
         first, second = node["children"]
         left, right = self._guarded(first, guards), self.step(second)
-        return self._joined(node, left, right) if is_join else _beside(left, right)
+        if is_join:
+            return self._joined(node, left, right)
+        return replace(_beside(left, right), is_spread=multiples.spreads("INNER", left, right, ()))
 
     def _where(
         self, below: Relation, conditions: Iterable[Node], *, is_engines: bool = False
@@ -161,17 +172,27 @@ class Flow:
         below = self._only(node)
         if self._is_delim(node):
             keys = tuple(self.value(key, below) for key in node["groups"])
-            return replace(below, values=keys, is_single=False)
+            return replace(below, values=keys, is_single=False, is_spread=False)
         keys = tuple(self._key(key, below) for key in node["groups"])
         by_person = any(key.about_person for key in keys)
         made = tuple(self._call(call, below, by_person) for call in node["expressions"])
         if node["children"][0]["type"] == "LOGICAL_EMPTY_RESULT":  # 0 or NULL, whatever is asked
             made = tuple(Value() for _ in made)
         marks = tuple(Value(shape=Shape.ANY, literal=True) for _ in node["grouping_functions"])
-        grouped = replace(below, values=keys + made + marks, is_single=False, table=None)
-        is_per_person = _is_own(keys, below)
         sets = node["grouping_sets"]
-        if is_per_person and (not sets or [len(found) for found in sets] == [len(keys)]):
+        is_plain = not sets or [len(found) for found in sets] == [len(keys)]
+        if is_plain:
+            keys = multiples.keyed(keys, next(self.numbers))
+        grouped = replace(
+            below,
+            values=keys + made + marks,
+            is_single=False,
+            is_one=not keys,
+            is_spread=False,
+            table=None,
+        )
+        is_per_person = _is_own(keys, below)
+        if is_per_person and is_plain:
             return replace(grouped, is_single=len(keys) == 1)
         return self.rules.group(node, tuple(guards), below, grouped, self)
 
@@ -201,13 +222,16 @@ class Flow:
         if call.get("filter"):
             told += (self.rules.chosen(self.value(call["filter"], below), is_per_person=by_person),)
         name = values.function_name(call)
-        value = values.combine(told, shape=_shape(name, arguments, bool(call.get("filter"))))
+        shape = _shape(name, arguments, bool(call.get("filter")))
+        if below.is_spread and call["aggregate_type"] != "DISTINCT":
+            shape = Shape.ANY  # how often a row is counted is the query's choice
+        value = values.combine(told, shape=shape)
         if name in _COUNTS:
             value = replace(value, about_person=False)
         return (
             value
             if told and not value.is_constant
-            else replace(value, shape=Shape.PLAIN, literal=True)
+            else replace(value, shape=max(shape, Shape.PLAIN), literal=True)
         )
 
     def _window(self, node: Node) -> Relation:
@@ -229,18 +253,20 @@ class Flow:
             self.rules.use(Use.ARGUMENT, part)
         is_own = _is_own(partitions, below)
         self.rules.window(below, is_own=is_own)
-        value = values.combine([*parts, Value(literal=True)], shape=_shape("", tuple(parts), False))
+        shape = Shape.ANY if below.is_spread else _shape("", tuple(parts), False)
+        value = values.combine([*parts, Value(literal=True)], shape=shape)
         by_person = any(order.about_person for order in orders) and not is_own
         counts = values.function_name(call) in _COUNTS  # how many persons there are names none
         return replace(value, about_person=by_person or (value.about_person and not counts))
 
     def _unnest(self, node: Node) -> Relation:
         below = self._only(node)
-        made = tuple(
-            values.combine([self.value(item, below), Value(literal=True)])
-            for item in node["expressions"]
-        )
-        return replace(below, values=below.values + made, is_single=False, table=None)
+        given = [self.value(item, below) for item in node["expressions"]]
+        for item, value in zip(node["expressions"], given, strict=True):
+            if not multiples.is_fixed(item):
+                self.rules.use(Use.ROWS, value)
+        made = tuple(values.combine([value, Value(literal=True)]) for value in given)
+        return multiples.repeated(replace(below, values=below.values + made, table=None))
 
     def _order_by(self, node: Node) -> Relation:
         below = self._only(node)
@@ -277,7 +303,7 @@ class Flow:
 
     def _cross_product(self, node: Node) -> Relation:
         left, right = (self.step(child) for child in node["children"])
-        return _beside(left, right)
+        return replace(_beside(left, right), is_spread=multiples.spreads("INNER", left, right, ()))
 
     def _comparison_join(self, node: Node) -> Relation:
         left, right = (self.step(child) for child in node["children"])
@@ -294,13 +320,22 @@ class Flow:
         kind = node["join_type"]
         if kind not in _JOINS:
             raise ConstructRefused("The query joins in a way whose flow is not known.")
-        both = self._where(_beside(left, right), self._conditions(node, left), is_engines=True)
+        conditions = tuple(self._conditions(node, left))
+        beside = replace(_beside(left, right), conditions=frozenset())
+        met = self._where(beside, conditions, is_engines=True)
+        both = replace(
+            met,
+            conditions=met.conditions | left.conditions | right.conditions,
+            is_spread=multiples.spreads(
+                "ASOF" if node["type"] == "LOGICAL_ASOF_JOIN" else kind, left, right, conditions
+            ),
+        )
         self.rules.join(kind, left, right, both)
-        told = (both.conditions - left.conditions) if kind in _OUTER | {"MARK"} else frozenset()
+        told = met.conditions | right.conditions if kind in _OUTER | {"MARK"} else frozenset()
         width = len(left.values)
         lefts, rights = both.values[:width], both.values[width:]
         if kind in _KEEP_RIGHT:
-            told_left = both.conditions - right.conditions
+            told_left = met.conditions | left.conditions
             lefts = tuple(value.tainted(told_left).nullable() for value in lefts)
         if kind in _OUTER:
             rights = tuple(value.tainted(told) for value in rights)
@@ -344,7 +379,8 @@ class Flow:
     def _except(self, node: Node) -> Relation:
         branches = [self.step(child) for child in node["children"]]
         piled = self._piled(branches, is_set=True)
-        return replace(piled, is_single=branches[0].is_single)
+        first = branches[0]
+        return replace(piled, is_single=first.is_single, is_spread=first.is_spread)
 
     _intersect = _except
 
@@ -369,7 +405,13 @@ class Flow:
                 )
             )
         self.rules.pile(branches, row, is_set=is_set)
-        return Relation(tuple(row), owners=owners, conditions=told)
+        return Relation(
+            tuple(row),
+            owners=owners,
+            conditions=told,
+            is_spread=multiples.is_stacked(branches),
+            views=frozenset().union(*(branch.views for branch in branches)),
+        )
 
     def _recursive_cte(self, node: Node) -> Relation:
         seed, step = node["children"]
@@ -381,7 +423,7 @@ class Flow:
             Value(origins=origins, about_person=about, literal=True, shape=Shape.ANY)
             for _ in first.values
         )
-        relation = replace(first, values=row, is_single=False)
+        relation = multiples.repeated(replace(first, values=row))
         self.ctes[node["table_index"]] = (node["ctename"], relation)
         second = self.step(step)
         self.rules.recursive(second)
@@ -399,7 +441,9 @@ class Flow:
 
     def _cte_ref(self, node: Node) -> Relation:
         name, relation = self.ctes[node["cte_index"]]
-        if not name.startswith(_DELIM):
+        if name.startswith(_DELIM):  # what chose the outer rows is asked of them, not of these
+            relation = replace(relation, conditions=frozenset())
+        else:
             relation = self._again(relation)
         return replace(relation, table=node["table_index"])
 
@@ -440,9 +484,12 @@ def _is_own(keys: Iterable[Value], below: Relation) -> bool:
 
 
 def _is_same(condition: Node, parts: list[Value]) -> bool:
-    """Say whether a join compares a value with itself: so the engine finds an outer row again."""
+    """Say whether a join compares a column with itself: so the engine finds an outer row again."""
     is_null_safe = condition.get("type") == "COMPARE_NOT_DISTINCT_FROM"
-    return is_null_safe and len(parts) == 2 and parts[0] == parts[1] and bool(parts[0].origins)
+    is_plain = len(parts) == 2 and all(part.plain is not None for part in parts)
+    if not is_null_safe or not is_plain:
+        return False
+    return (parts[0].plain, parts[0].owner) == (parts[1].plain, parts[1].owner)
 
 
 def _shape(name: str, arguments: tuple[Value, ...], is_filtered: bool) -> Shape:
@@ -465,9 +512,12 @@ def _piled_shape(column: Iterable[Value]) -> Shape:
 
 def _beside(left: Relation, right: Relation) -> Relation:
     return Relation(
-        left.values + right.values,
+        tuple(replace(value, key=None) for value in left.values + right.values),
         owners=left.owners | right.owners,
         conditions=left.conditions | right.conditions,
+        is_one=left.is_one and right.is_one,
+        is_spread=left.is_spread or right.is_spread,
+        views=left.views | right.views,
     )
 
 

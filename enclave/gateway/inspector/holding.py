@@ -26,7 +26,7 @@ from enclave.gateway.inspector.rewriting import PREFIX, Grouping
 from enclave.gateway.inspector.rules import Boundary, Rules
 from enclave.gateway.inspector.trees import all_of, call, column, compare, constant, select
 from enclave.gateway.refusals import ConstructRefused, NotGroups, NotUnderstood
-from enclave.model import ColumnRole, QueryMode, SmallGroups
+from enclave.model import ColumnRole, EngineKind, QueryMode, SmallGroups
 
 Tree = dict[str, Any]
 
@@ -72,6 +72,7 @@ def hold(catalogue: Catalogue, cursor: duckdb.DuckDBPyConnection, reading: Readi
             known.is_single,
             known.is_conditional,
             is_sampled,
+            catalogue.policy.engine is not EngineKind.DUCKDB,
         ).rewrite(titles)
     return Held(_text(cursor, tree), Verdict.REWRITTEN, _reasons(catalogue))
 

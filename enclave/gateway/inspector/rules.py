@@ -33,6 +33,7 @@ class Use(StrEnum):
     SORT = "to sort by"
     ARGUMENT = "in an aggregate or a window"
     COMPARE = "in a set operation"
+    ROWS = "to decide how many rows there are"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,12 @@ class Rules:
             return public
         if len(below.owners) > 1:
             raise self._two_persons()
+        if below.is_spread and not all(_ignores_repeats(call) for call in node["expressions"]):
+            raise self._groups(
+                "Rows of persons are repeated as a list, a function or a UNION says.",
+                hint="Join a list that holds each value once, by JOIN … USING or ON a = b; choose "
+                "rows with WHERE; or count(DISTINCT person_id).",
+            )
         if len(node["grouping_sets"]) > 1:
             raise self._groups(
                 "ROLLUP, CUBE and GROUPING SETS show totals from which small groups follow.",
@@ -325,6 +332,12 @@ def _is_fixed(expression: Node) -> bool:
     if values.function_name(expression) == "__cast":
         return _is_fixed(expression["children"][0])
     return bool(expression["expression_class"] == "BOUND_CONSTANT")
+
+
+def _ignores_repeats(call: Node) -> bool:
+    """Say whether an aggregate gives the same when a row stands there twice."""
+    is_distinct = call.get("aggregate_type") == "DISTINCT"
+    return is_distinct or values.function_name(call) == "approx_count_distinct"
 
 
 def _is_count_of_owner(call: Node, below: Relation, flow: Flow) -> bool:

@@ -25,6 +25,14 @@ class Origin(NamedTuple):
     instance: int
 
 
+class Key(NamedTuple):
+    """One of some columns that are together unique in a list: which list, how many, which one."""
+
+    number: int
+    width: int
+    place: int
+
+
 class Shape(IntEnum):
     """How an aggregate may be tested when it sums this value.
 
@@ -46,7 +54,8 @@ class Value:
 
     `owner` is set where every row has the person_id of its owner; `is_person` where it is an
     untouched person_id or NULL; `about_person` where it was computed from one; `literal` where
-    it varies by row but comes from no view.
+    it varies by row but comes from no view. `key` is set where it is one of the columns that
+    together tell each row of its list from every other.
     """
 
     origins: frozenset[Origin] = frozenset()
@@ -57,6 +66,7 @@ class Value:
     literal: bool = False
     shape: Shape = Shape.CONSTANT
     constant: object = None
+    key: Key | None = None
 
     @property
     def is_constant(self) -> bool:
@@ -77,13 +87,18 @@ class Relation:
     """The output of one step. `owners` are the persons its rows belong to: none is nobody's.
 
     `conditions` are the columns that decided which rows are in it. `is_single` says that no
-    person has two rows. `table` is the engine's number of the step, for columns named by it.
+    person has two rows; `is_one` that there is at most one row; `is_spread` that something in the
+    query decides how often a person's row stands in it. `views` are those whose rows these are.
+    `table` is the engine's number of the step, for columns named by it.
     """
 
     values: tuple[Value, ...]
     owners: frozenset[int] = frozenset()
     conditions: frozenset[Origin] = frozenset()
     is_single: bool = False
+    is_one: bool = False
+    is_spread: bool = False
+    views: frozenset[str] = frozenset()
     table: int | None = None
 
     def linked(self, left: int, right: int) -> Relation:

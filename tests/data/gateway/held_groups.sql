@@ -74,3 +74,14 @@ SELECT count(*) FILTER (WHERE count(*) > 1) FROM enrolment
 SELECT min(person_id) FROM enrolment
 SELECT list(person_id) FROM enrolment
 SELECT min(a.wage) FROM wages a SEMI JOIN enrolment b ON a.quarter = b.grade
+SELECT e.district, count(*) FROM enrolment e JOIN wages w USING (person_id) JOIN range(8000000) r ON r.range < w.wage GROUP BY 1
+SELECT district, median(w) FROM (SELECT person_id, district, wage w, unnest(range(CAST(wage / 10000 AS INT) + 1)) FROM enrolment JOIN wages USING (person_id)) GROUP BY district
+SELECT count(*) FROM enrolment e JOIN (VALUES ('Kent'), ('Kent'), ('Avon')) v(d) ON e.district = v.d
+SELECT count(*) FROM enrolment e JOIN range(1000) r ON e.district = 'Kent' OR r.range = 0
+SELECT count(*) FROM enrolment e, (VALUES (1), (2)) v(k) WHERE v.k = 1 OR e.district = 'Kent'
+SELECT count(*) FROM enrolment e LEFT JOIN (SELECT person_id, unnest(range(1000)) FROM enrolment WHERE district = 'Kent') k USING (person_id)
+SELECT count(*) FROM (SELECT person_id FROM enrolment UNION ALL SELECT person_id FROM enrolment WHERE district = 'Kent')
+SELECT sum(n) FROM (SELECT person_id, count(*) n FROM enrolment e JOIN range(1000) r ON district = 'Kent' OR r.range = 0 GROUP BY 1)
+SELECT sum(n) FROM (SELECT person_id, count(*) OVER (PARTITION BY person_id) n FROM enrolment e JOIN range(1000) r ON district = 'Kent' OR r.range = 0)
+SELECT count(*) FROM enrolment e JOIN (SELECT range, unnest([1, 2, 3]) FROM range(5)) r ON e.grade = r.range
+SELECT count(*) FROM enrolment e JOIN (VALUES ('a'), ('b')) v(x) ON v.x = v.x

@@ -76,3 +76,5 @@ WITH RECURSIVE r(p, n) AS (SELECT person_id, 1 FROM enrolment UNION ALL SELECT p
 SELECT grade FROM enrolment WHERE try_cast(person_id AS UUID) = '<ONE>'::UUID
 SELECT grade FROM enrolment WHERE CAST(strpos(person_id, '<ONE>') AS BOOLEAN)
 SUMMARIZE SELECT grade FROM enrolment WHERE person_id = '<ONE>'
+SELECT grade, unnest(list_filter([person_id], lambda x: x = '<ONE>')) FROM enrolment
+SELECT e.grade FROM enrolment e, unnest(list_filter([e.person_id], lambda x: x = '<ONE>')) u

@@ -43,3 +43,8 @@ SELECT DISTINCT school_year FROM (SELECT school_year, count(*) n FROM enrolment 
 SELECT a.grade, count(*) FROM (SELECT person_id, grade FROM enrolment UNION ALL SELECT person_id, quarter FROM wages) a GROUP BY 1
 SELECT avg(health) FROM (SELECT e.person_id, max(CASE WHEN w.industry = 'Health' THEN 1 ELSE 0 END) AS health FROM enrolment e LEFT JOIN wages w USING (person_id) GROUP BY e.person_id)
 SELECT count(*) FILTER (WHERE n > 2), count(*) FROM (SELECT person_id, count(*) AS n FROM wages GROUP BY person_id)
+SELECT v.n, count(*) FROM enrolment e JOIN (VALUES ('Avon', 'A'), ('Bolton', 'B')) v(d, n) ON e.district = v.d GROUP BY 1
+SELECT w.year, count(*) FROM wages w JOIN (SELECT year, quarter, avg(wage) a FROM wages WHERE wage < 5000 GROUP BY 1, 2) m USING (year, quarter) WHERE w.wage > m.a GROUP BY 1
+SELECT count(*) FROM enrolment e CROSS JOIN (SELECT avg(grade) a FROM enrolment) m WHERE e.grade > m.a
+SELECT r.range, count(*) FROM wages w JOIN range(2020, 2024) r ON w.year = r.range GROUP BY 1
+SELECT r.range, count(DISTINCT person_id) FROM wages w JOIN range(2020, 2024) r ON w.year <= r.range GROUP BY 1

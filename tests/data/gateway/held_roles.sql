@@ -89,3 +89,10 @@ SELECT coalesce(w.employer, f.employer) FROM wages w FULL JOIN firms f ON w.empl
 SELECT count(*) FROM wages GROUP BY employer
 SELECT person_id FROM wages ORDER BY employer
 SELECT f.person_id FROM firms f ASOF JOIN wages w ON w.employer = f.employer AND f.size >= w.town::INT
+SELECT person_id, count(*) FROM (SELECT person_id, unnest(range(ascii(town))) u FROM wages) GROUP BY person_id
+SELECT w.person_id, count(*) FROM wages w, range(ascii(w.town)) r GROUP BY w.person_id
+SELECT w.person_id, count(*) FROM wages w, unnest(range(ascii(w.town))) r GROUP BY w.person_id
+SELECT w.year, (SELECT 1 WHERE w.town = 'canary-town') AS f FROM wages w WHERE w.town IS NOT NULL
+SELECT w.year, EXISTS (SELECT 1 FROM firms f WHERE f.size > 0 AND w.town = 'canary-town') AS f FROM wages w WHERE w.town IS NOT NULL
+SELECT wage, x.f FROM (SELECT * FROM wages WHERE town IS NOT NULL) w LEFT JOIN LATERAL (SELECT 1 f WHERE w.town = 'canary-town') x ON true
+SELECT a.wage, x.f FROM wages a LEFT JOIN (SELECT 1 f) x ON replace(a.town, 'canary', '') IS NOT DISTINCT FROM substr(a.town, 1)
