@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import adbc_driver_flightsql.dbapi as adbc
+import duckdb
 import pyarrow as pa
 
 from enclave import store as control
@@ -208,6 +209,13 @@ def open_gateway(
     finally:
         engine.close()
         journal.close()
+
+
+def connection_of(gateway: Gateway) -> duckdb.DuckDBPyConnection:
+    """Return the locked engine itself, behind everything that inspects."""
+    engine = gateway.parts.engine
+    assert isinstance(engine, DuckEngine)
+    return engine.connection
 
 
 ROSA = Session("s1", "rosa", PROJECT)

@@ -6,7 +6,7 @@ and binds nothing. A node, table or function on no list is refused. Never runs t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,17 +163,23 @@ class _Walker:
 
     def rest(self, value: Any, scope: Mapping[str, int]) -> int:
         """Check anything below a query; return its weight."""
-        if isinstance(value, list):
-            return sum(self.rest(item, scope) for item in value)
-        if not isinstance(value, dict):
-            return 0
-        if "class" in value:
-            return self.expression(value, scope)
-        if "is_null" in value:  # a value, as in the size of a sample
-            return 0
-        if "type" in value:
-            return self.typed(value, scope)
-        return sum(self.rest(item, scope) for item in value.values())
+        if isinstance(value, dict):
+            if "class" in value:
+                return self.expression(value, scope)
+            if "is_null" in value:  # a value, as in the size of a sample
+                return 0
+            if "type" in value:
+                return self.typed(value, scope)
+            return self._all(value.values(), scope)
+        return self._all(value, scope) if isinstance(value, list) else 0
+
+    def _all(self, values: Iterable[Any], scope: Mapping[str, int]) -> int:
+        """Check each of several values; a plain loop, since every word of a query comes here."""
+        weight = 0
+        for value in values:
+            if isinstance(value, (dict, list)):
+                weight += self.rest(value, scope)
+        return weight
 
     def typed(self, node: Node, scope: Mapping[str, int]) -> int:
         """Check a node that has a type but no class: a query, a table, an ORDER BY, a LIMIT."""
@@ -186,7 +192,7 @@ class _Walker:
             return self._table_function(node, scope)
         if kind not in _TABLES and kind not in _MODIFIERS and kind not in _ORDERS:
             raise _refused(kind)
-        return self._children(node, scope)
+        return self._all(node.values(), scope)
 
     def _base_table(self, node: Node, scope: Mapping[str, int]) -> int:
         if node["at_clause"] is not None:
@@ -212,7 +218,7 @@ class _Walker:
         if call["class"] != "FUNCTION" or len(call["qualified_name"]["path"]) != 1:
             raise _refused("TABLE_FUNCTION")
         functions.review().tables.check(call["function_name"])
-        return self._children(call, scope)
+        return self._all(call.values(), scope)
 
     def expression(self, node: Node, scope: Mapping[str, int]) -> int:
         """Check an expression node and what is below it."""
@@ -231,7 +237,7 @@ class _Walker:
             self._column(node)
         elif kind == "SUBQUERY":
             return self.query(node["subquery"]["node"], scope) + self.rest(node["child"], scope)
-        return self._children(node, scope)
+        return self._all(node.values(), scope)
 
     def _call(self, node: Node) -> None:
         if len(node["qualified_name"]["path"]) != 1 or node.get("export_state"):
@@ -262,10 +268,6 @@ class _Walker:
             raise ConstructRefused("`rowid` is no column of a view.", hint="Use person_id.")
         if len(parts) == 1 and parts[0] in _BARE_CALLS:
             functions.review().expressions.check(parts[0])
-
-    def _children(self, node: Node, scope: Mapping[str, int]) -> int:
-        below = (value for key, value in node.items() if key not in ("type", "class"))
-        return sum(self.rest(value, scope) for value in below)
 
 
 def _stars(node: Node) -> int:

@@ -44,7 +44,7 @@ def value(expression: Node, below: Relation, rules: Rules) -> Value:
 
 def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value:
     if values.function_name(expression) == "__cast" and len(parts) == 1:
-        return replace(parts[0], key=None)
+        return parts[0].keyless()
     if values.is_person_comparison(expression, parts):
         return Value(literal=True, shape=Shape.CHOSEN)
     if expression.get("type") == "OPERATOR_COALESCE" and all(p.is_person for p in parts):

@@ -512,7 +512,7 @@ def _piled_shape(column: Iterable[Value]) -> Shape:
 
 def _beside(left: Relation, right: Relation) -> Relation:
     return Relation(
-        tuple(replace(value, key=None) for value in left.values + right.values),
+        tuple(value.keyless() for value in left.values + right.values),
         owners=left.owners | right.owners,
         conditions=left.conditions | right.conditions,
         is_one=left.is_one and right.is_one,

@@ -31,6 +31,7 @@ _WORDS = re.compile(
     """,
     re.VERBOSE,
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _OPEN, _CLOSE = "([{", ")]}"
 
 
@@ -121,8 +122,10 @@ def _split(sql: str) -> tuple[Word, ...]:
 def _check_quoted(kind: str, text: str, previous: str) -> None:
     if "\0" in text:
         raise OddText("The query holds a NUL character.", hint="Leave it out.")
-    if kind == "comment" and not text.isascii():
-        raise OddText("A comment holds characters outside ASCII.", hint="Leave it out.")
+    if kind == "comment" and not (text.isascii() and _CONTROL.search(text) is None):
+        raise OddText(
+            "A comment holds control characters, or some outside ASCII.", hint="Leave it out."
+        )
     if kind == "string" and previous in ("name", "string", "quoted", "number", "parameter"):
         raise OddText(
             "A string stands directly behind another word, as in E'…' or X'…'.",

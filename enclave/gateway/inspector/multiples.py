@@ -19,7 +19,7 @@ _GONE = frozenset({"SEMI", "ANTI", "MARK", "SINGLE"})
 
 def repeated(relation: Relation) -> Relation:
     """Return a relation whose rows may each stand there several times, or not at all."""
-    row = tuple(replace(value, key=None) for value in relation.values)
+    row = tuple(value.keyless() for value in relation.values)
     return replace(
         relation, values=row, is_single=False, is_one=False, is_spread=bool(relation.owners)
     )

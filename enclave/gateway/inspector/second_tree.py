@@ -7,7 +7,7 @@ query. Its tree is only read; SQL made from it is never executed (it changed 25 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -117,9 +117,14 @@ class SecondReader:
         with _understood():
             try:
                 qualified = qualify(
-                    tree, schema=self.schema, dialect=DIALECT, quote_identifiers=False
+                    tree,
+                    schema=self.schema,
+                    dialect=DIALECT,
+                    quote_identifiers=False,
+                    validate_qualify_columns=False,  # done below, on scopes that are made once
                 )
                 scopes = traverse_scope(qualified)
+                _all_placed(scopes)
             except OptimizeError:
                 raise NotGranted(
                     "The query names a column that no granted view has.",
@@ -202,6 +207,19 @@ def _check_typed(node: exp.Func, kind: str) -> None:
     if kind in _TYPED_REFUSED or banned:
         hint = banned[0].reason.strip() if banned else _HINTS.get(kind, _BANNED)
         raise FunctionRefused(f"The function `{called[0]}` may not be called.", hint=hint)
+
+
+def _all_placed(scopes: Iterable[Scope]) -> None:
+    """Raise OptimizeError if a column is left that belongs to no source, or to several.
+
+    Asks what sqlglot's own `validate_qualify_columns` asks, which makes all scopes anew.
+    """
+    for scope in scopes:
+        if not isinstance(scope.expression, exp.Select):
+            continue
+        is_outside = bool(scope.external_columns) and not scope.is_correlated_subquery
+        if (is_outside and not scope.pivots) or scope.unqualified_columns:
+            raise OptimizeError("A column has no place.")
 
 
 def _no_whole_rows(tree: exp.Query) -> None:

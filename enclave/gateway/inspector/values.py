@@ -77,6 +77,10 @@ class Value:
         """Return this value where it may be NULL: it then tells nobody's rows from another's."""
         return self if self.owner is None else replace(self, owner=None)
 
+    def keyless(self) -> Value:
+        """Return this value where the rows it told from each other may stand more than once."""
+        return self if self.key is None else replace(self, key=None)
+
     def tainted(self, origins: frozenset[Origin]) -> Value:
         """Return this value if it also tells of other columns."""
         return self if origins <= self.origins else replace(self, origins=self.origins | origins)
@@ -128,23 +132,24 @@ _PERSON_COMPARISONS = _COMPARISONS | names(
 NULL_TESTS = frozenset({"OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"})
 
 
-def children(expression: Node) -> Iterator[Node]:
-    """Yield every expression directly below one, wherever the engine keeps it."""
-    for key, value in expression.items():
-        if key != "function_data":  # a function's own notes: its arguments are all in `children`
-            yield from _expressions(value)
+def children(expression: Node) -> list[Node]:
+    """Return every expression directly below one, wherever the engine keeps it."""
+    found: list[Node] = []
+    # A function's own notes are left out: its arguments are all in `children`.
+    _collect((expression[key] for key in expression if key != "function_data"), found)
+    return found
 
 
-def _expressions(value: Any) -> Iterator[Node]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _expressions(item)
-    elif isinstance(value, dict):
-        if "expression_class" in value:
-            yield value
-        else:
-            for item in value.values():
-                yield from _expressions(item)
+def _collect(values: Iterable[Any], found: list[Node]) -> None:
+    """Add the expressions among some values or below them; a plain loop, since most are none."""
+    for value in values:
+        if isinstance(value, dict):
+            if "expression_class" in value:
+                found.append(value)
+            elif value:
+                _collect(value.values(), found)
+        elif value and isinstance(value, list):
+            _collect(value, found)
 
 
 def function_name(expression: Node) -> str:

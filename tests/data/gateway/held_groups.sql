@@ -85,3 +85,5 @@ SELECT sum(n) FROM (SELECT person_id, count(*) n FROM enrolment e JOIN range(100
 SELECT sum(n) FROM (SELECT person_id, count(*) OVER (PARTITION BY person_id) n FROM enrolment e JOIN range(1000) r ON district = 'Kent' OR r.range = 0)
 SELECT count(*) FROM enrolment e JOIN (SELECT range, unnest([1, 2, 3]) FROM range(5)) r ON e.grade = r.range
 SELECT count(*) FROM enrolment e JOIN (VALUES ('a'), ('b')) v(x) ON v.x = v.x
+SELECT k, count(*) FROM (SELECT unnest(range(50)) AS i, district AS k, person_id FROM enrolment) GROUP BY k
+SELECT district, count(*) FROM enrolment JOIN (SELECT i FROM range(50) r(i)) ON true GROUP BY district
