@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -27,7 +29,7 @@ from enclave.audit_client import AuditClient
 from enclave.errors import Unavailable
 from enclave.gateway import supervisor
 from enclave.model import Session
-from enclave.sessions import close_session, open_session
+from enclave.sessions import close_session, open_session, tell
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
@@ -46,7 +48,11 @@ QUESTION = "SELECT year, count(*) AS n FROM wages GROUP BY year"
 LONG = "SELECT a.wage, a.county, b.industry FROM wages a, wages b, wages c"
 SABOTAGE = Path(__file__).parents[1] / "support" / "sabotage"
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and a worker's user need root")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounts and a worker's user need root"),
+    # ADBC's, where a connection broke: its statements close in the wrong order.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @dataclass
@@ -129,12 +135,35 @@ def _place(
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-@pytest.fixture
-def place(settings: Settings, audit: AuditClient) -> Iterator[Place]:
-    with _place(settings, audit) as opened:
-        opened.recovers()
-        wait_until(lambda: opened.answers(opened.theirs), "the other project is not served")
+@pytest.fixture(scope="module")
+def service() -> Iterator[AuditProcess]:
+    """An audit service for the tests that share a place."""
+    home = Path(tempfile.mkdtemp(prefix="enc-"))
+    settings = Settings(
+        state_dir=home / "s",
+        run_dir=home / "r",
+        audit_grace_seconds=1.0,
+        gateway_silence_seconds=6.0,
+    )
+    audit = AuditProcess(settings).start()
+    yield audit
+    audit.stop()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def shared(service: AuditProcess) -> Iterator[Place]:
+    with service.client() as audit, _place(service.settings, audit) as opened:
         yield opened
+
+
+@pytest.fixture
+def place(shared: Place) -> Place:
+    """The place that tests share: each leaves it as it was, so that it need not start again."""
+    tell(shared.settings)  # what failed before is no reason to wait
+    shared.recovers()
+    wait_until(lambda: shared.answers(shared.theirs), "the other project is not served")
+    return shared
 
 
 def check_sentence(said: str, place: Place) -> None:
@@ -157,7 +186,7 @@ def test_a_killed_engine_harms_nobody_else_and_comes_back(place: Place) -> None:
     asking = threading.Thread(target=ask_on)
     asking.start()
     try:
-        for _ in range(3):
+        for _ in range(2):
             place.kill(PROJECT)
             place.recovers()
     finally:
@@ -169,33 +198,24 @@ def test_a_killed_engine_harms_nobody_else_and_comes_back(place: Place) -> None:
 # A worker that hangs ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def impatient(settings: Settings, audit: AuditClient) -> Iterator[Place]:
-    """A supervisor that takes five seconds of silence for the end."""
-    with _place(settings.model_copy(update={"gateway_silence_seconds": 5.0}), audit) as opened:
-        opened.recovers()
-        yield opened
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # ADBC's, on a kill
 def test_a_worker_that_hangs_is_replaced_and_disturbs_nobody(
-    impatient: Place, audit_service: AuditProcess
+    place: Place, service: AuditProcess
 ) -> None:
-    hung, other = impatient.worker(PROJECT), impatient.worker(OTHER)
+    hung, other = place.worker(PROJECT), place.worker(OTHER)
     said: list[str] = []
-    asking = threading.Thread(target=lambda: said.append(impatient.told(impatient.mine, LONG)))
+    asking = threading.Thread(target=lambda: said.append(place.told(place.mine, LONG)))
     asking.start()
-    wait_until(lambda: _logged(audit_service, "query.intent", "wages c"), "it did not begin")
+    wait_until(lambda: _logged(service, "query.intent", "wages c"), "it did not begin")
     os.kill(hung, signal.SIGSTOP)
-    assert impatient.answers(impatient.theirs)
+    assert place.answers(place.theirs)
     asking.join()
     # What the workspace's client makes of a broken connection:
     assert "The gateway does not answer." in str(refusal(RuntimeError(said[0])))
-    impatient.recovers()
-    assert impatient.worker(PROJECT) != hung
-    assert impatient.worker(OTHER) == other
+    place.recovers()
+    assert place.worker(PROJECT) != hung
+    assert place.worker(OTHER) == other
     wait_until(
-        lambda: _logged(audit_service, "service.interrupted"),
+        lambda: _logged(service, "service.interrupted"),
         "the open intent of the worker that hung was not closed",
     )
 
@@ -213,7 +233,6 @@ BOMB = (
 )
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # ADBC's, on a kill
 def test_a_query_that_hears_no_stop_ends_its_worker_alone(
     settings: Settings, audit: AuditClient, audit_service: AuditProcess
 ) -> None:
@@ -278,14 +297,12 @@ def test_an_extract_that_is_away_says_so_until_it_is_back(place: Place) -> None:
     place.recovers()
 
 
-def test_without_audit_nobody_is_told_anything_else(
-    place: Place, audit_service: AuditProcess
-) -> None:
-    audit_service.kill()
+def test_without_audit_nobody_is_told_anything_else(place: Place, service: AuditProcess) -> None:
+    service.kill()
     said = place.told(place.mine)
     assert "audit.unavailable" in said
     check_sentence(said, place)
-    audit_service.start()
+    service.start()
     place.recovers()
 
 
@@ -349,7 +366,6 @@ def blind(settings: Settings, audit: AuditClient) -> Iterator[Place]:
         yield opened
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # ADBC's, on a kill
 def test_what_a_query_spills_lies_on_no_disk_and_goes_with_the_worker(blind: Place) -> None:
     worker = blind.worker(PROJECT)
     seen = _look(lambda: blind.told(blind.mine, SORT), Path(f"/proc/{worker}/root/spill"))
