@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import sys
@@ -280,17 +281,6 @@ def test_duckdb_cannot_encrypt_what_it_spills(spill: Path) -> None:
             _count(plain, SORT)
 
 
-def test_an_extract_without_room_is_refused_with_a_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise duckdb.IOException("No space left on device")
-
-    monkeypatch.setattr(duckdb.DuckDBPyConnection, "from_arrow", full)
-    with pytest.raises(NoRoom):
-        open_tables(_tiny())
-
-
 PLANNER = (
     "import duckdb, os, resource, sys;"
     "bound = int(sys.argv[1]);"
@@ -314,3 +304,16 @@ def test_planner_memory_is_bounded_by_the_process_not_by_the_engine() -> None:
     assert run(300, 40).returncode != 0  # refused or dead, within 300 MiB either way
     fits = run(1500, 15)  # with room the same form passes the engine's own 100 MB limit
     assert int(fits.stdout) > 150
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_a_full_memory_file_system_is_no_room(tmp_path: Path) -> None:
+    """Not an engine's limit: the place itself has no page left, as when a worker's bound is met."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", tmp_path], check=True)
+    try:
+        words = pa.table({"a": [secrets.token_hex(32) for _ in range(100_000)]})
+        with pytest.raises(NoRoom):
+            open_tables({"t": Table(words.to_reader)}, places=Places(tmp_path))
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
