@@ -7,6 +7,7 @@ cannot be opened is served as a closed door that says why.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sqlite3
@@ -55,6 +56,8 @@ INVALIDATED = 70  # exit code (sysexits.h, EX_SOFTWARE)
 def run(entered: Entered) -> None:
     """Carry out orders until they end."""
     servers = Servers(settings_of(entered.start), _gateway(entered))
+    # What is here now stays: looking through it for garbage stopped a query for 0.1 s (measured).
+    gc.freeze()
     for order in entered.orders:
         sessions = documents.read(Sessions, order)
         _report(entered.reports, Report(sessions.number, servers.follow(sessions.sessions)))
