@@ -187,7 +187,7 @@ class Flow:
             below,
             values=keys + made + marks,
             is_single=False,
-            is_one=not keys,
+            is_one=is_plain and not keys,
             is_spread=False,
             table=None,
         )

@@ -87,3 +87,5 @@ SELECT count(*) FROM enrolment e JOIN (SELECT range, unnest([1, 2, 3]) FROM rang
 SELECT count(*) FROM enrolment e JOIN (VALUES ('a'), ('b')) v(x) ON v.x = v.x
 SELECT k, count(*) FROM (SELECT unnest(range(50)) AS i, district AS k, person_id FROM enrolment) GROUP BY k
 SELECT district, count(*) FROM enrolment JOIN (SELECT i FROM range(50) r(i)) ON true GROUP BY district
+SELECT count(*) FROM enrolment e, (SELECT count(*) AS n FROM range(3) GROUP BY GROUPING SETS ((), ())) g WHERE e.district = 'Kent' OR g.n = 3
+SELECT count(*) FROM enrolment e JOIN (SELECT 1 AS k UNION ALL SELECT 2) u ON e.district = 'Kent' OR u.k = 1
