@@ -23,6 +23,7 @@ from enclave.gateway.duck import DuckEngine
 from enclave.gateway.engine import Work
 from enclave.gateway.engine_duckdb import Table
 from enclave.gateway.inspector import Inspection, Inspector
+from enclave.gateway.inspector.rewriting import STOP
 from enclave.gateway.refusals import ExtractUnreadable, NotPortable, QueryFailed, QueryStopped
 from enclave.gateway.spark import client, portable, server
 
@@ -40,6 +41,11 @@ class SparkInspector(Inspector):
         inspection = Inspector.inspect(self, sql)
         if asks_the_catalogue(inspection):
             return inspection
+        if f"'{STOP}'" in inspection.sql:
+            raise NotPortable(
+                "Where one small group refuses the whole answer, groups are not answered on Spark.",
+                hint="The agreement may drop small groups or fold them, or name DuckDB instead.",
+            )
         portable.translate(inspection.sql, self.empty, self.catalogue.schemas)
         return inspection
 

@@ -6,6 +6,7 @@ For asking held queries for real: the inspector's text is run on DuckDB over the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -21,6 +22,7 @@ from enclave.model import (
     Aggregation,
     Column,
     ColumnRole,
+    EngineKind,
     FieldType,
     Policy,
     QueryMode,
@@ -100,8 +102,15 @@ def groups_policy(small: SmallGroups = SmallGroups.REMAINDER) -> Policy:
 
 
 @cache
-def inspector(policy: str = "roles", small: str = "remainder", *, unique: bool = True) -> Inspector:
+def inspector(
+    policy: str = "roles",
+    small: str = "remainder",
+    *,
+    unique: bool = True,
+    engine: EngineKind = EngineKind.DUCKDB,
+) -> Inspector:
     made = roles_policy() if policy == "roles" else groups_policy(SmallGroups(small))
+    made = replace(made, engine=engine)
     single = frozenset({"enrolment"}) if unique else frozenset()
     return make_inspector(compile_catalogue(made, declared_schemas(made), {}, unique=single))
 
@@ -157,12 +166,19 @@ def firms() -> tuple[dict[str, Any], ...]:
 
 
 @cache
+def tables() -> dict[str, pa.Table]:
+    """The rows as an extract offers them."""
+    schemas = declared_schemas(roles_policy())
+    views = (("enrolment", people()), ("wages", pay()), ("firms", firms()))
+    return {name: pa.Table.from_pylist(list(rows), schemas[name]) for name, rows in views}
+
+
+@cache
 def world() -> duckdb.DuckDBPyConnection:
     """The rows in a real engine."""
     connection = duckdb.connect(config={"threads": "1"})
-    schemas = declared_schemas(roles_policy())
-    for name, rows in (("enrolment", people()), ("wages", pay()), ("firms", firms())):
-        connection.from_arrow(pa.Table.from_pylist(list(rows), schemas[name])).create(name)
+    for name, table in tables().items():
+        connection.from_arrow(table).create(name)
     return connection
 
 
@@ -182,10 +198,15 @@ def run(sql: str) -> list[tuple[Any, ...]]:
 
 
 def ask(
-    sql: str, *, policy: str = "groups", small: str = "remainder", unique: bool = True
+    sql: str,
+    *,
+    policy: str = "groups",
+    small: str = "remainder",
+    unique: bool = True,
+    engine: EngineKind = EngineKind.DUCKDB,
 ) -> tuple[Inspection, list[tuple[Any, ...]]]:
-    """Inspect a query and run what became of it."""
-    seen = inspector(policy, small, unique=unique).inspect(sql)
+    """Inspect a query as for `engine` and run what became of it, here on DuckDB."""
+    seen = inspector(policy, small, unique=unique, engine=engine).inspect(sql)
     return seen, run(seen.sql)
 
 

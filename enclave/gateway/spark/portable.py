@@ -96,7 +96,7 @@ def _qualified(sql: str, schemas: Mapping[str, pa.Schema]) -> exp.Query:
         for view, schema in schemas.items()
     }
     tree = qualify(
-        sqlglot.parse_one(sql, dialect="duckdb"),
+        _plain(sqlglot.parse_one(sql, dialect="duckdb")),
         schema=MappingSchema(names, dialect="duckdb"),
         dialect="duckdb",
     )
@@ -105,6 +105,27 @@ def _qualified(sql: str, schemas: Mapping[str, pa.Schema]) -> exp.Query:
     for node in tree.find_all(exp.Table, exp.Column):
         if node.text("db").lower() == "main":  # the one schema there is
             node.set("db", None)
+    return tree
+
+
+def _plain(tree: exp.Expr) -> exp.Expr:
+    """Return the tree without the forms in which DuckDB writes a query that it has rewritten."""
+    for call in list(tree.find_all(exp.Anonymous)):
+        if call.name.lower() == "count_star" and not call.expressions:
+            call.replace(exp.Count(this=exp.Star(), big_int=True))
+    for any_ in list(tree.find_all(exp.Any)):  # x = ANY (SELECT …) is x IN (SELECT …)
+        equal, query = any_.parent, any_.this
+        if isinstance(equal, exp.EQ) and equal.expression is any_ and isinstance(query, exp.Query):
+            equal.replace(exp.In(this=equal.this, query=query))
+    for source in list(tree.find_all(exp.From)):  # FROM (a JOIN b) JOIN c: joins bind to the left
+        wrapped, query = source.this, source.parent
+        inner = wrapped.this if isinstance(wrapped, exp.Subquery) and not wrapped.alias else None
+        if query is None or not isinstance(inner, exp.Table | exp.Subquery):
+            continue
+        joins = inner.args.get("joins") or []
+        inner.set("joins", None)
+        source.set("this", inner)
+        query.set("joins", [*joins, *(query.args.get("joins") or ())])
     return tree
 
 
@@ -154,8 +175,17 @@ def _bare(tree: Any) -> Any:
         if "qname" in bare:
             path = bare["qname"]["path"]
             path[-1] = _SAME_FUNCTION.get(path[-1], path[-1])
-        return bare
+        return _is_not_null(bare)
     return [_bare(each) for each in tree] if isinstance(tree, list) else tree
+
+
+def _is_not_null(node: dict[str, Any]) -> dict[str, Any]:
+    """Return `NOT x IS NULL`, as the translator writes it, as what it is: `x IS NOT NULL`."""
+    if node.get("type") != "OPERATOR_NOT":
+        return node
+    (inner,) = node["children"]
+    is_null = inner.get("type") == "OPERATOR_IS_NULL"
+    return {**inner, "type": "OPERATOR_IS_NOT_NULL"} if is_null else node
 
 
 def check_spark(text: str, schemas: Mapping[str, pa.Schema]) -> None:

@@ -213,7 +213,7 @@ _CASTS: Mapping[str, frozenset[str]] = {
     kind.INTEGER: frozenset({*kind.NUMBERS, kind.TEXT, kind.BOOLEAN}),
     kind.DECIMAL: frozenset({*kind.NUMBERS, kind.TEXT}),
     kind.DOUBLE: frozenset({kind.DOUBLE, kind.INTEGER}),
-    kind.BOOLEAN: frozenset({kind.BOOLEAN, kind.INTEGER, kind.TEXT}),
+    kind.BOOLEAN: frozenset({kind.BOOLEAN, kind.INTEGER, kind.DOUBLE, kind.TEXT}),
     kind.DATE: frozenset({kind.DATE, kind.TIMESTAMP, kind.TEXT}),
     kind.TIMESTAMP: frozenset({kind.DATE, kind.TIMESTAMP}),
     kind.TEXT: frozenset({kind.TEXT}),

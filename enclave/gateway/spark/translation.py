@@ -21,6 +21,8 @@ FAR = "9007199254740992E0"  # 2^53: beyond it every double is a whole number
 
 def translate(tree: exp.Query, kinds: Kinds) -> None:
     """Rewrite the tree in place, in Spark's terms."""
+    for step in tree.find_all(exp.CTE):
+        step.set("materialized", None)  # how often a step is computed; Spark has no word for it
     for node in reversed(list(tree.walk())):
         rule = _TRANSLATIONS.get(type(node))
         if rule is not None:

@@ -12,12 +12,15 @@ import yaml
 from sqlglot import exp
 
 from enclave.errors import Unavailable
+from enclave.events import Verdict
 from enclave.gateway.engine_spark import SparkInspector
 from enclave.gateway.inspector import Inspector
 from enclave.gateway.refusals import NotPortable, QueryDenied
 from enclave.gateway.spark import portable, server
 from enclave.gateway.spark.review import review
+from enclave.model import EngineKind
 from enclave.settings import Settings
+from tests.support import held
 from tests.support.gateway import ROSA, Collector, make_test_inspector, open_gateway
 
 ROOT = Path(__file__).parents[3]
@@ -163,6 +166,59 @@ def test_a_denial_of_the_agreement_is_the_same_as_on_duckdb(inspector: Inspector
 def test_the_inspection_of_a_portable_query_is_the_same_as_on_duckdb(inspector: Inspector) -> None:
     sql = "SELECT county, avg(wage) FROM wages WHERE year = 2021 GROUP BY county"
     assert inspector.inspect(sql) == make_test_inspector().inspect(sql)
+
+
+def held_on_spark(small: str = "remainder", *, policy: str = "groups") -> SparkInspector:
+    made = held.inspector(policy, small, unique=False, engine=EngineKind.SPARK)
+    return on_spark(made)
+
+
+def test_most_questions_about_groups_are_portable_and_none_by_a_hash() -> None:
+    inspector = held_on_spark()
+    refused = []
+    questions = held.queries("held_questions.sql")
+    for question in questions:
+        try:
+            inspection = inspector.inspect(question)
+        except NotPortable:
+            refused.append(question)
+            continue
+        assert inspection.verdict is Verdict.REWRITTEN
+        assert "hash(" not in inspection.sql
+        assert " 128" not in inspection.sql
+    assert len(refused) <= len(questions) // 4
+
+
+def test_a_column_for_groups_only_holds_its_queries_on_spark_too() -> None:
+    inspector = held_on_spark(policy="roles")
+    asked = inspector.inspect("SELECT sex, count(*) FROM enrolment GROUP BY sex")
+    assert asked.verdict is Verdict.REWRITTEN
+    with pytest.raises(QueryDenied) as here:
+        inspector.inspect("SELECT sex FROM enrolment")
+    with pytest.raises(QueryDenied) as there:
+        held.ask("SELECT sex FROM enrolment", policy="roles")
+    assert here.value.explain() == there.value.explain()
+
+
+def test_an_answer_that_one_small_group_refuses_is_refused_on_spark_with_a_sentence() -> None:
+    with pytest.raises(NotPortable, match="one small group refuses the whole answer"):
+        held_on_spark("refuse").inspect("SELECT district, count(*) FROM enrolment GROUP BY 1")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT year FROM wages WHERE wage IS NOT NULL",
+        "SELECT year FROM wages WHERE NOT wage IS NULL",
+        "SELECT year FROM wages WHERE NOT (wage IS NULL)",
+        "SELECT count_star() FROM wages",
+        "SELECT year FROM wages WHERE person_id = ANY (SELECT person_id FROM credentials)",
+        "SELECT w.year FROM (wages w JOIN credentials c USING (person_id)) JOIN wages v"
+        " ON v.person_id = w.person_id",
+    ],
+)
+def test_a_query_may_be_written_as_duckdb_itself_writes_it(inspector: Inspector, sql: str) -> None:
+    assert spark_text(inspector, sql)
 
 
 def test_every_name_of_the_review_is_one_of_the_parser() -> None:
