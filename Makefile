@@ -8,7 +8,7 @@ VENV := .venv
 UV := .tools/bin/uv
 ENCLAVE := $(SUDO) $(VENV)/bin/enclave
 DEMO_PACKAGES := docker.io debootstrap iptables bubblewrap e2fsprogs
-TEST_PACKAGES := $(DEMO_PACKAGES) chromium postgresql strace
+TEST_PACKAGES := $(DEMO_PACKAGES) chromium postgresql strace r-base-core r-cran-reticulate
 
 .PHONY: help demo demo-stop test check web-test spark-test bench nightly docs clean
 

@@ -32,7 +32,7 @@ from tests.support.audit import AuditProcess
 from tests.support.differential import Plain, differs, plain, through
 from tests.support.gateway import ROSA, Collector, ask, open_gateway
 
-MADE = int(os.environ.get("DIFFERENTIAL", "2000"))  # `make nightly` asks for more
+MADE = int(os.environ.get("DIFFERENTIAL", "1200"))  # `make nightly` asks for more
 SUITES = [(suite, number) for suite in tpc.SUITES for number in range(len(tpc.queries(suite)))]
 
 # `SELECT *` under EXISTS names every column of its view, and so does the log: the engine itself
