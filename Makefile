@@ -45,9 +45,10 @@ bench: $(VENV)/.dev .demo-data-venv/.ready ## print the benchmark tables, write 
 	@.ci/host-packages $(DEMO_PACKAGES)
 	@$(SUDO) .ci/with-engine $(VENV)/bin/python -m benchmarks $(ARGS)
 
-nightly: $(VENV)/.dev ## a million broken queries and 20,000 made-up ones; goes on where it was stopped
+nightly: $(VENV)/.dev ## a million broken queries, 20,000 made-up ones, all on Spark where it is installed
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)
 	DIFFERENTIAL=20000 $(VENV)/bin/python -m pytest tests/unit/gateway/test_differential.py -k made
+	@[ ! -x .spark-venv/bin/python ] || $(MAKE) spark-test SPARK=all ARGS=
 
 docs: $(VENV)/.dev ## write the generated reference pages
 	$(VENV)/bin/python docs/generate.py
