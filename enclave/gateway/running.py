@@ -146,12 +146,13 @@ class Running:
 
     def enter(self, run: Run) -> None:
         """Watch and measure a run until it leaves."""
-        self.meter.enter(run.lease)
         with self._changed:
+            if self._clock is None:  # kept only once it goes: short of memory, no thread may start
+                clock = threading.Thread(target=self._watch, name="runs", daemon=True)
+                clock.start()
+                self._clock = clock
             self._runs.add(run)
-            if self._clock is None:
-                self._clock = threading.Thread(target=self._watch, name="runs", daemon=True)
-                self._clock.start()
+        self.meter.enter(run.lease)
 
     def leave(self, run: Run) -> None:
         """Watch a run no more, and give its place back; only the first time counts."""

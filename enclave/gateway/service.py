@@ -178,6 +178,9 @@ class Gateway:
             self._running.leave_place(session.id)
             self._records.deny(session, inspection.asked, refused)
             raise
+        except RuntimeError:  # no thread could be started: there is no memory left
+            self._running.leave_place(session.id)
+            raise
         return run
 
     def _run(self, run: Run) -> Answer:
