@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
 
-from enclave.gateway.inspector import expressions, multiples, values
+from enclave.gateway.inspector import expressions, multiples, relations, values
 from enclave.gateway.inspector.rules import Rules, Use
 from enclave.gateway.inspector.values import Node, Origin, Relation, Shape, Value
 from enclave.gateway.refusals import ConstructRefused
@@ -24,7 +23,6 @@ _RIGHT_GONE = frozenset({"SEMI", "ANTI", "MARK"})
 _KEEP_RIGHT = frozenset({"RIGHT", "OUTER", "FULL"})
 _KEEP_LEFT = frozenset({"INNER", "LEFT", "SINGLE", "MARK", "SEMI", "ANTI"})
 _JOINS = _OUTER | _RIGHT_GONE | {"INNER"}
-_COUNTS = frozenset({"count", "count_star", "approx_count_distinct", "count_if", "countif"})
 
 
 @dataclass(slots=True)
@@ -141,7 +139,9 @@ class Flow:
         left, right = self._guarded(first, guards), self.step(second)
         if is_join:
             return self._joined(node, left, right)
-        return replace(_beside(left, right), is_spread=multiples.spreads("INNER", left, right, ()))
+        return replace(
+            relations.beside(left, right), is_spread=multiples.spreads("INNER", left, right, ())
+        )
 
     def _where(
         self, below: Relation, conditions: Iterable[Node], *, is_engines: bool = False
@@ -222,11 +222,11 @@ class Flow:
         if call.get("filter"):
             told += (self.rules.chosen(self.value(call["filter"], below), is_per_person=by_person),)
         name = values.function_name(call)
-        shape = _shape(name, arguments, bool(call.get("filter")))
+        shape = relations.shape(name, arguments, bool(call.get("filter")))
         if below.is_spread and call["aggregate_type"] != "DISTINCT":
             shape = Shape.ANY  # how often a row is counted is the query's choice
         value = values.combine(told, shape=shape)
-        if name in _COUNTS:
+        if name in relations.COUNTS:
             value = replace(value, about_person=False)
         return (
             value
@@ -253,10 +253,12 @@ class Flow:
             self.rules.use(Use.ARGUMENT, part)
         is_own = _is_own(partitions, below)
         self.rules.window(below, is_own=is_own)
-        shape = Shape.ANY if below.is_spread else _shape("", tuple(parts), False)
+        shape = Shape.ANY if below.is_spread else relations.shape("", tuple(parts), False)
         value = values.combine([*parts, Value(literal=True)], shape=shape)
         by_person = any(order.about_person for order in orders) and not is_own
-        counts = values.function_name(call) in _COUNTS  # how many persons there are names none
+        counts = (
+            values.function_name(call) in relations.COUNTS
+        )  # how many persons there are names none
         return replace(value, about_person=by_person or (value.about_person and not counts))
 
     def _unnest(self, node: Node) -> Relation:
@@ -303,7 +305,9 @@ class Flow:
 
     def _cross_product(self, node: Node) -> Relation:
         left, right = (self.step(child) for child in node["children"])
-        return replace(_beside(left, right), is_spread=multiples.spreads("INNER", left, right, ()))
+        return replace(
+            relations.beside(left, right), is_spread=multiples.spreads("INNER", left, right, ())
+        )
 
     def _comparison_join(self, node: Node) -> Relation:
         left, right = (self.step(child) for child in node["children"])
@@ -314,14 +318,14 @@ class Flow:
     def _positional_join(self, node: Node) -> Relation:
         left, right = (self.step(child) for child in node["children"])
         self.rules.positional(left, right)
-        return _beside(left, right)
+        return relations.beside(left, right)
 
     def _joined(self, node: Node, left: Relation, right: Relation) -> Relation:
         kind = node["join_type"]
         if kind not in _JOINS:
             raise ConstructRefused("The query joins in a way whose flow is not known.")
         conditions = tuple(self._conditions(node, left))
-        beside = replace(_beside(left, right), conditions=frozenset())
+        beside = replace(relations.beside(left, right), conditions=frozenset())
         met = self._where(beside, conditions, is_engines=True)
         both = replace(
             met,
@@ -341,13 +345,13 @@ class Flow:
             rights = tuple(value.tainted(told) for value in rights)
         if kind in _OUTER - {"RIGHT"}:
             rights = tuple(value.nullable() for value in rights)
-        lefts = _kept(lefts, node.get("left_projection_map"))
+        lefts = relations.kept(lefts, node.get("left_projection_map"))
         if kind == "MARK":
             mark = Value(shape=Shape.CHOSEN).tainted(told)
             return replace(left, values=(*lefts, mark), table=None)
         if kind in _RIGHT_GONE:
             return replace(left, values=lefts, conditions=both.conditions, table=None)
-        rights = _kept(rights, node.get("right_projection_map"))
+        rights = relations.kept(rights, node.get("right_projection_map"))
         is_single = left.is_single and (right.is_single or kind == "SINGLE")
         owners = both.owners
         return replace(
@@ -361,7 +365,7 @@ class Flow:
         width = len(left.values)
         for condition in node.get("conditions") or ():
             if condition.get("right"):
-                pair = [condition["left"], _moved(condition["right"], width)]
+                pair = [condition["left"], relations.moved(condition["right"], width)]
                 yield {
                     "expression_class": "BOUND_FUNCTION",
                     "type": condition["comparison"],
@@ -396,7 +400,9 @@ class Flow:
             is_owner = all(
                 value.owner in branch.owners for value, branch in zip(column, branches, strict=True)
             )
-            value = values.combine([*column, Value(literal=True)], shape=_piled_shape(column))
+            value = values.combine(
+                [*column, Value(literal=True)], shape=relations.piled_shape(column)
+            )
             row.append(
                 replace(
                     value if is_set else value.tainted(told),
@@ -490,47 +496,3 @@ def _is_same(condition: Node, parts: list[Value]) -> bool:
     if not is_null_safe or not is_plain:
         return False
     return (parts[0].plain, parts[0].owner) == (parts[1].plain, parts[1].owner)
-
-
-def _shape(name: str, arguments: tuple[Value, ...], is_filtered: bool) -> Shape:
-    """Return how a sum over persons of one aggregate per person may be tested."""
-    if is_filtered:
-        return Shape.CHOSEN if max(_shapes(arguments)) <= Shape.PLAIN else Shape.ANY
-    if name in _COUNTS:
-        return Shape.PLAIN if max(_shapes(arguments)) <= Shape.PLAIN else Shape.CHOSEN
-    return max(_shapes(arguments))
-
-
-def _shapes(arguments: Iterable[Value]) -> list[Shape]:
-    return [Shape.PLAIN, *(a.shape for a in arguments if not a.is_constant)]
-
-
-def _piled_shape(column: Iterable[Value]) -> Shape:
-    shapes = {value.shape for value in column}
-    return Shape.PLAIN if shapes == {Shape.PLAIN} else Shape.ANY
-
-
-def _beside(left: Relation, right: Relation) -> Relation:
-    return Relation(
-        tuple(value.keyless() for value in left.values + right.values),
-        owners=left.owners | right.owners,
-        conditions=left.conditions | right.conditions,
-        is_one=left.is_one and right.is_one,
-        is_spread=left.is_spread or right.is_spread,
-        views=left.views | right.views,
-    )
-
-
-def _kept(row: tuple[Value, ...], positions: Iterable[int] | None) -> tuple[Value, ...]:
-    return tuple(row[at] for at in positions) if positions else row
-
-
-def _moved(expression: Any, width: int) -> Any:
-    """Return an expression over a join's right side, as one over both sides."""
-    if isinstance(expression, list):
-        return [_moved(item, width) for item in expression]
-    if not isinstance(expression, dict):
-        return expression
-    if expression.get("expression_class") == "BOUND_REF":
-        return {**expression, "index": expression.get("index", 0) + width}
-    return {key: _moved(item, width) for key, item in expression.items()}

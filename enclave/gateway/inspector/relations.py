@@ -1,0 +1,61 @@
+"""Relations made of relations: put side by side, on top of each other, or cut to some columns.
+
+The small steps of `flow`, without its walk. Pure; decides nothing about a role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from enclave.gateway.inspector.values import Relation, Shape, Value
+
+COUNTS = frozenset({"count", "count_star", "approx_count_distinct", "count_if", "countif"})
+
+
+def shape(name: str, arguments: tuple[Value, ...], is_filtered: bool) -> Shape:
+    """Return how a sum over persons of one aggregate per person may be tested."""
+    if is_filtered:
+        return Shape.CHOSEN if max(shapes(arguments)) <= Shape.PLAIN else Shape.ANY
+    if name in COUNTS:
+        return Shape.PLAIN if max(shapes(arguments)) <= Shape.PLAIN else Shape.CHOSEN
+    return max(shapes(arguments))
+
+
+def shapes(arguments: Iterable[Value]) -> list[Shape]:
+    """Return the shapes of an aggregate's arguments; a constant has none."""
+    return [Shape.PLAIN, *(a.shape for a in arguments if not a.is_constant)]
+
+
+def piled_shape(column: Iterable[Value]) -> Shape:
+    """Return the shape of a column that set operations put together."""
+    shapes = {value.shape for value in column}
+    return Shape.PLAIN if shapes == {Shape.PLAIN} else Shape.ANY
+
+
+def beside(left: Relation, right: Relation) -> Relation:
+    """Return two relations' columns side by side, as a join has them."""
+    return Relation(
+        tuple(value.keyless() for value in left.values + right.values),
+        owners=left.owners | right.owners,
+        conditions=left.conditions | right.conditions,
+        is_one=left.is_one and right.is_one,
+        is_spread=left.is_spread or right.is_spread,
+        views=left.views | right.views,
+    )
+
+
+def kept(row: tuple[Value, ...], positions: Iterable[int] | None) -> tuple[Value, ...]:
+    """Return the columns a step keeps; None keeps all."""
+    return tuple(row[at] for at in positions) if positions else row
+
+
+def moved(expression: Any, width: int) -> Any:
+    """Return an expression over a join's right side, as one over both sides."""
+    if isinstance(expression, list):
+        return [moved(item, width) for item in expression]
+    if not isinstance(expression, dict):
+        return expression
+    if expression.get("expression_class") == "BOUND_REF":
+        return {**expression, "index": expression.get("index", 0) + width}
+    return {key: moved(item, width) for key, item in expression.items()}
