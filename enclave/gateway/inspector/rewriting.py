@@ -43,7 +43,7 @@ from enclave.gateway.refusals import NotGroups
 from enclave.model import Aggregation, SmallGroups
 
 PREFIX = "__held_"
-STOP = "__held_small"  # what the engine says when it is to stop for a small group
+STOP = "__held_stop"  # what the engine says when it is to stop for a small group
 _BUCKETS = 128
 
 
