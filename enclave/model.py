@@ -215,6 +215,11 @@ class View:
 PERSON_ID = "person_id"
 
 
+def versioned(view: str, number: int) -> str:
+    """Return the name of a view's table in an older version of the extract."""
+    return f"{view}@{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What one Data Sharing Agreement allows, compiled. What it does not grant, nobody has."""

@@ -41,7 +41,7 @@ def open_session(
     try:
         check_may_open(store, policy, person=person, today=date.today())
     except Denied as denied:
-        _log_denial(audit, denied, person=person, project=project)
+        log_denial(audit, denied, person=person, project=project)
         raise
     session = Session(secrets.token_hex(8), person, project)
     make_directories(settings, session.id)
@@ -204,7 +204,10 @@ def _event(action: Action, session: Session, policy: Policy, **detail: str) -> E
     )
 
 
-def _log_denial(audit: Appends, denied: EnclaveError, *, person: str, project: str) -> None:
+def log_denial(
+    audit: Appends, denied: EnclaveError, *, person: str, project: str | None, what: str = "session"
+) -> None:
+    """Log that somebody was refused a session, or what speaks for one."""
     audit.append(
         Event(
             Action.ACCESS_DENIED,
@@ -212,7 +215,7 @@ def _log_denial(audit: Appends, denied: EnclaveError, *, person: str, project: s
             verdict=Verdict.DENIED,
             project=project,
             clause=denied.clause,
-            detail={"what": "session", "code": denied.code, "sentence": denied.sentence},
+            detail={"what": what, "code": denied.code, "sentence": denied.sentence},
         )
     )
 

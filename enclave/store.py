@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from enclave import database, documents, migrations, tables
 from enclave.errors import Conflict, NotFound, Unavailable
@@ -195,10 +195,9 @@ class ControlStore:
 
     def versions(self, project: str) -> tuple[Version, ...]:
         """Return the versions of a project's extract that are kept, oldest first."""
-        table = tables.versions
-        kept = select(table).where(table.c.project == project, table.c.forgotten_at.is_(None))
+        kept = select(tables.versions).where(kept_versions(project)).order_by("epoch")
         with self.engine.connect() as connection:
-            return tuple(version_of(row) for row in connection.execute(kept.order_by("epoch")))
+            return tuple(version_of(row) for row in connection.execute(kept))
 
     def last_version(self, project: str) -> int:
         """Return the highest number a project's versions ever had, forgotten ones too; or 0."""
@@ -277,9 +276,7 @@ def move(connection: Connection, project: str, to: ProjectState, *, epoch: int |
         raise Conflict(f"The project “{project}” is {at.value} and cannot become {to.value}.")
     set_project(connection, project, state=to.value, extract_epoch=epoch)
     if to is ProjectState.CLOSED:
-        table, now = tables.versions, datetime.now(UTC).isoformat(timespec="seconds")
-        kept = (table.c.project == project) & table.c.forgotten_at.is_(None)
-        connection.execute(update(table).where(kept).values(forgotten_at=now))
+        forget_versions(connection, kept_versions(project))
 
 
 def find_project(connection: Connection, id: str) -> ProjectRow:
@@ -344,3 +341,19 @@ def _no_project(id: str) -> NotFound:
 
 def _is(kind: str) -> Any:
     return tables.documents.c.kind == kind
+
+
+def kept_versions(project: str) -> ColumnElement[bool]:
+    """Return the condition on `tables.versions` for the versions a project keeps."""
+    table = tables.versions
+    return (table.c.project == project) & table.c.forgotten_at.is_(None)
+
+
+def forget_versions(connection: Connection, chosen: ColumnElement[bool]) -> None:
+    """Keep the chosen versions no longer; that they were there stays known."""
+    connection.execute(update(tables.versions).where(chosen).values(forgotten_at=now()))
+
+
+def now() -> str:
+    """Return the time as versions carry it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

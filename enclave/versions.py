@@ -7,14 +7,19 @@ and never again, since outputs and log entries carry it. Never touches a file: `
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from enclave import tables
 from enclave.errors import Conflict, NotFound
-from enclave.store import Version, find_project, set_project, version_of
+from enclave.store import (
+    Version,
+    find_project,
+    forget_versions,
+    kept_versions,
+    set_project,
+    version_of,
+)
 
 _TABLE = tables.versions
 
@@ -33,9 +38,9 @@ def register(connection: Connection, version: Version) -> tuple[int, ...]:
     }
     connection.execute(insert(_TABLE).values(values))
     others = _TABLE.c.policy_sha256 != version.policy_sha256
-    gone = connection.execute(select(_TABLE.c.epoch).where(_kept(version.project), others))
+    gone = connection.execute(select(_TABLE.c.epoch).where(kept_versions(version.project), others))
     numbers = tuple(gone.scalars())
-    _forget(connection, version.project, numbers)
+    forget_versions(connection, kept_versions(version.project) & others)
     return numbers
 
 
@@ -66,25 +71,11 @@ def forget(connection: Connection, project: str, epoch: int) -> None:
             hint="Move the project to another version first, or close it.",
         )
     _find(connection, project, epoch)
-    _forget(connection, project, (epoch,))
-
-
-def now() -> str:
-    """Return the time as versions carry it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _kept(project: str) -> ColumnElement[bool]:
-    return (_TABLE.c.project == project) & _TABLE.c.forgotten_at.is_(None)
-
-
-def _forget(connection: Connection, project: str, epochs: Sequence[int]) -> None:
-    chosen = _kept(project) & _TABLE.c.epoch.in_(epochs)
-    connection.execute(update(_TABLE).where(chosen).values(forgotten_at=now()))
+    forget_versions(connection, kept_versions(project) & (_TABLE.c.epoch == epoch))
 
 
 def _find(connection: Connection, project: str, epoch: int) -> Version:
-    found = select(_TABLE).where(_kept(project), _TABLE.c.epoch == epoch)
+    found = select(_TABLE).where(kept_versions(project), _TABLE.c.epoch == epoch)
     row = connection.execute(found).first()
     if row is None:
         raise NotFound(

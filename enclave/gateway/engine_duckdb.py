@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from enclave.errors import Unavailable
 from enclave.gateway.confine import SHARED_MEMORY
 from enclave.gateway.refusals import ExtractUnreadable, NoRoom
-from enclave.model import PERSON_ID, ColumnRole, Policy
+from enclave.model import PERSON_ID, ColumnRole, Policy, versioned
 from enclave.vault.extract import ViewFactory
 
 
@@ -117,10 +117,9 @@ def tables(
     extract: Readable, policy: Policy | None, *, epoch: int | None = None
 ) -> dict[str, Table]:
     """Return an extract's tables by name; those of an older epoch are named `view@epoch`."""
-    suffix = "" if epoch is None else f"@{epoch}"
-    wanted = _wanted(extract, policy)
     return {
-        f"{name}{suffix}": Table(extract.views[name], columns) for name, columns in wanted.items()
+        name if epoch is None else versioned(name, epoch): Table(extract.views[name], columns)
+        for name, columns in _wanted(extract, policy).items()
     }
 
 
@@ -224,9 +223,9 @@ class _Stream:
         self.broken = False
 
     def _ascends(self, persons: pa.Array) -> bool:
-        first, self_last = persons[0].as_py(), self._last
+        first, before = persons[0].as_py(), self._last
         self._last = persons[-1].as_py()
-        if first is None or self._last is None or (self_last is not None and first <= self_last):
+        if first is None or self._last is None or (before is not None and first <= before):
             return False
         return bool(pc.all(pc.greater(persons[1:], persons[:-1]), skip_nulls=False).as_py())
 

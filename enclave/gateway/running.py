@@ -184,19 +184,17 @@ class Running:
 
     def _watch(self) -> None:
         idle = 0
-        while idle < _IDLE_TICKS:
+        while True:
             time.sleep(TICK_SECONDS)
             self.meter.share()
             with self._changed:
                 runs = list(self._runs)
-            idle = 0 if runs else idle + 1
+                idle = 0 if runs else idle + 1
+                if idle >= _IDLE_TICKS:  # under the lock: whoever comes now starts another clock
+                    self._clock = None
+                    return
             for run in runs:
                 self._look(run)
-        with self._changed:
-            self._clock = None
-            if self._runs:  # came in this very moment
-                self._clock = threading.Thread(target=self._watch, name="runs", daemon=True)
-                self._clock.start()
 
     def _look(self, run: Run) -> None:
         try:

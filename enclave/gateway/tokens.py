@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from enclave import documents, sessions
 from enclave.durable import write_durably
 from enclave.errors import Denied, NotFound, Unavailable
-from enclave.events import Action, Event, Verdict
+from enclave.events import Action, Event
 from enclave.gateway.refusals import NetworkNotGranted, TokenRefused
 from enclave.model import Policy, Session
 from enclave.settings import Settings
@@ -158,16 +158,7 @@ def not_granted(policy: Policy) -> NetworkNotGranted:
 
 def log_denial(audit: Appends, denied: Denied, *, person: str, project: str | None) -> None:
     """Log a refused token or the refusal to issue one; never the token."""
-    audit.append(
-        Event(
-            Action.ACCESS_DENIED,
-            actor=person,
-            verdict=Verdict.DENIED,
-            project=project,
-            clause=denied.clause,
-            detail={"what": "token", "code": denied.code, "sentence": denied.sentence},
-        )
-    )
+    sessions.log_denial(audit, denied, person=person, project=project, what="token")
 
 
 def _issued(token: Token, policy: Policy, by: str) -> Event:

@@ -108,7 +108,7 @@ def _register(
     store: ControlStore, audit: Appends, event: Event, row: ProjectRow, receipt: BuildReceipt
 ) -> None:
     """Write the version down; a project without one in force stands on it from now on."""
-    version = Version(row.id, receipt.epoch, row.policy_sha256, receipt.rows, versions.now())
+    version = Version(row.id, receipt.epoch, row.policy_sha256, receipt.rows, control.now())
     with store.record(audit, event) as connection:
         now = control.find_project(connection, row.id)
         if now.policy_sha256 != row.policy_sha256:

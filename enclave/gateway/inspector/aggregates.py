@@ -14,29 +14,20 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from enclave.gateway.inspector.functions import Family
+
 _MIDDLE = (0.25, 0.75)  # the quantiles that may leave a group: those of its middle half
 Test = Literal["count", "share", "middle"]
 
 
-class _Allowed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
+class _Allowed(Family):
     tests: Test
-    reason: str
-    functions: tuple[str, ...]
-
-
-class _Refused(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    reason: str
-    functions: tuple[str, ...]
 
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     allowed: tuple[_Allowed, ...]
-    refused: tuple[_Refused, ...]
+    refused: tuple[Family, ...]
 
 
 @dataclass(frozen=True, slots=True)

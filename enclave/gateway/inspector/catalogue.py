@@ -13,7 +13,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from enclave.errors import Unavailable
-from enclave.model import PERSON_ID, Column, ColumnRole, FieldType, Policy, View
+from enclave.model import PERSON_ID, Column, ColumnRole, FieldType, Policy, View, versioned
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,6 @@ class Catalogue:
     def _names(self) -> frozenset[str]:
         columns = (name for view in self.schemas for name in self.columns(view))
         return frozenset(self.tables) | frozenset(columns)
-
-
-def versioned(view: str, number: int) -> str:
-    """Return the name of a view's table in an older version of the extract."""
-    return f"{view}@{number}"
 
 
 def base(table: str) -> str:

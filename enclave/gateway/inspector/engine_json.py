@@ -55,6 +55,19 @@ def plan_of(reader: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
     return _told(reader, f"EXECUTE plan_of({literal(sql)})")
 
 
+def text_of(reader: duckdb.DuckDBPyConnection, tree: str) -> str:
+    """Return the engine's own text of a syntax tree, which is JSON. Raises NotUnderstood."""
+    try:
+        row = reader.execute("SELECT json_deserialize_sql($1::JSON)", [tree]).fetchone()
+    except duckdb.Error:
+        row = None
+    if row is None or not row[0]:
+        raise NotUnderstood(
+            "The engine cannot write the query out.", hint="Write it in plainer SQL, in steps."
+        )
+    return str(row[0])
+
+
 def _told(reader: duckdb.DuckDBPyConnection, statement: str) -> dict[str, Any]:
     try:
         row = reader.execute(statement).fetchone()

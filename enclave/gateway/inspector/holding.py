@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from enclave.events import Verdict
-from enclave.gateway.inspector import bound_plan
+from enclave.gateway.inspector import bound_plan, engine_json
 from enclave.gateway.inspector.catalogue import Catalogue
 from enclave.gateway.inspector.flow import Flow
 from enclave.gateway.inspector.persons import Finder, Place, name_of
@@ -127,8 +127,7 @@ def _prove(
 def _text(cursor: duckdb.DuckDBPyConnection, tree: Tree) -> str:
     """Return the engine's own text of a tree."""
     whole = {"error": False, "statements": [{"node": tree, "named_param_map": []}]}
-    row = cursor.execute("SELECT json_deserialize_sql($1::JSON)", [json.dumps(whole)]).fetchone()
-    return str(row[0]) if row else ""
+    return engine_json.text_of(cursor, json.dumps(whole))
 
 
 def _titles(cursor: duckdb.DuckDBPyConnection, sql: str) -> list[str]:

@@ -51,13 +51,9 @@ def expand(reader: duckdb.DuckDBPyConnection, text: Text) -> tuple[str, tuple[st
 
 def _written(reader: duckdb.DuckDBPyConnection, tree: str) -> str:
     try:
-        row = reader.execute("SELECT json_deserialize_sql($1)", [tree]).fetchone()
-    except duckdb.Error:
-        row = None
-    if row is None or row[0] is None:
-        raise _refused("This PIVOT cannot be spelt out.")
-    written: str = row[0]
-    return written
+        return engine_json.text_of(reader, tree)
+    except NotUnderstood:
+        raise _refused("This PIVOT cannot be spelt out.") from None
 
 
 def _replaced(reader: duckdb.DuckDBPyConnection, value: Any) -> Any:

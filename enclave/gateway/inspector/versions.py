@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from enclave.gateway.inspector import agreement
-from enclave.gateway.inspector.catalogue import Catalogue, versioned
+from enclave.gateway.inspector.catalogue import Catalogue
 from enclave.gateway.inspector.limits import Text, Word
 from enclave.gateway.inspector.names import names
 from enclave.gateway.refusals import ConstructRefused, NotGranted
+from enclave.model import versioned
 
 # The engine's words that can be no alias: what stands behind a table and goes on with the query.
 RESERVED = names(

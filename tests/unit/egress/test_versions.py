@@ -14,7 +14,7 @@ from enclave import versions
 from enclave.events import Action, Event
 from enclave.gateway import journal
 from enclave.model import ProjectState
-from enclave.store import Version, amend, move
+from enclave.store import Version, amend, move, now
 from tests.support.extracts import make_extract
 from tests.support.review import PAY, PEOPLE, PROJECT, SUMS, World, data, policy
 
@@ -28,7 +28,7 @@ def world(world: World) -> World:
     make_extract(world.settings, PROJECT, data(350), mark, epoch=2)
     with world.store.record(world.audit, EVENT) as connection:
         for epoch in (1, 2):
-            versions.register(connection, Version(PROJECT, epoch, mark, {}, versions.now()))
+            versions.register(connection, Version(PROJECT, epoch, mark, {}, now()))
     return world
 
 

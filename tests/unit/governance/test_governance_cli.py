@@ -15,7 +15,7 @@ from enclave.governance.signatures import body_sha256
 from enclave.governance.source import read
 from enclave.model import ProjectState
 from enclave.settings import Settings
-from enclave.store import ControlStore, Version, move
+from enclave.store import ControlStore, Version, move, now
 from tests.support.audit import AuditProcess
 from tests.support.governance import NetworkFiles
 
@@ -120,7 +120,7 @@ def _build_twice(settings: Settings, service: AuditProcess, project: str) -> Non
         for epoch in (1, 2):
             with store.record(audit, event) as connection:
                 rows = {"wic": 7}
-                versions.register(connection, Version(project, epoch, mark, rows, versions.now()))
+                versions.register(connection, Version(project, epoch, mark, rows, now()))
                 if epoch == 1:
                     move(connection, project, ProjectState.ACTIVE, epoch=1)
     store.close()

@@ -19,7 +19,7 @@ from enclave.governance.converge import converge
 from enclave.governance.projects import Control
 from enclave.model import ProjectState
 from enclave.settings import Settings
-from enclave.store import ControlStore, Version, move
+from enclave.store import ControlStore, Version, move, now
 from enclave.vault import extract, keys
 from tests.support.audit import AuditProcess
 from tests.support.governance import NetworkFiles
@@ -51,7 +51,7 @@ def register(control: Control, epoch: int) -> None:
         control.settings, PROJECT, key, epoch=epoch, policy_sha256=mark, views=views
     )
     with control.store.record(control.audit, Event(Action.PROJECT_BUILT, "os:test")) as connection:
-        version = Version(PROJECT, epoch, mark, {"wages": epoch}, rows.now())
+        version = Version(PROJECT, epoch, mark, {"wages": epoch}, now())
         rows.register(connection, version)
         if epoch == 1:
             move(connection, PROJECT, ProjectState.ACTIVE, epoch=1)

@@ -13,7 +13,7 @@ from enclave.audit_client import AuditClient
 from enclave.errors import Conflict, NotFound
 from enclave.events import Action, Event
 from enclave.model import ProjectState
-from enclave.store import ControlStore, Version
+from enclave.store import ControlStore, Version, now
 from tests.unit.store.test_sessions import POLICY
 
 EVENT = Event(Action.PROJECT_BUILT, "os:test", project="one")
@@ -29,7 +29,7 @@ class Kept:
 
     def build(self, epoch: int) -> tuple[int, ...]:
         mark = self.store.project("one").policy_sha256
-        version = Version("one", epoch, mark, {"pay": epoch * 10}, versions.now())
+        version = Version("one", epoch, mark, {"pay": epoch * 10}, now())
         with self.store.record(self.audit, EVENT) as connection:
             gone = versions.register(connection, version)
             if changing.find_project(connection, "one").extract_epoch is None:
