@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict
 from audit.admit import Answer, Request, SequenceGap, admit, interruption
 from audit.custody import AuditFiles, LogRefused, open_log, sign_checkpoint
 from audit.log import Log, Sender
+from audit.note import Checkpoint
 from enclave.audit_client import MAX_EVENT, SOURCES, socket_path
 from enclave.errors import AuditRefused
 from enclave.events import Action, Event, Scalar, Verdict
@@ -168,7 +169,15 @@ class Service:
 
     def _sign(self) -> None:
         assert self._log is not None
-        self._signed = sign_checkpoint(self._log, self._files, self._signer).size
+        checkpoint = sign_checkpoint(self._log, self._files, self._signer)
+        self._signed = checkpoint.size
+        self._publish(checkpoint, self._files.checkpoint.read_text())
+
+    def _publish(self, checkpoint: Checkpoint, note: str) -> None:
+        """Hand a checkpoint that was signed and stored to whoever shows it to others.
+
+        On the log's thread: appends wait while this runs, so it waits for nobody.
+        """
 
     def _append_own(self, event: Event) -> None:
         assert self._log is not None
