@@ -90,6 +90,8 @@ TITLES: Mapping[Action, str] = {
     Action.OUTPUT_DOWNLOADED: "Output downloaded",
     Action.AUDIT_SEARCHED: "Audit log searched",
     Action.AUDIT_VERIFIED: "Audit log verified",
+    Action.AUDIT_RULE_CHANGED: "Search or alert rule changed",
+    Action.AUDIT_ALERTED: "Alert sent",
     Action.ACCESS_DENIED: "Access denied",
     Action.SERVICE_STARTED: "Service started",
     Action.INTERRUPTED: "Query interrupted",
@@ -131,6 +133,8 @@ _PHRASES: Mapping[Action, str] = {
     Action.OUTPUT_DOWNLOADED: "downloaded a released output",
     Action.AUDIT_SEARCHED: "looked into the audit log",
     Action.AUDIT_VERIFIED: "verified the audit log",
+    Action.AUDIT_RULE_CHANGED: "changed a saved search or an alert rule",
+    Action.AUDIT_ALERTED: "was to be alerted",
     Action.SERVICE_STARTED: "started",
 }
 

@@ -48,6 +48,8 @@ class Action(StrEnum):
     OUTPUT_DOWNLOADED = "output.downloaded"
     AUDIT_SEARCHED = "audit.searched"
     AUDIT_VERIFIED = "audit.verified"
+    AUDIT_RULE_CHANGED = "audit.rule-changed"
+    AUDIT_ALERTED = "audit.alerted"
     ACCESS_DENIED = "access.denied"
     SERVICE_STARTED = "service.started"
     INTERRUPTED = "service.interrupted"

@@ -75,6 +75,47 @@ class Settings(BaseSettings):
         description="How long a sender may be away before its open intents end as interrupted.",
     )
 
+    network_time_zone: str = Field(
+        "UTC",
+        description="The network's time zone (IANA name, `America/New_York`): what counts as night "
+        "and as office hours on the audit site's page of anomalies.",
+    )
+    audit_thresholds: Path | None = Field(
+        None,
+        description="The network's own thresholds for anomalies (YAML); those that come with the "
+        "program unless set.",
+    )
+    smtp_host: str | None = Field(
+        None, description="The mail server alerts are sent through; without one no mail is sent."
+    )
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_user: str | None = Field(None, description="The user to log in there as, if any.")
+    smtp_password_file: Path | None = Field(
+        None, description="A file that holds that user's password and nothing else."
+    )
+    smtp_from: str = Field("enclave-audit@localhost", description="The sender's address of alerts.")
+    smtp_starttls: bool = Field(
+        True,
+        description="Send mail only over TLS (STARTTLS, certificate checked). Off: only to a "
+        "server on this host.",
+    )
+    alert_webhook_hosts: str = Field(
+        "",
+        description="Hosts alerts may be posted to: `host` or `host:port`, separated by commas. "
+        "Others are refused; https only, or http on this host's own loopback address.",
+    )
+    alert_webhook_key_file: Path | None = Field(
+        None,
+        description="A file of at least 32 bytes from which each host's signing key is derived "
+        "(`audit alerts-key HOST` prints it); without one nothing is posted.",
+    )
+    alert_interval_seconds: float = Field(
+        300.0,
+        ge=0,
+        description="At most one message of each alert rule in so many seconds; what comes "
+        "meanwhile is told together in the next.",
+    )
+
     gateway_memory_mib: int = Field(
         2048,
         ge=64,
