@@ -1,168 +1,138 @@
-"""Signed notes and checkpoints as C2SP writes them (signed-note, tlog-checkpoint), Ed25519.
+"""Signed notes and checkpoints as C2SP writes them (signed-note, tlog-checkpoint), many signatures.
 
 Pure: text and keys in, text out. Never reads a file or a clock. The offline verifier carries this
-module, so it needs nothing of ours and only `cryptography` besides the standard library.
+module, so it needs nothing of ours but `keys` (and that `ed25519`).
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from audit.keys import (
+    COSIGNATURE,
+    ED25519,
+    MARK,
+    ML_DSA_44,
+    NoteError,
+    Signer,
+    Unsupported,
+    Verifier,
+    decode,
+    whole_number,
+)
 
-ED25519 = 0x01  # signature type byte, C2SP signed-note
-_MARK = "\N{EM DASH} "
-_NAME = re.compile(r"[^\s+\x00-\x1f]+")
-_SIZE = re.compile(r"0|[1-9][0-9]*")
+__all__ = [
+    "COSIGNATURE",
+    "ED25519",
+    "ML_DSA_44",
+    "Checkpoint",
+    "NoteError",
+    "Opened",
+    "Signed",
+    "Signer",
+    "Unsupported",
+    "Verifier",
+    "open_note",
+    "read_note",
+    "sign_note",
+    "split_note",
+    "with_lines",
+]
 
-
-class NoteError(ValueError):
-    """A note, key or checkpoint that is malformed, or that no known key has signed."""
-
-
-def _key_id(name: str, public: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + bytes([ED25519]) + public).digest()[:4]
-
-
-def _decode(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise NoteError("not base64") from error
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise NoteError("a key name has no spaces and no plus sign")
+MAX_SIGNATURES = 128  # signed-note asks for at least 16 and for a limit
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
-    """A named public key: `name+hash+base64`, the form in which an auditor keeps it."""
+class Signed:
+    """A signature that was checked: whose it is, and the time it names (seconds since 1970)."""
 
-    name: str
-    public: bytes
-
-    @classmethod
-    def parse(cls, text: str) -> Verifier:
-        """Read the text form; raises NoteError when it is not one or its hash does not fit."""
-        name, _, rest = text.strip().partition("+")
-        digest, _, encoded = rest.partition("+")
-        _check_name(name)
-        raw = _decode(encoded)
-        if len(raw) != 33 or raw[0] != ED25519:
-            raise NoteError("not an Ed25519 key")
-        if digest != _key_id(name, raw[1:]).hex():
-            raise NoteError("the key's hash does not fit the key")
-        return cls(name, raw[1:])
-
-    @property
-    def key_id(self) -> bytes:
-        """Four bytes that tell this key from others of the same name."""
-        return _key_id(self.name, self.public)
-
-    def export(self) -> str:
-        """Return the text form, which anyone may have."""
-        encoded = base64.b64encode(bytes([ED25519]) + self.public).decode()
-        return f"{self.name}+{self.key_id.hex()}+{encoded}"
-
-    def accepts(self, text: str, signature: bytes) -> bool:
-        """Say whether `signature` is this key's over `text`."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
-        except InvalidSignature:
-            return False
-        return True
+    verifier: Verifier
+    at: int | None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Signer:
-    """A named private key. Its repr is empty on purpose: keys do not belong in tracebacks."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A note's text, who has signed it, and whose signature could not be checked here."""
 
-    name: str
-    seed: bytes
-
-    @classmethod
-    def generate(cls, name: str) -> Signer:
-        """Return a new random key under `name`."""
-        _check_name(name)
-        return cls(name, Ed25519PrivateKey.generate().private_bytes_raw())
-
-    @classmethod
-    def parse(cls, text: str) -> Signer:
-        """Read the text form `PRIVATE+KEY+name+hash+base64`; raises NoteError."""
-        head, _, rest = text.strip().partition("PRIVATE+KEY+")
-        name, _, rest = rest.partition("+")
-        digest, _, encoded = rest.partition("+")
-        if head:
-            raise NoteError("not a private key")
-        _check_name(name)
-        raw = _decode(encoded)
-        if len(raw) != 33 or raw[0] != ED25519:
-            raise NoteError("not an Ed25519 key")
-        signer = cls(name, raw[1:])
-        if digest != signer.verifier.key_id.hex():
-            raise NoteError("the key's hash does not fit the key")
-        return signer
-
-    @property
-    def verifier(self) -> Verifier:
-        """The public half."""
-        private = Ed25519PrivateKey.from_private_bytes(self.seed)
-        return Verifier(self.name, private.public_key().public_bytes_raw())
-
-    def export(self) -> str:
-        """Return the text form of the private key, for a file nobody else can read."""
-        encoded = base64.b64encode(bytes([ED25519]) + self.seed).decode()
-        return f"PRIVATE+KEY+{self.name}+{self.verifier.key_id.hex()}+{encoded}"
-
-    def sign(self, text: str) -> str:
-        """Return the signed note over `text`, which ends with a newline."""
-        if not text.endswith("\n"):
-            raise NoteError("a note's text ends with a newline")
-        signature = Ed25519PrivateKey.from_private_bytes(self.seed).sign(text.encode())
-        encoded = base64.b64encode(self.verifier.key_id + signature).decode()
-        return f"{text}\n{_MARK}{self.name} {encoded}\n"
+    text: str
+    signed: tuple[Signed, ...]
+    unchecked: tuple[Verifier, ...] = ()
 
 
-def _signatures(block: str) -> Iterable[tuple[str, bytes, bytes]]:
+def split_note(note: str) -> tuple[str, str]:
+    """Return (text, signature lines) of a note; raises NoteError when it has not that form."""
+    text, blank, block = note.rpartition("\n\n")
+    if not blank or not block.endswith("\n"):
+        raise NoteError("a note has a text, an empty line and signature lines")
+    if _CONTROL.search(note):
+        raise NoteError("a note has no control characters")
+    return text + "\n", block
+
+
+def _signatures(block: str) -> Iterator[tuple[str, bytes, bytes]]:
     """Yield (name, key id, signature) of each signature line."""
-    for line in block.removesuffix("\n").split("\n"):
-        name, _, encoded = line.removeprefix(_MARK).partition(" ")
-        raw = _decode(encoded)
-        if not line.startswith(_MARK) or not name or len(raw) < 5:
+    lines = block.removesuffix("\n").split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise NoteError("a note with too many signatures")
+    for line in lines:
+        name, _, encoded = line.removeprefix(MARK).partition(" ")
+        raw = decode(encoded)
+        if not line.startswith(MARK) or not name or len(raw) < 5:
             raise NoteError("a signature line is malformed")
         yield name, raw[:4], raw[4:]
+
+
+def read_note(note: str, verifiers: Iterable[Verifier]) -> Opened:
+    """Return a note's text and which of `verifiers` have signed it, perhaps none.
+
+    Signatures by unknown keys are ignored, as the specification says. Raises NoteError when a
+    known key's signature is wrong (the specification allows it) or when the form is broken.
+    """
+    text, block = split_note(note)
+    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
+    signed: dict[Verifier, Signed] = {}
+    unchecked: dict[Verifier, None] = {}
+    for name, key_id, signature in _signatures(block):
+        verifier = known.get((name, key_id))
+        if verifier is None:
+            continue
+        try:
+            if not verifier.accepts(text, signature):
+                raise NoteError("the signature is wrong")
+        except Unsupported:
+            unchecked[verifier] = None
+        else:
+            signed[verifier] = Signed(verifier, verifier.stamp(signature))
+    return Opened(text, tuple(signed.values()), tuple(unchecked))
 
 
 def open_note(note: str, verifiers: Iterable[Verifier]) -> str:
     """Return the text of a note that at least one of `verifiers` has signed.
 
-    Raises NoteError when no known key signed it, when one known key's signature is wrong, or when
-    the form is broken. Signatures by unknown keys are ignored, as the specification says.
+    Raises NoteError when none has, when one's signature is wrong, or when the form is broken.
     """
-    text, blank, block = note.rpartition("\n\n")
-    if not blank or not block.endswith("\n"):
-        raise NoteError("a note has a text, an empty line and signature lines")
-    text += "\n"
-    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
-    accepted = 0
-    for name, key_id, signature in _signatures(block):
-        verifier = known.get((name, key_id))
-        if verifier is None:
-            continue
-        if not verifier.accepts(text, signature):
-            raise NoteError("the signature is wrong")
-        accepted += 1
-    if not accepted:
-        raise NoteError("no known key has signed this")
-    return text
+    opened = read_note(note, verifiers)
+    if opened.signed:
+        return opened.text
+    if opened.unchecked:
+        raise Unsupported("its signature cannot be checked here")
+    raise NoteError("no known key has signed this")
+
+
+def sign_note(text: str, signers: Iterable[Signer], *, at: int = 0) -> str:
+    """Return the note over `text` with one line by each of `signers` (keys may overlap)."""
+    return f"{text}\n{''.join(signer.line(text, at) for signer in signers)}"
+
+
+def with_lines(note: str, lines: Iterable[str]) -> str:
+    """Return the note with further signature lines; a line it already has is not repeated."""
+    text, block = split_note(note)
+    kept = dict.fromkeys([*block.splitlines(keepends=True), *lines])
+    return f"{text}\n{''.join(kept)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +147,21 @@ class Checkpoint:
     def parse(cls, text: str) -> Checkpoint:
         """Read a checkpoint's text; extension lines are allowed and ignored."""
         lines = text.split("\n")
-        if len(lines) < 4 or lines[-1] or not lines[0] or not _SIZE.fullmatch(lines[1]):
+        if len(lines) < 4 or lines.pop() or not all(lines):
             raise NoteError("a checkpoint is origin, size and root, each on a line")
-        root = _decode(lines[2])
+        root = decode(lines[2])
         if len(root) != 32:
             raise NoteError("a root hash has 32 bytes")
-        return cls(lines[0], int(lines[1]), root)
+        return cls(lines[0], whole_number(lines[1]), root)
 
     @classmethod
-    def open(cls, note: str, verifier: Verifier) -> Checkpoint:
-        """Read a signed checkpoint; raises NoteError unless `verifier` signed it as this origin."""
-        checkpoint = cls.parse(open_note(note, [verifier]))
-        if checkpoint.origin != verifier.name:
+    def open(cls, note: str, *verifiers: Verifier) -> Checkpoint:
+        """Read a signed checkpoint; raises NoteError unless one of `verifiers` signed it as it.
+
+        A log has several keys while one replaces another; all bear the log's origin as name.
+        """
+        checkpoint = cls.parse(open_note(note, verifiers))
+        if checkpoint.origin not in {verifier.name for verifier in verifiers}:
             raise NoteError("the checkpoint belongs to another log")
         return checkpoint
 
