@@ -75,6 +75,27 @@ class Settings(BaseSettings):
         description="How long a sender may be away before its open intents end as interrupted.",
     )
 
+    audit_policy: Path | None = Field(
+        None,
+        description="The policy file (C2SP tlog-policy) that names the log's keys, its witnesses, "
+        "where they answer, and their quorum; `policy` in the audit directory unless set.",
+    )
+    audit_cosign_late_seconds: float = Field(
+        120.0,
+        gt=0,
+        description="How long entries may wait for the witnesses' quorum before the audit site "
+        "turns amber, in seconds.",
+    )
+    audit_release_needs_cosignature: bool = Field(
+        False,
+        description="Refuse a release while the witnesses' quorum cannot be had: its votes must "
+        "be under a cosigned checkpoint before it is logged.",
+    )
+    audit_ml_dsa: bool = Field(
+        False,
+        description="Let the audit log sign its checkpoints with ML-DSA-44 beside Ed25519.",
+    )
+
     network_time_zone: str = Field(
         "UTC",
         description="The network's time zone (IANA name, `America/New_York`): what counts as night "
