@@ -92,6 +92,10 @@ TITLES: Mapping[Action, str] = {
     Action.AUDIT_VERIFIED: "Audit log verified",
     Action.AUDIT_RULE_CHANGED: "Search or alert rule changed",
     Action.AUDIT_ALERTED: "Alert sent",
+    Action.AUDIT_PURGED: "Texts of entries removed",
+    Action.AUDIT_KEY_ROTATED: "Signing key replaced",
+    Action.AUDIT_CLOSED: "Audit log closed",
+    Action.AUDIT_ROTATED: "Audit log begun after another",
     Action.ACCESS_DENIED: "Access denied",
     Action.SERVICE_STARTED: "Service started",
     Action.INTERRUPTED: "Query interrupted",
@@ -135,6 +139,10 @@ _PHRASES: Mapping[Action, str] = {
     Action.AUDIT_VERIFIED: "verified the audit log",
     Action.AUDIT_RULE_CHANGED: "changed a saved search or an alert rule",
     Action.AUDIT_ALERTED: "was to be alerted",
+    Action.AUDIT_PURGED: "removed the texts of old entries",
+    Action.AUDIT_KEY_ROTATED: "replaced the key that signs the log",
+    Action.AUDIT_CLOSED: "closed this log",
+    Action.AUDIT_ROTATED: "began this log where another ended",
     Action.SERVICE_STARTED: "started",
 }
 

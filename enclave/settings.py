@@ -137,6 +137,30 @@ class Settings(BaseSettings):
         "meanwhile is told together in the next.",
     )
 
+    audit_retention_days: int | None = Field(
+        None,
+        ge=1,
+        description="`audit retention` removes no text younger than this many days; unless set, "
+        "it removes nothing.",
+    )
+    audit_key_overlap_days: float = Field(
+        30.0,
+        gt=0,
+        description="After `audit key rotate`, checkpoints bear the old key's signature beside "
+        "the new one's for so many days; then the old private key is deleted.",
+    )
+    audit_ml_dsa: bool = Field(
+        False,
+        description="New logs and new keys get an ML-DSA-44 key beside the Ed25519 key, and "
+        "checkpoints a signature by both; an existing log at its next `audit key rotate`.",
+    )
+    audit_metrics_address: str | None = Field(
+        None,
+        description="`host:port` where the audit service answers `/metrics` (Prometheus) and "
+        "`/healthz` over plain HTTP; a loopback address, or a network of the operator's own. Off "
+        "unless set.",
+    )
+
     gateway_memory_mib: int = Field(
         2048,
         ge=64,
