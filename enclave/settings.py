@@ -149,11 +149,6 @@ class Settings(BaseSettings):
         description="After `audit key rotate`, checkpoints bear the old key's signature beside "
         "the new one's for so many days; then the old private key is deleted.",
     )
-    audit_ml_dsa: bool = Field(
-        False,
-        description="New logs and new keys get an ML-DSA-44 key beside the Ed25519 key, and "
-        "checkpoints a signature by both; an existing log at its next `audit key rotate`.",
-    )
     audit_metrics_address: str | None = Field(
         None,
         description="`host:port` where the audit service answers `/metrics` (Prometheus) and "
