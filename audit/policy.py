@@ -7,8 +7,8 @@ offline verifier carries this module; it needs nothing of ours but `note` and `k
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 from audit.note import COSIGNATURE, ED25519, ML_DSA_44, Checkpoint, NoteError, Verifier, read_note
 
@@ -92,6 +92,10 @@ class Policy:
                 except NoteError as error:
                     raise PolicyError(f"line {number} of the policy: {error}") from error
         return reading.finish()
+
+    def for_log(self, verifiers: Iterable[Verifier]) -> Policy:
+        """Return this policy with these keys as its logs if the file names none itself."""
+        return self if self.logs else replace(self, logs=tuple(map(LogKey, verifiers)))
 
     @property
     def needs_witnesses(self) -> bool:

@@ -1,0 +1,325 @@
+"""The program another party runs: it cosigns a log's checkpoints and remembers the last one.
+
+C2SP tlog-witness, `add-checkpoint` over HTTP. Never cosigns two roots for one size, nor a smaller
+log after a larger one: what it cosigned is on its disk (fsync) before the answer leaves. Believes
+nothing of the log but its signature and its proofs, and imports nothing of the audit service.
+"""
+
+from __future__ import annotations
+
+import base64
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from typing_extensions import override
+
+from audit.keys import NoteError, Signer, Verifier, decode, whole_number
+from audit.merkle import EMPTY_ROOT, ProofError, verify_consistency
+from audit.note import Checkpoint, read_note
+
+MAX_BODY = 256 * 1024  # bytes: 63 hashes and a note with 16 signatures of 5 kB fit
+MAX_PROOF = 63  # lines of a consistency proof (tlog-witness)
+_KEPT_REFUSALS = 1000  # a log that misbehaves for ever does not fill the witness's disk
+_SLOW_CLIENT = 15.0  # seconds
+SIZE_TYPE = "text/x.tlog.size"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS latest (
+  origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,
+  note TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS latest_grows BEFORE UPDATE ON latest
+WHEN NEW.size < OLD.size OR (NEW.size = OLD.size AND NEW.root IS NOT OLD.root)
+BEGIN SELECT raise(ABORT, 'a witness never goes back'); END;
+CREATE TRIGGER IF NOT EXISTS latest_stays BEFORE DELETE ON latest
+BEGIN SELECT raise(ABORT, 'a witness never forgets'); END;
+CREATE TABLE IF NOT EXISTS refused (
+  at INTEGER NOT NULL, origin TEXT NOT NULL, size INTEGER NOT NULL, reason TEXT NOT NULL,
+  note TEXT NOT NULL, UNIQUE (origin, note)
+) STRICT;
+"""
+
+
+class WitnessStopped(Exception):
+    """The witness must not serve: its store or a key is missing or not what it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The newest checkpoint of a log that this witness has cosigned, and when (seconds, 1970)."""
+
+    origin: str
+    size: int
+    root: bytes
+    note: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A checkpoint with the log's own signature that contradicts what was cosigned: evidence."""
+
+    at: int
+    origin: str
+    size: int
+    reason: str
+    note: str
+
+
+class Store:
+    """What a witness remembers, in one SQLite file of its own."""
+
+    def __init__(self, path: Path, *, first_time: bool = False):
+        """Open the store; raises WitnessStopped when it is missing and this is not the first time.
+
+        A witness that begins anew would cosign whatever it is shown next.
+        """
+        if not path.exists() and not first_time:
+            raise WitnessStopped(
+                f"{path} is missing. A witness that has lost its memory must not cosign with the "
+                "same key: restore it, or retire the key and begin with --first-time."
+            )
+        self._path = path
+        with self._connected() as connection:
+            connection.executescript(_SCHEMA)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=10)) as connection:
+            # The rollback journal with FULL: the commit has reached the disk when it returns.
+            for pragma in ("journal_mode = DELETE", "synchronous = FULL"):
+                connection.execute(f"PRAGMA {pragma}")
+            yield connection
+
+    def latest(self, origin: str) -> Seen | None:
+        """Return the newest checkpoint cosigned for a log."""
+        with self._connected() as connection:
+            row = connection.execute(
+                "SELECT origin, size, root, note, at FROM latest WHERE origin = ?", (origin,)
+            ).fetchone()
+        return None if row is None else Seen(*row)
+
+    def advance(self, new: Seen, *, old_size: int) -> bool:
+        """Make `new` the newest, durably, if the newest still has `old_size`; say whether it was.
+
+        Another process on the same file cannot come in between: one statement decides.
+        """
+        with self._connected() as connection:
+            done = connection.execute(
+                "INSERT INTO latest (origin, size, root, note, at) SELECT ?, ?, ?, ?, ? WHERE"
+                " coalesce((SELECT size FROM latest WHERE origin = ?), 0) = ?"
+                " ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root,"
+                " note = excluded.note, at = excluded.at",
+                (new.origin, new.size, new.root, new.note, new.at, new.origin, old_size),
+            )
+            return done.rowcount == 1
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Keep a checkpoint that proves the log's misbehaviour, the first thousand of them."""
+        with self._connected() as connection:
+            connection.execute(
+                "INSERT INTO refused (at, origin, size, reason, note) SELECT ?, ?, ?, ?, ?"
+                " WHERE (SELECT count(*) FROM refused) < ? ON CONFLICT DO NOTHING",
+                (
+                    refusal.at,
+                    refusal.origin,
+                    refusal.size,
+                    refusal.reason,
+                    refusal.note,
+                    _KEPT_REFUSALS,
+                ),
+            )
+
+    def all(self) -> tuple[list[Seen], list[Refusal]]:
+        """Return every log's newest checkpoint and every refusal kept, for the witness's owner."""
+        with self._connected() as connection:
+            seen = connection.execute("SELECT origin, size, root, note, at FROM latest")
+            refused = "SELECT at, origin, size, reason, note FROM refused ORDER BY at"
+            return [Seen(*row) for row in seen], [Refusal(*r) for r in connection.execute(refused)]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One `add-checkpoint` request, read."""
+
+    old_size: int
+    proof: tuple[bytes, ...]
+    note: str
+
+    @classmethod
+    def parse(cls, body: bytes) -> Submission:
+        """Read a request's body; raises NoteError."""
+        try:
+            text = body.decode()
+        except UnicodeDecodeError as error:
+            raise NoteError("not UTF-8") from error
+        head, blank, note = text.partition("\n\n")
+        first, *lines = head.split("\n")
+        if not blank or not first.startswith("old ") or len(lines) > MAX_PROOF:
+            raise NoteError("a request is an old size, a proof, an empty line and a checkpoint")
+        proof = tuple(map(decode, lines))
+        if any(len(each) != 32 for each in proof):
+            raise NoteError("a hash has 32 bytes")
+        return cls(whole_number(first[4:]), proof, note)
+
+    def text(self) -> bytes:
+        """Return the body of the request."""
+        proof = "".join(base64.b64encode(each).decode() + "\n" for each in self.proof)
+        return f"old {self.old_size}\n{proof}\n{self.note}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: HTTP status, body, type of the body."""
+
+    status: int
+    body: str = ""
+    kind: str = "text/plain; charset=utf-8"
+
+
+def _size_reply(size: int) -> Reply:
+    return Reply(409, f"{size}\n", SIZE_TYPE)
+
+
+@dataclass(slots=True)
+class Witness:
+    """Decides about submissions. `logs` are the keys it believes; a log's name is its origin."""
+
+    store: Store
+    signers: tuple[Signer, ...]
+    logs: tuple[Verifier, ...]
+    clock: Callable[[], float] = time.time
+    _locks: dict[str, threading.Lock] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._locks = {log.name: threading.Lock() for log in self.logs}
+
+    def add_checkpoint(self, body: bytes) -> Reply:
+        """Answer one request as tlog-witness says; only a 200 has cosigned anything."""
+        try:
+            submission = Submission.parse(body)
+            opened = read_note(submission.note, ())
+            checkpoint = Checkpoint.parse(opened.text)
+        except NoteError as error:
+            return Reply(400, f"{error}\n")
+        origin = checkpoint.origin
+        if origin not in self._locks:
+            return Reply(404, "this witness does not know the log\n")
+        try:
+            keys = [log for log in self.logs if log.name == origin]
+            signed = bool(read_note(submission.note, keys).signed)
+        except NoteError:
+            signed = False
+        if not signed:
+            return Reply(403, "no key this witness knows for the log has signed this\n")
+        if submission.old_size > checkpoint.size:
+            return Reply(400, "the old size is larger than the checkpoint's\n")
+        with self._locks[origin]:
+            return self._decide(submission, checkpoint)
+
+    def _decide(self, submission: Submission, checkpoint: Checkpoint) -> Reply:
+        """Compare with what was cosigned last; cosign if it only grew. Under the origin's lock."""
+        seen = self.store.latest(checkpoint.origin)
+        size, root = (seen.size, seen.root) if seen else (0, EMPTY_ROOT)
+        if submission.old_size != size:
+            return _size_reply(size)
+        if checkpoint.size == size and checkpoint.root != root:
+            self._keep_evidence(submission.note, checkpoint, "another root for the same size")
+            return _size_reply(size)
+        try:
+            verify_consistency(
+                size,
+                checkpoint.size,
+                old_root=root,
+                new_root=checkpoint.root,
+                proof=submission.proof,
+            )
+        except ProofError as error:
+            self._keep_evidence(submission.note, checkpoint, str(error))
+            return Reply(422, f"{error}\n")
+        return self._cosign(submission, checkpoint)
+
+    def _cosign(self, submission: Submission, checkpoint: Checkpoint) -> Reply:
+        """Persist, then sign, then answer: a crash in between loses an answer, never a memory."""
+        at = int(self.clock())
+        new = Seen(checkpoint.origin, checkpoint.size, checkpoint.root, submission.note, at)
+        if not self.store.advance(new, old_size=submission.old_size):
+            latest = self.store.latest(checkpoint.origin)
+            return _size_reply(latest.size if latest else 0)
+        text = read_note(submission.note, ()).text
+        return Reply(200, "".join(signer.line(text, at) for signer in self.signers))
+
+    def _keep_evidence(self, note: str, checkpoint: Checkpoint, reason: str) -> None:
+        at = int(self.clock())
+        self.store.refuse(Refusal(at, checkpoint.origin, checkpoint.size, reason, note))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], witness: Witness):
+        self.witness = witness
+        super().__init__(address, _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """HTTP around `Witness.add_checkpoint`; connections are kept alive."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "witness"
+    sys_version = ""
+    timeout = _SLOW_CLIENT
+    server: _Server
+
+    def do_POST(self) -> None:
+        """Take a submission."""
+        length = self.headers.get("Content-Length", "")
+        if not self.path.endswith("/add-checkpoint"):
+            self._answer(Reply(404, "no such call\n"), close=True)
+        elif not length.isascii() or not length.isdigit() or int(length) > MAX_BODY:
+            self._answer(Reply(400, "a body of a length that may be read is needed\n"), close=True)
+        else:
+            body = self.rfile.read(int(length))
+            try:
+                reply = self.server.witness.add_checkpoint(body)
+            except sqlite3.Error:
+                reply = Reply(500, "the witness cannot use its store\n")
+            self._answer(reply)
+
+    def _answer(self, reply: Reply, *, close: bool = False) -> None:
+        body = reply.body.encode()
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.kind)
+        self.send_header("Content-Length", str(len(body)))
+        if close:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent: the store says what was cosigned and what refused."""
+
+
+def read_keys(paths: Iterable[Path]) -> tuple[Verifier, ...]:
+    """Return the logs' public keys, one a line; raises WitnessStopped without any."""
+    try:
+        lines = [line for path in paths for line in path.read_text().splitlines() if line.strip()]
+        keys = tuple(map(Verifier.parse, lines))
+    except (OSError, NoteError) as error:
+        raise WitnessStopped(f"A log's public key cannot be read: {error}.") from error
+    if not keys:
+        raise WitnessStopped("A witness needs the public key of a log.")
+    return keys
+
+
+def make_server(witness: Witness, host: str, port: int) -> ThreadingHTTPServer:
+    """Return the HTTP server, listening; `serve_forever` runs it."""
+    return _Server((host, port), witness)
