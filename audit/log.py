@@ -1,79 +1,32 @@
-"""The stored log: entries, Merkle tiles and checkpoints in one SQLite file that only grows.
+"""The stored log: entries, Merkle tiles, checkpoints and intents, which only ever grow.
 
-One process writes (audit.service); any number may read. Never signs, never decides whether an
-event is admissible, never changes or removes an entry: triggers in the file refuse that even to
-whoever opens it with other tools by mistake. (Someone who means it can drop a trigger; that is
-what checkpoints kept elsewhere are for.)
+`open_reader` and `open_writer` are how everyone opens one, in SQLite or PostgreSQL. One process
+writes (audit.service); any number may read. Never signs, never decides whether an event is
+admissible, never changes or removes an entry; retention may empty a body and nothing else.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from audit import merkle
+from audit.sqlite import SqliteStore
+from audit.store import Store, StoreRefused
 from enclave.events import Receipt
+from enclave.settings import Settings
 
 TILE_HEIGHT = 8  # C2SP tlog-tiles: 256 hashes a tile
 _WIDTH = 1 << TILE_HEIGHT
-_NO_END = 1 << 62  # SQLite's integers end a little later
+_NO_END = 1 << 62  # both databases' integers end a little later
 _CACHE = 1024  # full tiles kept in memory: at most 8 MiB
+_CHUNK = 1000  # entries read at once
+_SENDERS = 4096  # whose next numbers are kept in memory
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entry (
-  idx INTEGER PRIMARY KEY,
-  leaf BLOB NOT NULL CHECK (length(leaf) = 32),
-  body BLOB,
-  source TEXT NOT NULL,
-  instance TEXT NOT NULL,
-  seq INTEGER NOT NULL,
-  UNIQUE (source, instance, seq)
-) STRICT;
-CREATE TABLE IF NOT EXISTS tile (
-  level INTEGER NOT NULL,
-  n INTEGER NOT NULL,
-  hashes BLOB NOT NULL,
-  PRIMARY KEY (level, n)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS checkpoint (
-  size INTEGER PRIMARY KEY,
-  note TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS intent (
-  id TEXT PRIMARY KEY,
-  begun INTEGER,
-  ended INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS intent_open ON intent (begun) WHERE ended IS NULL;
-
-CREATE TRIGGER IF NOT EXISTS entry_grows BEFORE INSERT ON entry
-WHEN NEW.idx IS NOT (SELECT coalesce(max(idx) + 1, 0) FROM entry)
-BEGIN SELECT raise(ABORT, 'the log grows by one entry at its end'); END;
-CREATE TRIGGER IF NOT EXISTS entry_stays BEFORE DELETE ON entry
-BEGIN SELECT raise(ABORT, 'an entry is never deleted'); END;
-CREATE TRIGGER IF NOT EXISTS entry_same BEFORE UPDATE OF idx, leaf, source, instance, seq ON entry
-BEGIN SELECT raise(ABORT, 'an entry is never changed'); END;
-CREATE TRIGGER IF NOT EXISTS entry_body BEFORE UPDATE OF body ON entry WHEN NEW.body IS NOT NULL
-BEGIN SELECT raise(ABORT, 'a body may only be removed by retention'); END;
-CREATE TRIGGER IF NOT EXISTS tile_stays BEFORE DELETE ON tile
-BEGIN SELECT raise(ABORT, 'a tile is never deleted'); END;
-CREATE TRIGGER IF NOT EXISTS tile_grows BEFORE UPDATE ON tile
-WHEN NEW.level IS NOT OLD.level OR NEW.n IS NOT OLD.n
-  OR substr(NEW.hashes, 1, length(OLD.hashes)) IS NOT OLD.hashes
-BEGIN SELECT raise(ABORT, 'a tile only grows'); END;
-CREATE TRIGGER IF NOT EXISTS checkpoint_stays BEFORE DELETE ON checkpoint
-BEGIN SELECT raise(ABORT, 'a checkpoint is never deleted'); END;
-CREATE TRIGGER IF NOT EXISTS checkpoint_same BEFORE UPDATE ON checkpoint
-BEGIN SELECT raise(ABORT, 'a checkpoint is never changed'); END;
-CREATE TRIGGER IF NOT EXISTS intent_stays BEFORE DELETE ON intent
-BEGIN SELECT raise(ABORT, 'an intent is never deleted'); END;
-CREATE TRIGGER IF NOT EXISTS intent_ends BEFORE UPDATE ON intent
-WHEN OLD.ended IS NOT NULL OR NEW.begun IS NOT OLD.begun
-BEGIN SELECT raise(ABORT, 'an intent ends once'); END;
-"""
+Place = Settings | str | Path
+"""Where a log lies: settings, a PostgreSQL URL, or the path of an SQLite file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +48,60 @@ class Entry:
     sender: Sender
 
 
+def open_reader(place: Place) -> LogReader:
+    """Open an existing log for reading; raises StoreError when there is none."""
+    return LogReader(_open(place, writing=False))
+
+
+def open_writer(place: Place) -> Log:
+    """Open a log for writing, or begin one; raises StoreError, LookupError for missing tiles."""
+    return Log(_open(place, writing=True))
+
+
+def exists(place: Place) -> bool:
+    """Whether a log was ever begun there; raises StoreError when that cannot be known."""
+    place = _resolve(place)
+    if isinstance(place, Path):
+        return place.exists()
+    from audit.postgres import exists  # noqa: PLC0415 - the driver only where it is used
+
+    return exists(place)
+
+
+def _resolve(place: Place) -> str | Path:
+    if isinstance(place, Settings):
+        return place.audit_database_url or place.audit_dir / "log.db"
+    return place
+
+
+def _open(place: Place, *, writing: bool) -> Store:
+    place = _resolve(place)
+    if isinstance(place, Path):
+        return SqliteStore(place, writing=writing)
+    from audit.postgres import PostgresStore  # noqa: PLC0415 - the driver only where it is used
+
+    return PostgresStore(place, writing=writing)
+
+
 class LogReader:
     """Reads a log: sees a committed state, and cannot change it."""
 
-    def __init__(self, connection: sqlite3.Connection):
-        self._connection = connection
+    def __init__(self, store: Store):
+        self._store = store
         self._full_tiles: dict[tuple[int, int], bytes] = {}
 
     @classmethod
     def open(cls, path: Path) -> LogReader:
-        """Open an existing log for reading; raises sqlite3.Error when there is none."""
-        address = f"{path.resolve().as_uri()}?mode=ro"
-        connection = sqlite3.connect(
-            address, uri=True, isolation_level=None, check_same_thread=False
-        )
-        return cls(connection)
+        """Open an existing SQLite log for reading."""
+        return open_reader(path)
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the connection."""
+        self._store.close()
 
     def count(self) -> int:
         """Return how many entries are committed."""
-        (last,) = self._connection.execute("SELECT max(idx) FROM entry").fetchone()
+        ((last,),) = self._store.ask("SELECT max(idx) FROM entry")
         return 0 if last is None else int(last) + 1
 
     def entry(self, index: int) -> Entry | None:
@@ -127,37 +111,41 @@ class LogReader:
         return next(self.entries(index, index + 1), None)
 
     def entries(self, begin: int = 0, end: int | None = None) -> Iterator[Entry]:
-        """Yield the entries [begin, end) in order; to the last one when `end` is None."""
-        with closing(
-            self._connection.execute(
+        """Yield the entries [begin, end) in order; to the last one when `end` is None.
+
+        Reads a thousand at a time and holds no transaction meanwhile: entries never change.
+        """
+        end = self.count() if end is None else end
+        while begin < end:
+            rows = self._store.ask(
                 "SELECT idx, leaf, body, source, instance, seq FROM entry"
-                " WHERE idx >= ? AND idx < ? ORDER BY idx",
-                (begin, _NO_END if end is None else end),
+                " WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?",
+                (begin, end, _CHUNK),
             )
-        ) as rows:
             for index, leaf, body, source, instance, seq in rows:
                 yield Entry(index, leaf, body, Sender(source, instance, seq))
+            if len(rows) < _CHUNK:
+                return
+            begin = rows[-1][0] + 1
 
     def find(self, sender: Sender) -> Entry | None:
         """Return what this sender's event became, if it is stored."""
-        row = self._connection.execute(
+        rows = self._store.ask(
             "SELECT idx FROM entry WHERE source = ? AND instance = ? AND seq = ?",
             (sender.source, sender.instance, sender.seq),
-        ).fetchone()
-        return None if row is None else self.entry(row[0])
+        )
+        return self.entry(rows[0][0]) if rows else None
 
     def next_seq(self, source: str, instance: str) -> int:
         """Return the number this sender's next event must carry."""
-        (last,) = self._connection.execute(
+        ((last,),) = self._store.ask(
             "SELECT max(seq) FROM entry WHERE source = ? AND instance = ?", (source, instance)
-        ).fetchone()
+        )
         return 0 if last is None else int(last) + 1
 
     def open_intents(self, source: str | None = None, instance: str | None = None) -> list[Entry]:
         """Return the intents nothing has ended yet, of one sender or of all."""
-        rows = self._connection.execute(
-            "SELECT begun FROM intent WHERE ended IS NULL ORDER BY begun"
-        ).fetchall()
+        rows = self._store.ask("SELECT begun FROM intent WHERE ended IS NULL ORDER BY begun")
         found = (self.entry(begun) for (begun,) in rows)
         return [
             entry
@@ -169,27 +157,28 @@ class LogReader:
 
     def intent(self, name: str) -> tuple[int | None, int | None] | None:
         """Return (index of the intent, index of its end) for an intent's id, or None."""
-        row: tuple[int | None, int | None] | None = self._connection.execute(
-            "SELECT begun, ended FROM intent WHERE id = ?", (name,)
-        ).fetchone()
-        return row
+        rows = self._store.ask("SELECT begun, ended FROM intent WHERE id = ?", (name,))
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def last_checkpoint(self) -> str | None:
-        """Return the newest signed checkpoint in the file, or None."""
-        row = self._connection.execute(
-            "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1"
-        ).fetchone()
-        return None if row is None else str(row[0])
+        """Return the newest signed checkpoint in the database, or None."""
+        return self._last("checkpoint")
+
+    def last_cosigned(self) -> str | None:
+        """Return the newest checkpoint that a quorum of witnesses has signed as well, or None."""
+        return self._last("cosigned")
+
+    def _last(self, table: str) -> str | None:
+        rows = self._store.ask(f"SELECT note FROM {table} ORDER BY size DESC LIMIT 1")  # noqa: S608 - our own words
+        return str(rows[0][0]) if rows else None
 
     def tile(self, level: int, n: int) -> bytes:
         """Return a tile's hashes (1 to 256 of 32 bytes); empty when there is none."""
         kept = self._full_tiles.get((level, n))
         if kept is not None:
             return kept
-        row = self._connection.execute(
-            "SELECT hashes FROM tile WHERE level = ? AND n = ?", (level, n)
-        ).fetchone()
-        hashes = bytes(row[0]) if row else b""
+        rows = self._store.ask("SELECT hashes FROM tile WHERE level = ? AND n = ?", (level, n))
+        hashes = bytes(rows[0][0]) if rows else b""
         if len(hashes) == _WIDTH * merkle.HASH_SIZE:
             if len(self._full_tiles) >= _CACHE:
                 self._full_tiles.clear()
@@ -218,61 +207,81 @@ class LogReader:
 class Log(LogReader):
     """The log as its one writer holds it."""
 
-    def __init__(self, path: Path):
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        super().__init__(connection)
+    def __init__(self, store: Store | Path):
+        super().__init__(store := _open(store, writing=True) if isinstance(store, Path) else store)
         try:
-            self._prepare()
+            self._follow(self.count())
         except BaseException:
-            connection.close()
+            store.close()
             raise
 
-    def _prepare(self) -> None:
-        """Set durability, create the tables, and read the frontier out of the tiles."""
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "recursive_triggers = ON"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(_SCHEMA)
-        # After a failed fsync the kernel may call lost pages clean. Carrying the WAL over into the
-        # main file and syncing that makes everything we are about to call committed durable.
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._frontier = merkle.Frontier.read(self.node, self.count())
+    def _follow(self, size: int) -> None:
+        """Read the tree's frontier out of the tiles."""
+        self._frontier = merkle.Frontier.read(self.node, size)
+        self._numbers: dict[tuple[str, str], int] = {}
 
     @property
     def size(self) -> int:
         """How many entries there are, this transaction's included."""
         return self._frontier.size
 
+    def next_seq(self, source: str, instance: str) -> int:
+        """Return the number this sender's next event must carry."""
+        known = self._numbers.get((source, instance))
+        if known is None:
+            if len(self._numbers) >= _SENDERS:
+                self._numbers.clear()
+            known = self._numbers[source, instance] = super().next_seq(source, instance)
+        return known
+
     @contextmanager
     def write(self) -> Iterator[Batch]:
         """Open the one transaction of a batch: all of it becomes durable on leaving, or nothing."""
+        stored = self._store.begin()
         kept = self._frontier.copy()
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            batch = Batch(self, self._connection, self._frontier)
+            if stored != kept.size:  # somebody else has written: what we remember is out of date
+                self._follow(stored)
+                kept = self._frontier.copy()
+            batch = Batch(self, self._store, self._frontier)
             yield batch
-            batch.store_tiles()
-            self._connection.execute("COMMIT")
+            batch.store()
+            self._store.commit()
         except BaseException:
             self._frontier = kept
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._store.roll_back()
             raise
+        self._numbers |= batch.numbers
 
     def keep_checkpoint(self, size: int, note: str) -> None:
         """Store a signed checkpoint; one of the same size stays as it is."""
-        self._connection.execute(
-            "INSERT INTO checkpoint (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING", (size, note)
+        self._keep("checkpoint", size, note)
+
+    def keep_cosigned(self, size: int, note: str) -> None:
+        """Store a checkpoint with its witnesses' signatures; one of the same size stays."""
+        self._keep("cosigned", size, note)
+
+    def _keep(self, table: str, size: int, note: str) -> None:
+        self._store.run(
+            f"INSERT INTO {table} (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING",  # noqa: S608 - our own words
+            (size, note),
         )
 
 
-class Batch:
-    """What goes into one transaction."""
+Intent = tuple[int | None, int | None]
 
-    def __init__(self, log: Log, connection: sqlite3.Connection, frontier: merkle.Frontier):
-        self._log = log
-        self._connection = connection
-        self._frontier = frontier
+
+class Batch:
+    """What goes into one transaction. Held in memory and written on leaving, in few statements."""
+
+    def __init__(self, log: Log, store: Store, frontier: merkle.Frontier):
+        self._log, self._store, self._frontier = log, store, frontier
+        self._entries: list[tuple[int, bytes, bytes, str, str, int]] = []
         self._tiles: dict[tuple[int, int], bytearray] = {}
+        self._begun: dict[str, Intent] = {}  # begun in this batch, ended or not
+        self._ended: dict[str, Intent] = {}  # ended in this batch, begun earlier or never
+        self._known: dict[str, Intent | None] = {}  # what the database says
+        self.numbers: dict[tuple[str, str], int] = {}
 
     @property
     def size(self) -> int:
@@ -282,10 +291,9 @@ class Batch:
     def add(self, body: bytes, sender: Sender) -> Receipt:
         """Append one entry. Its receipt holds only once the transaction has committed."""
         index, leaf = self._frontier.size, merkle.leaf_hash(body)
-        self._connection.execute(
-            "INSERT INTO entry (idx, leaf, body, source, instance, seq) VALUES (?, ?, ?, ?, ?, ?)",
-            (index, leaf, body, sender.source, sender.instance, sender.seq),
-        )
+        source, instance, seq = sender.source, sender.instance, sender.seq
+        self._entries.append((index, leaf, body, source, instance, seq))
+        self.numbers[source, instance] = seq + 1
         for level, digest in enumerate(self._frontier.append(leaf)):
             if level % TILE_HEIGHT == 0:
                 self._extend(level // TILE_HEIGHT, index >> level, digest)
@@ -293,26 +301,78 @@ class Batch:
 
     def _extend(self, level: int, place: int, digest: bytes) -> None:
         key = (level, place >> TILE_HEIGHT)
-        if key not in self._tiles:
-            self._tiles[key] = bytearray(self._log.tile(*key))
-        self._tiles[key] += digest
+        tile = self._tiles.get(key)
+        if tile is None:
+            tile = self._tiles[key] = bytearray(self._log.tile(*key))
+        tile += digest
+
+    def next_seq(self, source: str, instance: str) -> int:
+        """Return the number this sender's next event must carry, after those of this batch."""
+        number = self.numbers.get((source, instance))
+        return self._log.next_seq(source, instance) if number is None else number
+
+    def find(self, sender: Sender) -> Entry | None:
+        """Return what this sender's event became, in this batch or before it."""
+        for index, leaf, body, *whose in reversed(self._entries):
+            if whose == [sender.source, sender.instance, sender.seq]:
+                return Entry(index, leaf, body, sender)
+        return self._log.find(sender)
+
+    def foresee(self, names: Collection[str]) -> None:
+        """Read at once what is known of these intents."""
+        if names:
+            marks = ", ".join("?" * len(names))
+            found = self._store.ask(
+                f"SELECT id, begun, ended FROM intent WHERE id IN ({marks})",  # noqa: S608 - only marks
+                tuple(names),
+            )
+            self._known |= dict.fromkeys(names)
+            self._known |= {name: (begun, ended) for name, begun, ended in found}
+
+    def intent(self, name: str) -> Intent | None:
+        """Return (index of the intent, index of its end), with what this batch changes."""
+        ours = self._begun.get(name) or self._ended.get(name)
+        if ours is not None:
+            return ours
+        if name not in self._known:
+            self.foresee([name])
+        return self._known[name]
 
     def begin_intent(self, name: str, index: int) -> None:
         """Note that an intent now waits for its end."""
-        self._connection.execute("INSERT INTO intent (id, begun) VALUES (?, ?)", (name, index))
+        if self.intent(name) is not None:
+            raise StoreRefused("An intent begins once.")
+        self._begun[name] = (index, None)
 
     def end_intent(self, name: str, index: int) -> None:
         """Note an intent's end; a refusal may come without an intent before it."""
-        self._connection.execute(
-            "INSERT INTO intent (id, ended) VALUES (?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET ended = excluded.ended",
-            (name, index),
+        begun, ended = self.intent(name) or (None, None)
+        if ended is not None:
+            raise StoreRefused("An intent ends once.")
+        (self._begun if name in self._begun else self._ended)[name] = (begun, index)
+
+    def forget(self, begin: int, end: int) -> int:
+        """Empty the bodies of the entries [begin, end); return how many. Leaves stay."""
+        return self._store.run(
+            "UPDATE entry SET body = NULL WHERE idx >= ? AND idx < ? AND body IS NOT NULL",
+            (begin, end),
         )
 
-    def store_tiles(self) -> None:
-        """Write the tiles this batch has grown."""
-        self._connection.executemany(
+    def store(self) -> None:
+        """Write everything; nothing is durable before the transaction has committed."""
+        columns = ("idx", "leaf", "body", "source", "instance", "seq")
+        if self._entries:
+            self._store.insert("entry", columns, self._entries)
+        self._store.many(
             "INSERT INTO tile (level, n, hashes) VALUES (?, ?, ?)"
             " ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes",
             [(level, n, bytes(hashes)) for (level, n), hashes in self._tiles.items()],
+        )
+        if self._begun:
+            rows = [(name, *what) for name, what in self._begun.items()]
+            self._store.insert("intent", ("id", "begun", "ended"), rows)
+        self._store.many(
+            "INSERT INTO intent (id, ended) VALUES (?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET ended = excluded.ended",
+            [(name, ended) for name, (_, ended) in self._ended.items()],
         )

@@ -66,6 +66,11 @@ class Settings(BaseSettings):
     )
     gateway_key: Path | None = Field(None, description="The private key (PEM) of that address.")
 
+    audit_database_url: str | None = Field(
+        None,
+        description="PostgreSQL URL of the audit log; an SQLite file in the audit directory unless "
+        "set. The checkpoint file and the signing key stay in the audit directory.",
+    )
     audit_checkpoint_seconds: float = Field(
         10.0, gt=0, description="How often a busy audit log signs a checkpoint, in seconds."
     )
@@ -93,7 +98,8 @@ class Settings(BaseSettings):
     )
     audit_ml_dsa: bool = Field(
         False,
-        description="Let the audit log sign its checkpoints with ML-DSA-44 beside Ed25519.",
+        description="Let the audit log sign its checkpoints with ML-DSA-44 beside Ed25519: a new "
+        "log from its first entry on, an existing one from its next `audit key rotate` on.",
     )
 
     network_time_zone: str = Field(

@@ -105,7 +105,7 @@ def test_the_file_itself_refuses_to_change_the_past(log: Log, statement: str) ->
 
 
 def log_path(log: Log) -> str:
-    (_, _, path) = log._connection.execute("PRAGMA database_list").fetchone()
+    (_, _, path) = log._store._connection.execute("PRAGMA database_list").fetchone()
     return str(path)
 
 
@@ -123,7 +123,7 @@ def test_a_reader_cannot_write(log: Log) -> None:
     statement = "INSERT INTO checkpoint VALUES (1, 'x')"
     refused = pytest.raises(sqlite3.OperationalError, match="readonly")
     with closing(LogReader.open(Path(log_path(log)))) as reader, refused:
-        reader._connection.execute(statement)
+        reader._store._connection.execute(statement)
 
 
 def test_a_missing_tile_is_noticed_rather_than_guessed(log: Log) -> None:

@@ -1,0 +1,156 @@
+"""The log in one SQLite file: its tables, its triggers, and what makes a commit durable there.
+
+Triggers refuse to change or delete even to whoever opens the file with other tools by mistake.
+(Someone who means it can drop a trigger; that is what checkpoints kept elsewhere are for.)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from audit.store import Row, StoreDamaged, StoreError, StoreRefused
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entry (
+  idx INTEGER PRIMARY KEY,
+  leaf BLOB NOT NULL CHECK (length(leaf) = 32),
+  body BLOB,
+  source TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  UNIQUE (source, instance, seq)
+) STRICT;
+CREATE TABLE IF NOT EXISTS tile (
+  level INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  hashes BLOB NOT NULL,
+  PRIMARY KEY (level, n)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checkpoint (
+  size INTEGER PRIMARY KEY,
+  note TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS cosigned (
+  size INTEGER PRIMARY KEY,
+  note TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS intent (
+  id TEXT PRIMARY KEY,
+  begun INTEGER,
+  ended INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS intent_open ON intent (begun) WHERE ended IS NULL;
+
+CREATE TRIGGER IF NOT EXISTS entry_grows BEFORE INSERT ON entry
+WHEN NEW.idx IS NOT (SELECT coalesce(max(idx) + 1, 0) FROM entry)
+BEGIN SELECT raise(ABORT, 'the log grows by one entry at its end'); END;
+CREATE TRIGGER IF NOT EXISTS entry_stays BEFORE DELETE ON entry
+BEGIN SELECT raise(ABORT, 'an entry is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS entry_same BEFORE UPDATE OF idx, leaf, source, instance, seq ON entry
+BEGIN SELECT raise(ABORT, 'an entry is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS entry_body BEFORE UPDATE OF body ON entry WHEN NEW.body IS NOT NULL
+BEGIN SELECT raise(ABORT, 'a body may only be removed by retention'); END;
+CREATE TRIGGER IF NOT EXISTS tile_stays BEFORE DELETE ON tile
+BEGIN SELECT raise(ABORT, 'a tile is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS tile_grows BEFORE UPDATE ON tile
+WHEN NEW.level IS NOT OLD.level OR NEW.n IS NOT OLD.n
+  OR substr(NEW.hashes, 1, length(OLD.hashes)) IS NOT OLD.hashes
+BEGIN SELECT raise(ABORT, 'a tile only grows'); END;
+CREATE TRIGGER IF NOT EXISTS checkpoint_stays BEFORE DELETE ON checkpoint
+BEGIN SELECT raise(ABORT, 'a checkpoint is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS checkpoint_same BEFORE UPDATE ON checkpoint
+BEGIN SELECT raise(ABORT, 'a checkpoint is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS cosigned_stays BEFORE DELETE ON cosigned
+BEGIN SELECT raise(ABORT, 'a checkpoint is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS cosigned_same BEFORE UPDATE ON cosigned
+BEGIN SELECT raise(ABORT, 'a checkpoint is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS intent_stays BEFORE DELETE ON intent
+BEGIN SELECT raise(ABORT, 'an intent is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS intent_ends BEFORE UPDATE ON intent
+WHEN OLD.ended IS NOT NULL OR NEW.begun IS NOT OLD.begun
+BEGIN SELECT raise(ABORT, 'an intent ends once'); END;
+"""
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"The audit log's file: {error}.") from error
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
+        raise StoreRefused(f"The audit log's file: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreDamaged("The audit log's file is damaged.") from error
+
+
+class SqliteStore:
+    """One connection to the file; `writing` creates it where it is missing."""
+
+    def __init__(self, path: Path, *, writing: bool):
+        address = f"{path.resolve().as_uri()}?mode={'rwc' if writing else 'ro'}"
+        with _errors():
+            self._connection = sqlite3.connect(
+                address, uri=True, isolation_level=None, check_same_thread=False
+            )
+            if writing:
+                self._prepare()
+
+    def _prepare(self) -> None:
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "recursive_triggers = ON"):
+                self._connection.execute(f"PRAGMA {pragma}")
+            self._connection.executescript(_SCHEMA)
+            # After a failed fsync the kernel may call lost pages clean. Carrying the WAL over into
+            # the main file and syncing that makes all we are about to call committed durable.
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def ask(self, sql: str, values: Row = ()) -> list[Any]:
+        """Return the rows of a statement that has rows."""
+        with _errors():
+            return self._connection.execute(sql, values).fetchall()
+
+    def run(self, sql: str, values: Row = ()) -> int:
+        """Execute a statement; return how many rows it changed."""
+        with _errors():
+            return self._connection.execute(sql, values).rowcount
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Insert many rows at once."""
+        places = ", ".join("?" * len(columns))
+        self.many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)  # noqa: S608 - our own words
+
+    def many(self, sql: str, rows: Iterable[Row]) -> None:
+        """Execute a statement for each row."""
+        with _errors():
+            self._connection.executemany(sql, rows)
+
+    def begin(self) -> int:
+        """Begin the one writing transaction there may be; return how many entries there are."""
+        with _errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            ((last,),) = self._connection.execute("SELECT max(idx) FROM entry").fetchall()
+        return 0 if last is None else int(last) + 1
+
+    def commit(self) -> None:
+        """Make the transaction durable."""
+        with _errors():
+            self._connection.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Forget the transaction, if there still is one."""
+        with _errors():
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()

@@ -1,0 +1,69 @@
+"""What a log asks of its database: rows in, rows out, transactions that are durable or nothing.
+
+Knows nothing of trees, events or signatures. SQL is written once, for both databases, with `?`
+for values; what differs (the tables, how to connect, who may write) lies in `audit.sqlite` and
+`audit.postgres`. Whatever a database reports ends here as one of two errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from enclave.errors import Unavailable
+
+Row = Sequence[Any]
+
+
+class StoreError(Unavailable):
+    """The log's database is away, busy or full: worth another attempt."""
+
+    code = "audit.store-failed"
+
+
+class StoreRefused(StoreError):
+    """The log's database forbids this: a trigger, a constraint, a right that is not given."""
+
+    code = "audit.store-refused"
+
+
+class StoreDamaged(StoreError):
+    """The log's database is there and cannot be read as one."""
+
+    code = "audit.store-damaged"
+
+
+class Store(Protocol):
+    """One connection. Every method raises StoreError or one of its kinds."""
+
+    def ask(self, sql: str, values: Row = ()) -> list[Any]:
+        """Return the rows of a statement that has rows."""
+        ...
+
+    def run(self, sql: str, values: Row = ()) -> int:
+        """Execute a statement; return how many rows it changed."""
+        ...
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Insert many rows at once, the fastest way there is."""
+        ...
+
+    def many(self, sql: str, rows: Iterable[Row]) -> None:
+        """Execute a statement for each row."""
+        ...
+
+    def begin(self) -> int:
+        """Begin the one writing transaction there may be; return how many entries there are."""
+        ...
+
+    def commit(self) -> None:
+        """Make the transaction durable."""
+        ...
+
+    def roll_back(self) -> None:
+        """Forget the transaction, if there still is one."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
