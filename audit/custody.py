@@ -1,20 +1,24 @@
-"""Keeps what must outlive a damaged or rewritten database: the signing key and the checkpoint file.
+"""Keeps what must outlive a damaged or rewritten database: signing keys and the checkpoint file.
 
 Never trusts the database about itself: a log that is shorter than, or different from, the last
 checkpoint kept in the file beside it is refused at start (a flipped bit in SQLite's WAL drops
-every later commit without a word).
+every later commit without a word). Never makes a key for a log that exists: that is a rotation,
+and stands in the log (`audit.rotation`).
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-import sqlite3
 from pathlib import Path
 
-from audit.log import Log, LogReader
+from audit.log import Log, LogReader, exists, open_writer
 from audit.merkle import EMPTY_ROOT
-from audit.note import Checkpoint, NoteError, Signer, Verifier
+from audit.note import Checkpoint, NoteError, Verifier
+from audit.signers import Signers, generate
+from audit.store import StoreDamaged
 from enclave.errors import EnclaveError
+from enclave.settings import Settings
 
 
 class LogRefused(EnclaveError):
@@ -25,16 +29,60 @@ class LogRefused(EnclaveError):
 
 
 class AuditFiles:
-    """Names of the files in the audit service's own directory."""
+    """Names of the files in the audit service's own directory, or in that of a closed log."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, *, database: str | None = None):
         self.directory = directory
         self.log = directory / "log.db"
+        self.place: str | Path = database or self.log
         self.checkpoint = directory / "checkpoint"
+        self.cosigned = directory / "checkpoint.cosigned"
+        self.seen = directory / "checkpoint.seen-by-site"
         self.signing_key = directory / "signing.key"
+        self.next_key = directory / "signing.key.next"
         self.public_key = directory / "public.key"
+        self.public_keys = directory / "public.keys"
         self.index = directory / "index.db"
         self.lock = directory / "lock"
+        self.purged = directory / "purged"
+        self.closed = directory / "closed"
+        self.rotating = directory / "rotating"
+
+    @classmethod
+    def of(cls, settings: Settings) -> AuditFiles:
+        """Return the files of an enclave, wherever its log lies."""
+        return cls(settings.audit_dir, database=settings.audit_database_url)
+
+
+class OneWriter:
+    """Holds a lock on the directory: two writers would fork the log. Raises LogRefused."""
+
+    def __init__(self, files: AuditFiles):
+        files.directory.mkdir(parents=True, exist_ok=True)
+        self._path = files.lock
+
+    def __enter__(self) -> None:
+        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._handle)
+            raise LogRefused(
+                "Another process already writes this log.",
+                hint="The audit service, or a command for its administrator: stop it first.",
+            ) from error
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._handle)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable: what was renamed or removed stays so."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_durably(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -47,45 +95,76 @@ def write_durably(path: Path, text: str, *, mode: int = 0o644) -> None:
     finally:
         os.close(handle)
     draft.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
+    sync_directory(path.parent)
+
+
+def erase(path: Path) -> None:
+    """Remove a file that held a secret: its bytes first, as far as the file system lets us."""
+    size = path.stat().st_size
+    handle = os.open(path, os.O_WRONLY)
     try:
-        os.fsync(directory)
+        os.write(handle, bytes(size))
+        os.fsync(handle)
     finally:
-        os.close(directory)
+        os.close(handle)
+    path.unlink()
+    sync_directory(path.parent)
 
 
-def load_signer(files: AuditFiles, origin: str) -> Signer:
-    """Return the log's key; make one only for a log that does not exist yet."""
+def load_signer(files: AuditFiles, origin: str, *, ml_dsa: bool = False) -> Signers:
+    """Return the log's keys; make them only for a log that does not exist yet.
+
+    `origin` is the network's; a log that followed another has a name below it (`audit.rotation`).
+    """
     if not files.signing_key.exists():
-        if files.log.exists():
+        if exists(files.place) or files.checkpoint.exists():
             raise LogRefused(
                 "The audit log is there but its signing key is not.",
                 hint="Restore signing.key from its backup; a new key would begin another log.",
             )
-        signer = Signer.generate(origin)
-        write_durably(files.signing_key, signer.export() + "\n", mode=0o600)
+        made = generate(origin, ml_dsa=ml_dsa)
+        write_durably(files.signing_key, made.export(), mode=0o600)
     try:
-        signer = Signer.parse(files.signing_key.read_text())
-    except NoteError as error:
+        signers = Signers.parse(files.signing_key.read_text())
+    except (NoteError, UnicodeDecodeError) as error:
         raise LogRefused("The audit log's signing key cannot be read.") from error
-    if signer.name != origin:
+    if signers.name != origin and not signers.name.startswith(f"{origin}/"):
         raise LogRefused(
             "The signing key belongs to another log.", hint="Check the setting `origin`."
         )
-    write_durably(files.public_key, signer.verifier.export() + "\n")
-    return signer
+    show_public(files, signers)
+    return signers
 
 
-def kept_checkpoint(files: AuditFiles, verifier: Verifier) -> Checkpoint:
+def show_public(files: AuditFiles, signers: Signers) -> None:
+    """Write the public halves where sites read them: the newest, and all there ever were."""
+    known = dict.fromkeys([*known_keys(files), *signers.verifiers])
+    write_durably(files.public_keys, "".join(f"{each.export()}\n" for each in known))
+    write_durably(files.public_key, signers.verifier.export() + "\n")
+
+
+def known_keys(files: AuditFiles) -> tuple[Verifier, ...]:
+    """Return every public key this log has had, the oldest first.
+
+    For those who remember checkpoints from before a rotation; the private halves of the older
+    ones no longer exist.
+    """
+    for path in (files.public_keys, files.public_key):
+        if path.exists():
+            return tuple(Verifier.parse(line) for line in path.read_text().splitlines() if line)
+    return ()
+
+
+def kept_checkpoint(files: AuditFiles, *verifiers: Verifier) -> Checkpoint:
     """Return the checkpoint kept in the file; raises LogRefused when it is missing or not ours."""
     try:
-        return Checkpoint.open(files.checkpoint.read_text(), verifier)
+        return Checkpoint.open(files.checkpoint.read_text(), *verifiers)
     except FileNotFoundError as error:
         raise LogRefused(
             "The checkpoint file beside the audit log is missing.",
             hint="Restore it from a backup or an auditor's copy.",
         ) from error
-    except NoteError as error:
+    except (NoteError, UnicodeDecodeError) as error:
         raise LogRefused(f"The checkpoint file cannot be believed: {error}.") from error
 
 
@@ -108,31 +187,49 @@ def compare(log: LogReader, checkpoint: Checkpoint) -> None:
         )
 
 
-def sign_checkpoint(log: Log, files: AuditFiles, signer: Signer) -> Checkpoint:
-    """Sign the committed log, keep the checkpoint in the database and in the file (fsync)."""
+def sign_checkpoint(log: Log, files: AuditFiles, signer: Signers) -> Checkpoint:
+    """Sign the committed log, keep the checkpoint in the database and in the file (fsync).
+
+    A key whose time has ended is removed only now, when a checkpoint without it is durable.
+    """
     checkpoint = Checkpoint(signer.name, log.size, log.root(log.size))
     note = signer.sign(checkpoint.text())
     log.keep_checkpoint(checkpoint.size, note)
     write_durably(files.checkpoint, note)
+    if signer.expired:
+        signer.drop_expired()
+        replace_keys(files, signer)
     return checkpoint
 
 
-def open_log(files: AuditFiles, origin: str) -> tuple[Log, Signer]:
+def replace_keys(files: AuditFiles, signers: Signers) -> None:
+    """Put other keys into the key file; what stood there before is overwritten on the disk."""
+    old = os.open(files.signing_key, os.O_WRONLY)
+    try:
+        size = os.fstat(old).st_size
+        write_durably(files.signing_key, signers.export(), mode=0o600)
+        os.write(old, bytes(size))
+        os.fsync(old)
+    finally:
+        os.close(old)
+
+
+def open_log(files: AuditFiles, origin: str, *, ml_dsa: bool = False) -> tuple[Log, Signers]:
     """Open the log for writing after comparing it with its last checkpoint; or begin a new one."""
     files.directory.mkdir(parents=True, exist_ok=True)
-    signer = load_signer(files, origin)
-    if not files.log.exists() and not files.checkpoint.exists():
-        empty = Checkpoint(origin, 0, EMPTY_ROOT)
+    if files.rotating.exists():
+        raise LogRefused("The log's rotation was interrupted.", hint="`audit rotate` finishes it.")
+    signer = load_signer(files, origin, ml_dsa=ml_dsa)
+    if not exists(files.place) and not files.checkpoint.exists():
+        empty = Checkpoint(signer.name, 0, EMPTY_ROOT)
         write_durably(files.checkpoint, signer.sign(empty.text()))
-    checkpoint = kept_checkpoint(files, signer.verifier)
+    checkpoint = kept_checkpoint(files, *signer.verifiers)
     try:
-        log = Log(files.log)
+        log = open_writer(files.place)
     except LookupError as error:
         raise LogRefused("The audit log's tiles are incomplete.") from error
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise  # disk full or busy: worth another attempt
-        raise LogRefused("The audit log's file is damaged.") from error
+    except StoreDamaged as error:
+        raise LogRefused(error.sentence) from error
     try:
         compare(log, checkpoint)
     except LogRefused:
