@@ -261,6 +261,10 @@ class Log(LogReader):
         """Store a checkpoint with its witnesses' signatures; one of the same size stays."""
         self._keep("cosigned", size, note)
 
+    def scrub(self) -> None:
+        """Leave nothing of a removed text in the database's files; see each store's own."""
+        self._store.scrub()
+
     def _keep(self, table: str, size: int, note: str) -> None:
         self._store.run(
             f"INSERT INTO {table} (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING",  # noqa: S608 - our own words

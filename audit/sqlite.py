@@ -85,7 +85,7 @@ def _errors() -> Iterator[None]:
         raise StoreError(f"The audit log's file: {error}.") from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
         raise StoreRefused(f"The audit log's file: {error}.") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise StoreDamaged("The audit log's file is damaged.") from error
 
 
@@ -100,6 +100,13 @@ class SqliteStore:
             )
             if writing:
                 self._prepare()
+                self._path, self._inode = path, path.stat().st_ino
+
+    def _is_in_place(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def _prepare(self) -> None:
         try:
@@ -141,15 +148,32 @@ class SqliteStore:
         return 0 if last is None else int(last) + 1
 
     def commit(self) -> None:
-        """Make the transaction durable."""
+        """Make the transaction durable; raises StoreError too when the file's name is gone.
+
+        An open file takes writes for ever after somebody moved or removed it.
+        """
         with _errors():
             self._connection.execute("COMMIT")
+        if not self._is_in_place():
+            raise StoreError("The audit log's file is not in its place any more.")
 
     def roll_back(self) -> None:
         """Forget the transaction, if there still is one."""
         with _errors():
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+    def scrub(self) -> None:
+        """Write the file anew, so that nothing of a removed text is left in it or in the WAL.
+
+        Needs twice the file's room on the disk for as long as it takes. Raises StoreError while
+        somebody reads an older state.
+        """
+        with _errors():
+            self._connection.execute("VACUUM")
+            ((busy, *_),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if busy:
+            raise StoreError("The audit log's file is being read.", hint="Try again.")
 
     def close(self) -> None:
         """Close the file."""

@@ -64,6 +64,10 @@ class Store(Protocol):
         """Forget the transaction, if there still is one."""
         ...
 
+    def scrub(self) -> None:
+        """Leave nothing of a removed text in the database's files, as far as it can be helped."""
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...
