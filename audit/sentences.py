@@ -138,7 +138,7 @@ _PHRASES: Mapping[Action, str] = {
     Action.AUDIT_SEARCHED: "looked into the audit log",
     Action.AUDIT_VERIFIED: "verified the audit log",
     Action.AUDIT_RULE_CHANGED: "changed a saved search or an alert rule",
-    Action.AUDIT_ALERTED: "was to be alerted",
+    Action.AUDIT_ALERTED: "raised an alert",
     Action.AUDIT_PURGED: "removed the texts of old entries",
     Action.AUDIT_KEY_ROTATED: "replaced the key that signs the log",
     Action.AUDIT_CLOSED: "closed this log",
@@ -154,6 +154,7 @@ _SERVICES = {
     "gateway": "The gateway",
     "linkage": "The linkage service",
     "hub": "The hub",
+    "alerts": "The alerting service",
 }
 
 
