@@ -3,10 +3,17 @@
 `SABOTAGE=blind`: the inspector lets everything pass, so that what is behind it is tried for itself.
 `SABOTAGE=spoilt`: a query that holds the word spoils the inspector's empty database.
 `SABOTAGE=<project>`: that project's worker ends as soon as it has its orders.
+`CLOCK=<seconds>`: any program's clock is that much ahead, or behind when negative.
 """
 
 import os
 import sys
+import time
+
+if "CLOCK" in os.environ:
+    ahead, now, now_ns = int(os.environ["CLOCK"]), time.time, time.time_ns
+    time.time = lambda: now() + ahead
+    time.time_ns = lambda: now_ns() + ahead * 1_000_000_000
 
 if "SABOTAGE" in os.environ and sys.orig_argv[-1:] == ["worker"]:
     from enclave.gateway import cell
