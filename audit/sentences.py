@@ -91,7 +91,7 @@ TITLES: Mapping[Action, str] = {
     Action.AUDIT_SEARCHED: "Audit log searched",
     Action.AUDIT_VERIFIED: "Audit log verified",
     Action.AUDIT_RULE_CHANGED: "Search or alert rule changed",
-    Action.AUDIT_ALERTED: "Alert sent",
+    Action.AUDIT_ALERTED: "Alert raised",
     Action.AUDIT_PURGED: "Texts of entries removed",
     Action.AUDIT_KEY_ROTATED: "Signing key replaced",
     Action.AUDIT_CLOSED: "Audit log closed",
