@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from audit import keeping
 from enclave.errors import EnclaveError
 
 
@@ -76,6 +77,9 @@ def verify_command(directory: Path, checkpoint: Path, key: Path) -> None:
 
     passed = run_verification(directory, checkpoint=checkpoint, key=key)
     sys.exit(0 if passed else 1)
+
+
+audit.add_command(keeping.retention)
 
 
 def main() -> None:

@@ -48,6 +48,10 @@ class AuditFiles:
         self.closed = directory / "closed"
         self.rotating = directory / "rotating"
 
+    def within(self, directory: Path) -> AuditFiles:
+        """Return the files of another log of the same enclave."""
+        return AuditFiles(directory)
+
     @classmethod
     def of(cls, settings: Settings) -> AuditFiles:
         """Return the files of an enclave, wherever its log lies."""

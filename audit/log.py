@@ -265,6 +265,10 @@ class Log(LogReader):
         """Leave nothing of a removed text in the database's files; see each store's own."""
         self._store.scrub()
 
+    def seal(self) -> None:
+        """Leave a closed log so that it can be read where nothing can be written."""
+        self._store.seal()
+
     def _keep(self, table: str, size: int, note: str) -> None:
         self._store.run(
             f"INSERT INTO {table} (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING",  # noqa: S608 - our own words

@@ -175,6 +175,11 @@ class SqliteStore:
         if busy:
             raise StoreError("The audit log's file is being read.", hint="Try again.")
 
+    def seal(self) -> None:
+        """Leave one file that can be read where nothing can be written: no WAL beside it."""
+        with _errors():
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

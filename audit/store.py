@@ -68,6 +68,10 @@ class Store(Protocol):
         """Leave nothing of a removed text in the database's files, as far as it can be helped."""
         ...
 
+    def seal(self) -> None:
+        """Leave the log so that it can be read where nothing can be written."""
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...

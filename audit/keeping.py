@@ -1,0 +1,48 @@
+"""The administrator's commands that keep a log alive for years: retention, keys, rotation.
+
+Each takes the service's lock, so the service is stopped first; each says what it did, and each can
+be run again after it was cut short.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+
+@click.command()
+@click.option(
+    "--before",
+    required=True,
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Remove the texts of entries older than this day, UTC.",
+)
+@click.option("--ground", required=True, help="The legal ground; it is logged and shown.")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed; the service may run.")
+def retention(before: datetime, ground: str, dry_run: bool) -> None:
+    """Remove the texts of old entries; their leaves, the root and every proof stay.
+
+    Stop the audit service first. Logged before anything is removed; run it again if it was cut
+    short. The setting `audit_retention_days` says what may be removed at all.
+    """
+    from audit import retention as removing
+    from audit.keeper import keeping
+    from enclave.governance.cli import actor
+    from enclave.settings import Settings
+
+    settings = Settings()
+    if dry_run:
+        for removal in removing.preview(settings, before.date(), ground):
+            click.echo(removing.spoken(removal))
+        click.echo("Nothing was removed.")
+        return
+    with keeping(settings, actor=actor()) as keeper:
+        done = removing.purge(keeper, before.date(), ground, progress=_say)
+    for removal in done:
+        click.echo(removing.spoken(removal))
+    click.echo("Removed." if done else "There is nothing to remove.")
+
+
+def _say(done: int, total: int) -> None:
+    click.echo(f"{done:,} of {total:,} texts removed", err=True)
