@@ -27,7 +27,11 @@ VERDICTS: Mapping[Verdict, str] = {
 
 def wanted(request: Request) -> Wanted:
     """Return what the address asks for; raises Invalid for a day that is none."""
-    asked = request.query_params
+    return read(request.query_params)
+
+
+def read(asked: Mapping[str, str]) -> Wanted:
+    """Return what an address's parameters ask for; saved searches keep nothing else."""
     return Wanted(
         person=asked.get("person") or None,
         project=asked.get("project") or None,
