@@ -29,10 +29,14 @@ MASK = "[identifier removed]"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One event as it arrived: the socket says the source, the client the instance and number."""
+    """One event as it arrived: the socket says the source, the client the instance and number.
+
+    `objection` is a reason not to take it that lies outside the log (a witness that is away).
+    """
 
     sender: Sender
     event: Event
+    objection: str | None = None
 
 
 class SequenceGap(Exception):
@@ -58,7 +62,7 @@ def _admit_one(log: Log, batch: Batch, request: Request) -> Answer:
         raise SequenceGap(f"{sender.source} sent {sender.seq} where {expected} was due")
     if sender.seq < expected:
         return _repeat(log.find(sender))
-    objection = _object(log, request.event)
+    objection = request.objection or _object(log, request.event)
     event = request.event if objection is None else _refusal(request.event, objection)
     receipt = batch.add(_stamp(event, sender), sender)
     if objection is not None:

@@ -26,15 +26,19 @@ from pydantic import BaseModel, ConfigDict
 from audit.admit import Answer, Request, SequenceGap, admit, interruption
 from audit.custody import AuditFiles, LogRefused, open_log, sign_checkpoint
 from audit.log import Log, Sender
+from audit.merkle import ProofError
 from audit.note import Checkpoint
+from audit.publication import Publication
+from audit.store import StoreError
 from enclave.audit_client import MAX_EVENT, SOURCES, socket_path
 from enclave.errors import AuditRefused
-from enclave.events import Action, Event, Scalar, Verdict
+from enclave.events import Action, Event, Receipt, Scalar, Verdict
 from enclave.settings import Settings
 
 OWN_SOURCE = "audit"
 MAX_BATCH = 256
 MAX_QUEUE = 4096
+QUORUM_SECONDS = 5.0  # how long a release that must be cosigned waits for the quorum
 _AGAIN = 0.2  # seconds between two attempts to open a log that has failed
 
 logger = logging.getLogger("audit")
@@ -81,6 +85,7 @@ class _Line(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     seq: int | None = None
     event: _WireEvent | None = None
+    prove: int | None = None
     bye: bool = False
 
 
@@ -147,6 +152,7 @@ class Service:
         with suppress(asyncio.CancelledError):
             await ticker
         await self._in_thread(self._close)
+        await asyncio.to_thread(self._publication.stop)
         self._thread.shutdown()
 
     # -- the log, only ever touched on its own thread -------------------------------------------
@@ -157,6 +163,7 @@ class Service:
     def _open(self) -> None:
         self._log, signer = open_log(self._files, self._settings.origin)
         self._signer = signer
+        self._publication = Publication(self._settings, signer.verifiers, self._keep_later)
         started = Event(Action.SERVICE_STARTED, "system", detail={"entries": self._log.size})
         self._append_own(started)
         self._sign()
@@ -178,6 +185,17 @@ class Service:
 
         On the log's thread: appends wait while this runs, so it waits for nobody.
         """
+        self._publication.publish(note)
+
+    def _keep_later(self, size: int, note: str) -> None:
+        """Take a cosigned checkpoint from the witnesses' thread to the log's."""
+        with suppress(RuntimeError):  # the service has ended: the file has it
+            self._thread.submit(self._keep_cosigned, size, note)
+
+    def _keep_cosigned(self, size: int, note: str) -> None:
+        if self._log is not None:
+            with suppress(StoreError):  # the file has it; the table follows with the next
+                self._log.keep_cosigned(size, note)
 
     def _append_own(self, event: Event) -> None:
         assert self._log is not None
@@ -190,6 +208,8 @@ class Service:
         if self._log is not None:
             self._log.close()
             self._log = None
+        if not self._files.signing_key.exists():  # else a new log would begin in its place
+            raise LogRefused("The audit log's directory is gone.", hint="Bring it back.")
         self._log, self._signer = open_log(self._files, self._settings.origin)
         self._own_seq = self._log.next_seq(OWN_SOURCE, self._own_instance)
 
@@ -228,7 +248,10 @@ class Service:
             await self._not_stored(batch, error)
         else:
             for waiting, answer in zip(batch, answers, strict=True):
-                _send(waiting.writer, _answer(waiting.request.sender.seq, answer))
+                if self._must_be_cosigned(waiting.request.event) and isinstance(answer, Receipt):
+                    self._spawn(self._answer_cosigned(waiting, answer))
+                else:
+                    _send(waiting.writer, _answer(waiting.request.sender.seq, answer))
 
     async def _commit_singly(self, batch: list[_Waiting], gap: SequenceGap) -> None:
         """Let one sender's gap stop only that sender."""
@@ -262,6 +285,40 @@ class Service:
     def _sign_if_grown(self) -> None:
         if self._log is not None and self._log.size != self._signed:
             self._sign()
+
+    # -- witnesses and proofs ----------------------------------------------------------------------
+
+    def _must_be_cosigned(self, event: Event) -> bool:
+        needed = self._settings.audit_release_needs_cosignature
+        return needed and event.action is Action.OUTPUT_RELEASED
+
+    async def _objection(self, event: Event) -> str | None:
+        """Return why a release is refused: the quorum has not cosigned what led to it."""
+        if not self._must_be_cosigned(event):
+            return None
+        await self._in_thread(self._sign_if_grown)
+        held = await asyncio.to_thread(self._publication.cosigned, self._signed, QUORUM_SECONDS)
+        return None if held else "The log's witnesses do not answer, so nothing is released now."
+
+    async def _answer_cosigned(self, waiting: _Waiting, receipt: Receipt) -> None:
+        """Give a release its receipt once its own entry is cosigned; without it, try again."""
+        size = receipt.index + 1
+        if await asyncio.to_thread(self._publication.cosigned, size, QUORUM_SECONDS):
+            _send(waiting.writer, _answer(waiting.request.sender.seq, receipt))
+        else:
+            _send(waiting.writer, {"error": "The log's witnesses do not answer."})
+            waiting.writer.close()
+
+    async def _prove(self, index: int, writer: asyncio.StreamWriter) -> None:
+        """Answer with the proof of an entry (tlog-proof), or with why there is none."""
+        try:
+            if index >= self._signed:
+                await self._in_thread(self._sign_if_grown)
+            proof = await asyncio.to_thread(self._publication.proof, index)
+        except (ProofError, LookupError, StoreError, OSError) as error:
+            _send(writer, {"index": index, "proof": None, "refused": f"No proof: {error}."})
+        else:
+            _send(writer, {"index": index, "proof": proof})
 
     # -- intents whose sender is gone -------------------------------------------------------------
 
@@ -345,10 +402,14 @@ class Service:
             if line.bye:
                 await self._queue.put(_Goodbye(source, instance, writer))
                 return True
+            if line.prove is not None:
+                self._spawn(self._prove(line.prove, writer))
+                continue
             if line.seq is None or line.event is None:
-                raise ValueError("neither an event nor a goodbye")
-            sender = Sender(source, instance, line.seq)
-            await self._queue.put(_Waiting(Request(sender, line.event.event()), writer))
+                raise ValueError("neither an event, nor a question, nor a goodbye")
+            sender, event = Sender(source, instance, line.seq), line.event.event()
+            request = Request(sender, event, await self._objection(event))
+            await self._queue.put(_Waiting(request, writer))
         return False
 
 
