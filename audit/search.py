@@ -1,63 +1,34 @@
-"""The browsing index: a second SQLite file beside the log, rebuilt from it whenever need be.
+"""Answers the site's questions out of the browsing index: which entries, how many, when, whose.
 
-Pages open it read-only. Never the source of truth: an entry's page reads the log itself. Deleting
-the index loses nothing.
+An answer is a set of entries, one flag for each entry of the log; filters are intersections, so
+any combination costs about the same. The entries themselves are read from the log. Never the
+source of truth, and never writes.
+
+A `Browser` may be confined to one agency (`scope`): then every answer, whatever it is, is made of
+entries on that agency's data alone, since every answer starts from `Browser.found`.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from audit import terms
+from audit.indexing import Indexer, OpenLog
 from audit.log import LogReader
-from audit.sentences import Fact, read, searchable
+from audit.postings import SEGMENT, Flags, mark, positions, within
+from audit.sentences import Fact, read
+from audit.terms import DAY_MS, HOUR_MS, Beginning, Kind
 from enclave.events import Action, Verdict
 
-VERSION = 1
-CHUNK = 2000  # entries per transaction while catching up
-MOST_WORDS = 20
-DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
+__all__ = ["DAY_MS", "Browser", "Indexer", "Kind", "Tally", "Wanted"]
 
-logger = logging.getLogger("audit.index")
-
-_SCHEMA = f"""
-CREATE TABLE event (
-  idx INTEGER PRIMARY KEY,
-  time INTEGER NOT NULL,
-  action TEXT NOT NULL,
-  actor TEXT NOT NULL,
-  verdict TEXT NOT NULL,
-  project TEXT,
-  intent TEXT,
-  fact TEXT NOT NULL
-) STRICT;
-CREATE TABLE part (
-  kind TEXT NOT NULL,
-  value TEXT NOT NULL,
-  idx INTEGER NOT NULL,
-  PRIMARY KEY (kind, value, idx)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX event_time ON event (time);
-CREATE INDEX event_action ON event (action, time);
-CREATE INDEX event_actor ON event (actor, time);
-CREATE INDEX event_verdict ON event (verdict, time);
-CREATE INDEX event_project ON event (project, time);
-CREATE INDEX event_intent ON event (intent) WHERE intent IS NOT NULL;
-CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = 'unicode61');
-PRAGMA user_version = {VERSION};
-"""
-
-_ENDED = """NOT (action = 'query.intent' AND EXISTS (
-  SELECT 1 FROM event AS later WHERE later.intent = event.intent AND later.idx > event.idx
-  AND later.action IN ('query.outcome', 'query.denied', 'service.interrupted')))"""
+_PAST_END = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,41 +43,31 @@ class Wanted:
     project: str | None = None
     agency: str | None = None
     dataset: str | None = None
+    column: str | None = None
     action: str | None = None
     verdict: str | None = None
     since: int | None = None
     until: int | None = None
     words: str | None = None
     intent: str | None = None
+    session: str | None = None
     lookups: bool = False
     folded: bool = False
 
-    def sql(self) -> tuple[str, list[Any]]:
-        """Return a WHERE clause and its values."""
-        tests: list[tuple[str, Any]] = [
-            ("actor = ?", self.person),
-            ("project = ?", self.project),
-            ("action = ?", self.action),
-            ("verdict = ?", self.verdict),
-            ("intent = ?", self.intent),
-            ("time >= ?", self.since),
-            ("time < ?", self.until),
-            ("idx IN (SELECT idx FROM part WHERE kind = 'agency' AND value = ?)", self.agency),
-            ("idx IN (SELECT idx FROM part WHERE kind = 'dataset' AND value = ?)", self.dataset),
-            ("idx IN (SELECT rowid FROM words WHERE words MATCH ?)", match(self.words)),
-        ]
-        used = [(test, value) for test, value in tests if value is not None]
-        fixed = [_ENDED] * self.folded
-        if not self.lookups and self.action is None:
-            fixed.append("action <> 'audit.searched'")
-        clause = " AND ".join([*fixed, *(test for test, _ in used)]) or "1"
-        return clause, [value for _, value in used]
-
-
-def match(words: str | None) -> str | None:
-    """Return an FTS5 expression in which every word must begin some word of the event."""
-    found = (words or "").replace('"', " ").replace("\0", " ").split()[:MOST_WORDS]
-    return " ".join(f'"{word}"*' for word in found) or None
+    def terms(self) -> Iterator[tuple[Kind, str]]:
+        """Yield the sets that an entry must stand in."""
+        wanted = {
+            Kind.ACTOR: self.person,
+            Kind.PROJECT: self.project,
+            Kind.AGENCY: self.agency,
+            Kind.DATASET: self.dataset,
+            Kind.COLUMN: self.column,
+            Kind.ACTION: self.action,
+            Kind.VERDICT: self.verdict,
+            Kind.INTENT: self.intent,
+            Kind.SESSION: self.session,
+        }
+        yield from ((kind, value) for kind, value in wanted.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,185 +80,200 @@ class Tally:
     last: int
 
 
-class Indexer:
-    """Keeps the index level with the log. One per process; callers may come from any thread."""
-
-    def __init__(self, path: Path, log: Path):
-        self._path, self._log = path, log
-        self._lock = threading.Lock()
-
-    def catch_up(self, limit: int | None = None) -> int:
-        """Index what is new, at most `limit` entries; return how many are still left."""
-        with self._lock, closing(LogReader.open(self._log)) as log:
-            try:
-                return self._follow(log, limit)
-            except sqlite3.DatabaseError as error:
-                logger.warning("rebuilding the index: %s", error)
-                self._discard()
-                return self._follow(log, limit)
-
-    def _follow(self, log: LogReader, limit: int | None) -> int:
-        size = log.count()
-        with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
-            at = self._prepare(connection, log)
-            end = size if limit is None else min(size, at + limit)
-            while at < end:
-                step = min(end, at + CHUNK)
-                _store(connection, _facts(log, at, step))
-                at = step
-        return size - at
-
-    def _prepare(self, connection: sqlite3.Connection, log: LogReader) -> int:
-        """Make the tables where they are missing or of another kind; return the next index."""
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")  # a lost index is built again
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            connection.executescript(_SCHEMA)
-        elif version != VERSION:
-            raise sqlite3.DatabaseError("the index has another form")
-        last, time = connection.execute(
-            "SELECT idx, time FROM event ORDER BY idx DESC LIMIT 1"
-        ).fetchone() or (-1, 0)
-        entry = log.entry(last) if last >= 0 else None
-        if last >= 0 and (entry is None or (entry.body and read(last, entry.body).time != time)):
-            raise sqlite3.DatabaseError("the index belongs to another log")
-        return int(last) + 1
-
-    def _discard(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-
-
-def _facts(log: LogReader, begin: int, end: int) -> Iterator[Fact]:
-    for entry in log.entries(begin, end):
-        if entry.body is not None:
-            yield read(entry.index, entry.body)
-
-
-def _store(connection: sqlite3.Connection, facts: Iterable[Fact]) -> None:
-    connection.execute("BEGIN")
-    for fact in facts:
-        connection.execute(
-            "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                fact.index,
-                fact.time,
-                fact.action.value,
-                fact.actor,
-                fact.verdict.value,
-                fact.project,
-                fact.intent,
-                _packed(fact),
-            ),
-        )
-        connection.executemany(
-            "INSERT OR IGNORE INTO part VALUES (?, ?, ?)",
-            [
-                *(("agency", value, fact.index) for value in fact.agencies),
-                *(("dataset", value, fact.index) for value in fact.datasets),
-                *(("column", value, fact.index) for value in fact.columns),
-            ],
-        )
-        connection.execute(
-            "INSERT INTO words (rowid, text) VALUES (?, ?)", (fact.index, searchable(fact))
-        )
-    connection.execute("COMMIT")
-
-
-def _packed(fact: Fact) -> str:
-    """Return what a list shows of an event beyond its columns."""
-    rest = [fact.agencies, fact.datasets, fact.columns, fact.clause, fact.session, fact.source]
-    return json.dumps([*rest, dict(fact.detail)])
-
-
-def _unpacked(row: Sequence[Any]) -> Fact:
-    index, time, action, actor, verdict, project, intent, packed = row
-    agencies, datasets, columns, clause, session, source, detail = json.loads(packed)
-    return Fact(
-        index=index,
-        time=time,
-        actor=actor,
-        action=Action(action),
-        verdict=Verdict(verdict),
-        project=project,
-        agencies=tuple(agencies),
-        datasets=tuple(datasets),
-        columns=tuple(columns),
-        clause=clause,
-        intent=intent,
-        session=session,
-        source=source,
-        detail=detail,
-    )
-
-
 class Browser:
-    """Reads the index for one page."""
+    """Reads the index and the log for one page; not for use by two threads at a time."""
 
-    def __init__(self, connection: sqlite3.Connection):
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, log: LogReader, scope: str | None = None):
+        self._connection, self._log, self._scope = connection, log, scope
+        row = connection.execute("SELECT size FROM level").fetchone()
+        self.size = int(row[0])
+        self._room = -(-self.size // SEGMENT) * SEGMENT
+        self._found: dict[Wanted, Flags] = {}
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path) -> Iterator[Browser]:
-        """Open the index read-only."""
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            yield cls(connection)
+    def open(cls, path: Path, open_log: OpenLog, *, scope: str | None = None) -> Iterator[Browser]:
+        """Open the index read-only, confined to one agency's data where `scope` names one.
+
+        All answers come out of one state of the index. Raises sqlite3.Error where there is none.
+        """
+        address = f"{path.resolve().as_uri()}?mode=ro"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None)
+        with closing(connection), closing(open_log()) as log:
+            connection.execute("BEGIN")
+            yield cls(connection, log, scope)
+
+    def found(self, wanted: Wanted) -> Flags:
+        """Return which entries fit, as one flag for each entry; not to be changed."""
+        if wanted not in self._found:
+            self._found[wanted] = self._fitting(wanted)
+        return self._found[wanted]
+
+    def _fitting(self, wanted: Wanted) -> Flags:
+        found = self._all()
+        for kind, value in wanted.terms():
+            found &= self._of(kind, value)
+        if wanted.since is not None or wanted.until is not None:
+            found &= self._between(wanted.since, wanted.until)
+        for beginning in terms.asked(wanted.words):
+            found &= self._beginning(beginning)
+        if not wanted.lookups and wanted.action is None:
+            found &= ~self._of(Kind.ACTION, Action.AUDIT_SEARCHED)
+        if wanted.folded:
+            begun = self._of(Kind.ACTION, Action.QUERY_INTENT)
+            found &= ~(begun & self._of(Kind.ENDED, ""))
+        return found
+
+    def _all(self) -> Flags:
+        """Return every entry that may be seen here: the one place where `scope` is enforced."""
+        if self._scope is not None:
+            return self._of(Kind.AGENCY, self._scope)
+        return self._of(Kind.ALL, "")
 
     def count(self, wanted: Wanted) -> int:
         """Return how many entries fit."""
-        clause, values = wanted.sql()
-        query = f"SELECT count(*) FROM event WHERE {clause}"  # noqa: S608 - fixed texts only
-        (number,) = self._connection.execute(query, values).fetchone()
-        return int(number)
+        return int(np.count_nonzero(self.found(wanted)))
+
+    def indices(self, wanted: Wanted, *, newest_first: bool = True) -> Sequence[int]:
+        """Return the numbers of the entries that fit, in the order of the log."""
+        indices: list[int] = np.flatnonzero(self.found(wanted)).tolist()
+        return indices[::-1] if newest_first else indices
 
     def find(
         self, wanted: Wanted, *, offset: int = 0, limit: int = 25, newest_first: bool = True
     ) -> list[Fact]:
-        """Return one page of the entries that fit, in the order of the log."""
-        clause, values = wanted.sql()
-        order = "DESC" if newest_first else "ASC"
-        query = (
-            f"SELECT * FROM event WHERE {clause}"  # noqa: S608 - fixed texts only
-            f" ORDER BY idx {order} LIMIT ? OFFSET ?"
-        )
-        return [_unpacked(row) for row in self._connection.execute(query, [*values, limit, offset])]
+        """Return one page of the entries that fit, in the order of the log.
 
-    def choices(self, column: str) -> list[str]:
-        """Return the values that occur: of `actor`, `project`, `action`, `agency` or `dataset`.
-
-        Steps from value to value through an index, so the log's size does not matter.
+        An entry whose text retention has removed meanwhile is left out.
         """
-        if column in ("agency", "dataset"):
-            table, name, fixed = "part", "value", f"kind = '{column}' AND "
-        else:
-            table, name, fixed = "event", column, ""
-        query = (
-            f"WITH RECURSIVE step (v) AS (SELECT min({name}) FROM {table} WHERE {fixed}1 UNION ALL"  # noqa: S608 - our own words
-            f" SELECT (SELECT min({name}) FROM {table} WHERE {fixed}{name} > step.v) FROM step"
-            " WHERE step.v IS NOT NULL) SELECT v FROM step WHERE v IS NOT NULL"
-        )
-        return [value for (value,) in self._connection.execute(query)]
+        found = np.flatnonzero(self.found(wanted))
+        ordered = found[::-1] if newest_first else found
+        return [
+            fact for index in ordered[offset : offset + limit] if (fact := self.fact(int(index)))
+        ]
+
+    def fact(self, index: int) -> Fact | None:
+        """Return an entry as the log holds it, or None where there is none or its text is gone."""
+        entry = self._log.entry(index)
+        return read(index, entry.body) if entry is not None and entry.body is not None else None
+
+    def choices(self, kind: str) -> list[str]:
+        """Return the values that occur: of `actor`, `project`, `action`, `agency`, ..."""
+        if self._scope is not None:
+            return [one.name for one in self.tally(kind, Wanted(lookups=True))]
+        query = "SELECT DISTINCT value FROM posting WHERE kind = ? ORDER BY value"
+        return [value for (value,) in self._connection.execute(query, (kind,))]
 
     def per_day(self, wanted: Wanted) -> dict[int, int]:
         """Return the number of fitting entries a day; keys are days since 1970, UTC."""
-        return self._per(wanted, f"time / {DAY_MS}")
+        return self._per(wanted, Kind.DAY, DAY_MS)
 
     def per_hour_of_day(self, wanted: Wanted) -> dict[tuple[int, int], int]:
         """Return the number of fitting entries for each (day since 1970, hour of that day)."""
-        hours = self._per(wanted, f"time / {HOUR_MS}")
+        hours = self._per(wanted, Kind.HOUR, HOUR_MS)
         return {divmod(hour, 24): number for hour, number in hours.items()}
 
-    def _per(self, wanted: Wanted, bucket: str) -> dict[int, int]:
-        clause, values = wanted.sql()
-        query = f"SELECT {bucket} AS b, count(*) FROM event WHERE {clause} GROUP BY b"  # noqa: S608 - our own words
-        return dict(self._connection.execute(query, values).fetchall())
+    def _per(self, wanted: Wanted, kind: Kind, length: int) -> dict[int, int]:
+        found = self.found(wanted)
+        query = "SELECT value, segment, places FROM posting WHERE kind = ?"
+        values: list[str | int] = [kind.value]
+        for time, test in ((wanted.since, ">="), (wanted.until, "<=")):
+            if time is not None:
+                query += f" AND value {test} ?"
+                values.append(time // length)
+        numbers: dict[int, int] = {}
+        for value, segment, places in self._connection.execute(query, values):
+            if number := within(found, segment, places):
+                numbers[value] = numbers.get(value, 0) + number
+        return numbers
 
-    def tally(self, column: str) -> list[Tally]:
-        """Return for each `actor` or `project` how often it occurs."""
-        query = (
-            f"SELECT {column}, count(*), sum(verdict = 'denied'), max(time) FROM event"  # noqa: S608 - our own words
-            f" WHERE {column} IS NOT NULL AND action <> 'audit.searched' GROUP BY {column}"
-        )
-        return [Tally(*row) for row in self._connection.execute(query)]
+    def tally(self, kind: str, wanted: Wanted | None = None) -> list[Tally]:
+        """Return for each value of a kind that occurs among the fitting entries how often it does.
+
+        In the order of the names. Without `wanted`: among all but look-ups.
+        """
+        rows = self._connection.execute(
+            "SELECT value, segment, places FROM posting WHERE kind = ? ORDER BY value", (kind,)
+        ).fetchall()
+        if not rows:
+            return []
+        asked = wanted or Wanted()
+        places, starts = positions([(segment, blob) for _, segment, blob in rows])
+        fits = self.found(asked)[places]
+        denied = fits & self._of(Kind.VERDICT, Verdict.DENIED)[places]
+        numbers = np.add.reduceat(fits.astype(np.int64), starts)
+        refused = np.add.reduceat(denied.astype(np.int64), starts)
+        newest = np.maximum.reduceat(np.where(fits, places, -1), starts)
+        totals: dict[str, tuple[int, int, int]] = {}
+        for (name, _, _), number, bad, last in zip(
+            rows, numbers.tolist(), refused.tolist(), newest.tolist(), strict=True
+        ):
+            before = totals.get(name, (0, 0, -1))
+            totals[name] = (before[0] + number, before[1] + bad, max(before[2], last))
+        return [
+            Tally(name, number, bad, self._time(last))
+            for name, (number, bad, last) in totals.items()
+            if number
+        ]
+
+    def _time(self, index: int) -> int:
+        (time,) = self._connection.execute(
+            "SELECT time FROM moment WHERE idx = ?", (index,)
+        ).fetchone()
+        return int(time)
+
+    # Sets --------------------------------------------------------------------------------------
+
+    def _none(self) -> Flags:
+        return np.zeros(self._room, dtype=np.bool_)
+
+    def _of(self, kind: Kind, value: str) -> Flags:
+        """Return the entries that have a value."""
+        found = self._none()
+        query = "SELECT segment, places FROM posting WHERE kind = ? AND value = ?"
+        mark(found, self._connection.execute(query, (kind.value, str(value))))
+        return found
+
+    def _from(self, kind: Kind, first: str | int, end: str | int) -> Flags:
+        """Return the entries that have a value in [first, end)."""
+        found = self._none()
+        query = "SELECT segment, places FROM posting WHERE kind = ? AND value >= ? AND value < ?"
+        mark(found, self._connection.execute(query, (kind.value, first, end)))
+        return found
+
+    def _beginning(self, beginning: Beginning) -> Flags:
+        """Return the entries in which a word begins so."""
+        found = self._words(beginning.text)
+        if beginning.parts:
+            together = self._words(beginning.parts[0])
+            for part in beginning.parts[1:]:
+                together &= self._words(part)
+            found |= together
+        return found
+
+    def _words(self, text: str) -> Flags:
+        found = self._none()
+        for kind in terms.kinds_of(text):
+            found |= self._from(kind, text, text + _PAST_END)
+        return found
+
+    def _between(self, since: int | None, until: int | None) -> Flags:
+        """Return the entries of a time: whole days as sets, the days cut through one by one."""
+        first = -(-since // DAY_MS) if since is not None else -(1 << 40)
+        end = until // DAY_MS if until is not None else 1 << 40
+        found = self._from(Kind.DAY, first, end) if first < end else self._none()
+        cut = {time // DAY_MS for time in (since, until) if time is not None and time % DAY_MS}
+        for day in cut:
+            places = np.flatnonzero(self._from(Kind.DAY, day, day + 1))
+            if len(places):
+                rows = self._connection.execute(
+                    "SELECT idx FROM moment WHERE idx BETWEEN ? AND ?"
+                    " AND time >= ? AND time < ? AND time >= ? AND time < ?",
+                    (
+                        int(places[0]), int(places[-1]), day * DAY_MS, (day + 1) * DAY_MS,
+                        -(1 << 60) if since is None else since,
+                        1 << 60 if until is None else until,
+                    ),
+                )  # fmt: skip
+                found[np.fromiter((idx for (idx,) in rows), dtype=np.int64)] = True
+        return found

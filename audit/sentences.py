@@ -97,7 +97,11 @@ TITLES: Mapping[Action, str] = {
     Action.AUDIT_CLOSED: "Audit log closed",
     Action.AUDIT_ROTATED: "Audit log begun after another",
     Action.ACCESS_DENIED: "Access denied",
+    Action.ACCESS_GRANTED: "Access given",
+    Action.ACCESS_REVOKED: "Access taken away",
+    Action.COMMAND_FAILED: "Command failed",
     Action.SERVICE_STARTED: "Service started",
+    Action.SERVICE_STOPPED: "Service stopped",
     Action.INTERRUPTED: "Query interrupted",
 }
 
@@ -144,6 +148,7 @@ _PHRASES: Mapping[Action, str] = {
     Action.AUDIT_CLOSED: "closed this log",
     Action.AUDIT_ROTATED: "began this log where another ended",
     Action.SERVICE_STARTED: "started",
+    Action.SERVICE_STOPPED: "stopped",
 }
 
 
@@ -154,6 +159,7 @@ _SERVICES = {
     "gateway": "The gateway",
     "linkage": "The linkage service",
     "hub": "The hub",
+    "audit-web": "The auditor's site",
     "alerts": "The alerting service",
 }
 
@@ -187,12 +193,26 @@ def _phrase(fact: Fact) -> str:
         case Action.ACCESS_DENIED:
             tried = fact.detail.get("attempted")
             return f"was refused access{f' ({tried})' if tried else ''}"
+        case Action.ACCESS_GRANTED | Action.ACCESS_REVOKED:
+            return _access(fact)
+        case Action.COMMAND_FAILED:
+            return f"called “{fact.detail.get('command')}”, and it failed"
         case Action.INTERRUPTED:
             return "lost a query that was interrupted before it was answered"
         case Action.QUERY_OUTCOME if fact.verdict is Verdict.FAILED:
             return f"queried {data}, and the query failed"
         case action:
             return _PHRASES[action].format(data=data, project=fact.project or "a project")
+
+
+def _access(fact: Fact) -> str:
+    """Return who got or lost which role, or a place in the project that the sentence names."""
+    person, role = fact.detail.get("person"), fact.detail.get("role")
+    agency = fact.agencies[0].upper() if fact.agencies and role else ""
+    what = f"the role {role}{f' for {agency}' if agency else ''}" if role else "access"
+    if fact.action is Action.ACCESS_GRANTED:
+        return f"gave {person} {what}"
+    return f"took {what} from {person}"
 
 
 def _login(fact: Fact) -> str:
@@ -214,12 +234,3 @@ def _listed(words: tuple[str, ...]) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def searchable(fact: Fact) -> str:
-    """Return the text that free-text search looks in: the sentence, the clause, every value."""
-    values = [str(value) for value in fact.detail.values() if value is not None]
-    parts = [sentence(fact), TITLES[fact.action], fact.action.value, fact.verdict.value]
-    names = [*fact.agencies, *fact.datasets, *fact.columns]
-    ids = [fact.intent, fact.session, fact.clause, fact.source]
-    return " ".join([*parts, *names, *(i for i in ids if i), *values])

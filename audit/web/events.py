@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,6 @@ from audit.search import Browser, Wanted
 from audit.sentences import TITLES, Fact, is_person, read, sentence
 from audit.web import asking, charting
 from audit.web.room import Room
-from enclave.errors import NotFound
 from enclave.events import Action, Verdict
 from enclave.web import tables, words
 from enclave.web.tables import Cell, Column
@@ -63,7 +63,7 @@ def verdict(fact: Fact) -> Cell:
 def overview(room: Room, request: Request) -> Response:
     """Show how much happened when, and what was refused lately."""
     room.look(request, "overview")
-    with room.browse() as browser:
+    with room.browse(request) as browser:
         everything, denied = Wanted(), Wanted(verdict=Verdict.DENIED)
         context = {
             "total": browser.count(everything),
@@ -81,7 +81,7 @@ def listing(room: Room, request: Request) -> Response:
     """Show the entries that fit the filters, newest first, with their charts."""
     asked, names = asking.wanted(request), room.names()
     at = tables.state(request, columns(names), sort="-index")
-    with room.browse() as browser:
+    with room.browse(request) as browser:
         total = browser.count(asked)
         at = replace(at, page=min(at.page, max(1, -(-total // at.size))))
         kept = {"number": at.page, "found": total, **asking.logged(asked)}
@@ -111,8 +111,7 @@ def _lookups(browser: Browser, asked: Wanted) -> int:
 
 def entry(room: Room, request: Request) -> Response:
     """Show one entry: the sentence, the facts, the exact text that is hashed."""
-    with room.log() as log:
-        size, found = log.count(), _entry(log.entry(request.path_params["index"]))
+    found = room.entry(request, request.path_params["index"])
     room.look(request, "entry", {"entry": found.index})
     names, fact = room.names(), _fact(found)
     return room.show(
@@ -121,18 +120,17 @@ def entry(room: Room, request: Request) -> Response:
         entry=found,
         fact=fact,
         text=json.dumps(json.loads(found.body), indent=2, ensure_ascii=False) if found.body else "",
-        related=_related(room, fact),
+        related=_related(room, request, fact),
         names=names,
-        last=size - 1,
         **_words(),
     )
 
 
-def _related(room: Room, fact: Fact | None) -> list[Fact]:
+def _related(room: Room, request: Request, fact: Fact | None) -> list[Fact]:
     """Return the other entries of the same query."""
     if fact is None or fact.intent is None:
         return []
-    with room.browse() as browser:
+    with room.browse(request) as browser:
         found = browser.find(Wanted(intent=fact.intent, lookups=True), newest_first=False)
     return [other for other in found if other.index != fact.index]
 
@@ -150,12 +148,11 @@ class Proof:
 def proof(room: Room, request: Request) -> Response:
     """Work out the path from the entry's text to the signed root, and show every step."""
     standing = room.watch.look()
-    with room.log() as log:
-        found = _entry(log.entry(request.path_params["index"]))
-        checkpoint = standing.checkpoint
-        if checkpoint is None or checkpoint.size <= found.index:
-            worked = None
-        else:
+    found, checkpoint = room.entry(request, request.path_params["index"]), standing.checkpoint
+    if checkpoint is None or checkpoint.size <= found.index:
+        worked = None
+    else:
+        with closing(room.log()) as log:
             path = merkle.inclusion_proof(log.node, found.index, checkpoint.size)
             worked = _work(found, checkpoint, path)
     verified = worked is not None and worked.problem is None
@@ -186,12 +183,6 @@ def _work(found: Entry, checkpoint: Checkpoint, path: list[bytes]) -> Proof:
     if end != checkpoint.root:
         return Proof(checkpoint, leaf, steps, "The path leads to another root than the signed one.")
     return Proof(checkpoint, leaf, steps)
-
-
-def _entry(entry: Entry | None) -> Entry:
-    if entry is None:
-        raise NotFound("The log has no entry with this number.", hint="The list shows what exists.")
-    return entry
 
 
 def _fact(entry: Entry) -> Fact | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
@@ -16,18 +15,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from audit.custody import AuditFiles
-from audit.log import LogReader
-from audit.search import Browser, Indexer
+from audit.indexing import Indexer
+from audit.log import Entry, LogReader, open_reader
+from audit.search import Browser
+from audit.sentences import read
+from audit.store import StoreError
 from audit.verify import Report
 from audit.watch import Watch
-from enclave.errors import Unavailable
+from enclave.errors import Denied, NotFound, Unavailable
 from enclave.events import Action, Event, Scalar
+from enclave.model import Role
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.web.app import render, signed_in
 from enclave.web.visit import EventLog
 
-INDEX_STEP = 20_000  # entries a page indexes at most before it answers
+INDEX_STEP = 2_000  # entries a page indexes at most before it answers
 
 logger = logging.getLogger("audit.web")
 
@@ -39,7 +42,7 @@ class Room:
         self.settings, self.store, self._audit = settings, store, audit
         self.files = AuditFiles(settings.audit_dir)
         self.watch = Watch(self.files)
-        self.index = Indexer(self.files.index, self.files.log)
+        self.index = Indexer(self.files.index, self.log)
         self.report: tuple[float, Report] | None = None
 
     def names(self) -> Mapping[str, str]:
@@ -61,44 +64,79 @@ class Room:
             Event(action, person, project=project, detail={"page": page, **(detail or {})})
         )
 
-    @contextmanager
-    def browse(self) -> Iterator[Browser]:
-        """Open the index, level with the log as far as a page may wait for that."""
-        try:
-            self.index.catch_up(INDEX_STEP)
-        except sqlite3.Error as error:
-            raise _unreadable() from error
-        with Browser.open(self.files.index) as browser:
-            yield browser
+    def scope(self, request: Request) -> str | None:
+        """Return the agency whose data this person is confined to; None for an auditor.
+
+        Everything the site shows of entries goes through `browse`, `entry` or `facts`, and these
+        through here. Raises Denied for anybody else.
+        """
+        person = signed_in(request)
+        if Role.AUDITOR in person.roles:
+            return None
+        if Role.STEWARD in person.roles and person.agency:
+            return person.agency
+        raise Denied("This site is for auditors and for agencies' data stewards.")
+
+    def auditors_only(self, request: Request) -> None:
+        """Raise Denied for whoever may not see every entry."""
+        if self.scope(request) is not None:
+            raise Denied(
+                "This is for auditors: it tells of entries on other agencies' data.",
+                hint="Each entry on your agency's data can be verified on its own page.",
+            )
 
     @contextmanager
-    def log(self) -> Iterator[LogReader]:
-        """Open the log for reading."""
+    def browse(self, request: Request) -> Iterator[Browser]:
+        """Open the index as this person may see it, level with the log where that is quick."""
+        scope = self.scope(request)
         try:
-            reader = LogReader.open(self.files.log)
-        except sqlite3.Error as error:
-            raise _unreadable() from error
-        with closing(reader):
-            yield reader
+            self.index.keep_level(INDEX_STEP)
+            with Browser.open(self.files.index, self.log, scope=scope) as browser:
+                yield browser
+        except sqlite3.OperationalError as error:
+            raise Unavailable("The index of the log is busy.", hint="Try again.") from error
+        except sqlite3.DatabaseError as error:
+            logger.error("the index cannot be read: %s", error)
+            self.index.discard()
+            raise Unavailable(
+                "The index of the log is damaged and is built anew.", hint="Try again in a moment."
+            ) from error
+
+    def log(self) -> LogReader:
+        """Open the log for reading; raises StoreError. Close it."""
+        return open_reader(self.settings)
+
+    def entry(self, request: Request, index: int) -> Entry:
+        """Return an entry this person may see, or raise NotFound, the same for both reasons."""
+        scope = self.scope(request)
+        with closing(self.log()) as log:
+            entry = log.entry(index)
+        if entry is None or (scope is not None and scope not in _agencies(entry)):
+            raise NotFound(
+                "The log has no entry with this number.", hint="The list shows what exists."
+            )
+        return entry
 
     def show(self, request: Request, template: str, /, **context: Any) -> Response:
         """Render a page with the state of verification on it."""
-        return render(request, template, standing=self.watch.look(), **context)
+        confined = self.scope(request)
+        return render(
+            request,
+            template,
+            standing=self.watch.look(),
+            confined=confined,
+            behind=self.index.behind(),
+            **context,
+        )
 
     def index_in_background(self) -> None:
         """Index a long log before the first page is asked for."""
-
-        def work() -> None:
-            try:
-                self.index.catch_up()
-            except (OSError, sqlite3.Error) as error:
-                logger.error("cannot index the log: %s", error)
-
-        threading.Thread(target=work, name="audit-index", daemon=True).start()
+        try:
+            self.index.build_in_background()
+        except (OSError, sqlite3.Error, StoreError) as error:
+            logger.error("cannot index the log: %s", error)
 
 
-def _unreadable() -> Unavailable:
-    return Unavailable(
-        "The audit log cannot be read.",
-        hint="The audit service makes it when it first starts; see whether it runs.",
-    )
+def _agencies(entry: Entry) -> tuple[str, ...]:
+    """Return on whose data an entry is; none once its text is gone."""
+    return read(entry.index, entry.body).agencies if entry.body is not None else ()

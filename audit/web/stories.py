@@ -39,7 +39,7 @@ class Day:
 
 def projects(room: Room, request: Request) -> Response:
     """List the projects with what the log holds on each."""
-    with room.browse() as browser:
+    with room.browse(request) as browser:
         tallies = {tally.name: tally for tally in browser.tally("project")}
     room.look(request, "projects")
     states = {row.id: row.state for row in room.store.projects()}
@@ -68,7 +68,7 @@ def projects(room: Room, request: Request) -> Response:
 
 def people(room: Room, request: Request) -> Response:
     """List the people with what the log holds on each: agency staff and administrators too."""
-    with room.browse() as browser:
+    with room.browse(request) as browser:
         tallies = {tally.name: tally for tally in browser.tally("actor")}
     room.look(request, "people")
     known = room.store.people()
@@ -167,7 +167,7 @@ def _story(
 ) -> Response:
     names = room.names()
     at = tables.state(request, columns(names), sort="-index")
-    with room.browse() as browser:
+    with room.browse(request) as browser:
         total = browser.count(asked)
         if not total and not facts[1:]:
             raise NotFound("Nothing is known under this name.", hint="The lists show what exists.")
