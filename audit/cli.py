@@ -80,6 +80,7 @@ def verify_command(directory: Path, checkpoint: Path, key: Path) -> None:
 
 
 audit.add_command(keeping.retention)
+audit.add_command(keeping.key)
 
 
 def main() -> None:

@@ -46,3 +46,44 @@ def retention(before: datetime, ground: str, dry_run: bool) -> None:
 
 def _say(done: int, total: int) -> None:
     click.echo(f"{done:,} of {total:,} texts removed", err=True)
+
+
+@click.group()
+def key() -> None:
+    """Look at the keys that sign the log's checkpoints, or replace them."""
+
+
+@key.command("show")
+def show_keys() -> None:
+    """Print every public key this log has had, the oldest first; auditors keep these texts."""
+    from audit.custody import AuditFiles, known_keys
+    from enclave.settings import Settings
+
+    for verifier in known_keys(AuditFiles.of(Settings())):
+        click.echo(verifier.export())
+
+
+@key.command("rotate")
+@click.option(
+    "--overlap-days",
+    type=click.FloatRange(min=0),
+    help="Let both keys sign for so long; 0 when the old key is known to others.  "
+    "[default: the setting audit_key_overlap_days]",
+)
+def rotate_key(overlap_days: float | None) -> None:
+    """Replace the key that signs the log's checkpoints.
+
+    Stop the audit service first. The new key stands in the log, signed with the old one, before it
+    signs anything; run this again if it was cut short.
+    """
+    from audit.keeper import keeping
+    from audit.rekeying import rotate_key
+    from enclave.governance.cli import actor
+    from enclave.settings import Settings
+
+    with keeping(Settings(), actor=actor()) as keeper:
+        done = rotate_key(keeper, overlap_days=overlap_days)
+    click.echo(f"Entry {done.index} names the new key. Give its text to auditors and witnesses:")
+    for text in done.keys:
+        click.echo(f"  {text}")
+    click.echo(f"The old key signs beside it until {done.until:%Y-%m-%d %H:%M} UTC.")

@@ -14,7 +14,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 
-from audit.custody import AuditFiles, LogRefused, compare, kept_checkpoint, write_durably
+from audit.custody import (
+    AuditFiles,
+    LogRefused,
+    compare,
+    kept_checkpoint,
+    known_keys,
+    write_durably,
+)
 from audit.log import LogReader
 from audit.merkle import ProofError, consistency_proof, verify_consistency
 from audit.note import Checkpoint, NoteError, Verifier
@@ -56,9 +63,9 @@ class Watch:
         self._seen_file = files.directory / "checkpoint.seen-by-site"
         self._lock = threading.Lock()
 
-    def verifier(self) -> Verifier:
-        """Return the log's public key as this host knows it."""
-        return Verifier.parse(self._files.public_key.read_text())
+    def verifiers(self) -> tuple[Verifier, ...]:
+        """Return the log's public keys as this host knows them, those it has replaced included."""
+        return known_keys(self._files)
 
     def look(self) -> Standing:
         """Return how things stand now."""
@@ -72,11 +79,11 @@ class Watch:
             return Standing(Level.RED, "Not verified", "The audit log cannot be read.")
 
     def _judge(self, log: LogReader) -> Standing:
-        verifier = self.verifier()
-        checkpoint = kept_checkpoint(self._files, verifier)
+        verifiers = self.verifiers()
+        checkpoint = kept_checkpoint(self._files, *verifiers)
         age = max(0.0, time.time() - self._files.checkpoint.stat().st_mtime)
         compare(log, checkpoint)
-        self._compare_with_seen(log, checkpoint, verifier)
+        self._compare_with_seen(log, checkpoint, verifiers)
         entries = log.count()
         waiting = self._waiting(log, checkpoint.size)
         if waiting > self._late:
@@ -98,11 +105,11 @@ class Watch:
         return max(0.0, time.time() - read(covered, entry.body).time / 1000)
 
     def _compare_with_seen(
-        self, log: LogReader, checkpoint: Checkpoint, verifier: Verifier
+        self, log: LogReader, checkpoint: Checkpoint, verifiers: tuple[Verifier, ...]
     ) -> None:
         """Raise ProofError if the log has forgotten what this site saw before; else remember."""
         if self._seen_file.exists():
-            seen = Checkpoint.open(self._seen_file.read_text(), verifier)
+            seen = Checkpoint.open(self._seen_file.read_text(), *verifiers)
             if seen == checkpoint:
                 return
             if seen.size > checkpoint.size:
