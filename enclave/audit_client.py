@@ -65,6 +65,7 @@ class AuditClient:
         self._socket: socket.socket | None = None
         self._trouble = "The audit service does not answer."
         self._greeting = ""
+        self._proofs: dict[int, list[Future[str]]] = {}  # questions by the entry's index
         self._renew()
 
     def __enter__(self) -> Self:
@@ -107,6 +108,36 @@ class AuditClient:
         self._instance = secrets.token_hex(8)
         self._next = 0
         self._pending: dict[int, _Pending] = {}
+
+    def prove(self, receipt: Receipt) -> str:
+        """Return the proof that the log holds the event of this receipt (C2SP tlog-proof).
+
+        Under a checkpoint the witnesses' quorum has cosigned, if there is one within two seconds.
+        Raises AuditUnavailable when no answer came in time, AuditRefused when there is no proof.
+        """
+        proof: Future[str] = Future()
+        with self._lock:
+            if self._stop.is_set():
+                raise AuditUnavailable("The connection to the audit service is closed.")
+            self._proofs.setdefault(receipt.index, []).append(proof)
+            self._start()
+            if self._socket is not None:
+                self._transmit(self._socket, _question(receipt.index))
+        try:
+            return proof.result(self._timeout)
+        except TimeoutError as error:
+            with self._lock:
+                self._proofs.pop(receipt.index, None)
+            raise AuditUnavailable(self._trouble, hint="Ask again later.") from error
+
+    def _proved(self, answer: dict[str, Any]) -> None:
+        with self._lock:
+            waiting = self._proofs.pop(answer["index"], [])
+        for proof in waiting:
+            if answer["proof"] is None:
+                proof.set_exception(AuditRefused(str(answer["refused"])))
+            else:
+                proof.set_result(str(answer["proof"]))
 
     def _enqueue(self, wire: str) -> _Pending:
         with self._lock:
@@ -218,6 +249,8 @@ class AuditClient:
                 return False  # retired meanwhile: greet again under the new name
             for pending in list(self._pending.values()):
                 connection.sendall(pending.line)
+            for index in self._proofs:
+                connection.sendall(_question(index))
             self._socket = connection
         return True
 
@@ -227,6 +260,9 @@ class AuditClient:
             if "error" in answer:
                 self._trouble = str(answer["error"])
                 return
+            if "proof" in answer:
+                self._proved(answer)
+                continue
             with self._lock:
                 known = self._greeting == self._instance
                 pending = self._pending.pop(answer["seq"], None) if known else None
@@ -236,6 +272,10 @@ class AuditClient:
                 pending.receipt.set_exception(AuditRefused(answer["refused"]))
             else:
                 pending.receipt.set_result(Receipt(answer["index"], answer["leaf"]))
+
+
+def _question(index: int) -> bytes:
+    return b'{"prove":%d}\n' % index
 
 
 def _wire(event: Event) -> str:
