@@ -1,7 +1,9 @@
 """The certificate that travels with a released file: what it is, where from, who agreed.
 
 Names queries, agencies, rules and hashes; holds no number of the table and no reviewer's remark.
-What it says of hidden content is a salted commitment (`Custody.commit`), never a plain hash.
+What it says of hidden content is a salted commitment (`Custody.commit`), never a plain hash. When
+it is handed out it carries, for each vote and for the release itself, the proof that the audit log
+holds the entry (C2SP tlog-proof): checked offline with nothing but the log's policy.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import json
 from collections.abc import Sequence
 
 from egress_review.model import Request, Vote
-from enclave.events import Receipt
+from enclave.events import Action, Receipt
+
+PROVED = frozenset({Action.OUTPUT_VOTED, Action.OUTPUT_RELEASED})
 
 
 def release_certificate(
@@ -57,4 +61,17 @@ def release_certificate(
             for action, receipt in receipts
         ],
     }
+    return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def with_proofs(certificate: bytes, proofs: Sequence[tuple[str, Receipt, str]]) -> bytes:
+    """Return the certificate with (action, receipt, proof) of the entries that carry the release.
+
+    The release's own entry is newer than the stored certificate: its hash of the file is in it.
+    """
+    body = json.loads(certificate)
+    body["proofs"] = [
+        {"action": action, "entry": receipt.index, "leaf": receipt.leaf, "proof": proof}
+        for action, receipt, proof in proofs
+    ]
     return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode()

@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from egress_review import permissions, policy, store
-from egress_review.certificate import release_certificate
+from egress_review.certificate import PROVED, release_certificate, with_proofs
 from egress_review.checking import Checker, Finding
 from egress_review.custody import Custody, Piece
 from egress_review.ledger import dump, load
@@ -53,6 +54,14 @@ class Submission:
     content: bytes
 
 
+class Proves(Appends, Protocol):
+    """An audit that also proves what it has given a receipt for: the audit client."""
+
+    def prove(self, receipt: Receipt) -> str:
+        """Return a proof (tlog-proof), or raise `AuditUnavailable` or `AuditRefused`."""
+        ...
+
+
 class _Noting:
     """An audit that also notes each receipt inside the transaction that waits for it."""
 
@@ -70,7 +79,7 @@ class _Noting:
 class ReviewService:
     """Everything that can happen to a request. Safe to call from many threads."""
 
-    def __init__(self, settings: Settings, control: ControlStore, audit: Appends):
+    def __init__(self, settings: Settings, control: ControlStore, audit: Proves):
         self.control, self.audit = control, audit
         self.reviews = ReviewStore(control.engine)
         self.custody = Custody(settings)
@@ -161,10 +170,17 @@ class ReviewService:
         if name not in (request.filename, CERTIFICATE):
             raise NotFound("There is no such released file.")
         content = self.custody.released(id, name)
+        if name == CERTIFICATE:
+            content = with_proofs(content, self._proofs(id))
         sha256 = hashlib.sha256(content).hexdigest()
         event = self._event(Action.OUTPUT_DOWNLOADED, request, person.id, file=name, sha256=sha256)
         self.audit.append(event)
         return name, content
+
+    def _proofs(self, id: str) -> list[tuple[str, Receipt, str]]:
+        """Return the proofs of the votes and of the release, under the newest checkpoint."""
+        steps = [step for step in self.reviews.receipts(id) if step[0] in PROVED]
+        return [(action, receipt, self.audit.prove(receipt)) for action, receipt in steps]
 
     def recover(self) -> None:
         """Finish what a crash interrupted: check what was stored, release what was approved."""
