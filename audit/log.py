@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from audit import merkle
 from audit.sqlite import SqliteStore
 from audit.store import Store, StoreRefused
@@ -225,6 +227,7 @@ class Log(LogReader):
         """How many entries there are, this transaction's included."""
         return self._frontier.size
 
+    @override
     def next_seq(self, source: str, instance: str) -> int:
         """Return the number this sender's next event must carry."""
         known = self._numbers.get((source, instance))
