@@ -43,6 +43,8 @@ class AuditFiles:
         self.public_key = directory / "public.key"
         self.public_keys = directory / "public.keys"
         self.index = directory / "index.db"
+        self.findings = directory / "findings.db"
+        self.site = directory / "site.db"
         self.lock = directory / "lock"
         self.purged = directory / "purged"
         self.closed = directory / "closed"
@@ -103,16 +105,19 @@ def write_durably(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 
 def erase(path: Path) -> None:
-    """Remove a file that held a secret: its bytes first, as far as the file system lets us."""
-    size = path.stat().st_size
+    """Remove a file that held a secret, then its bytes, as far as the file system lets us."""
     handle = os.open(path, os.O_WRONLY)
     try:
-        os.write(handle, bytes(size))
-        os.fsync(handle)
+        path.unlink()
+        sync_directory(path.parent)
+        _overwrite(handle)
     finally:
         os.close(handle)
-    path.unlink()
-    sync_directory(path.parent)
+
+
+def _overwrite(handle: int) -> None:
+    os.write(handle, bytes(os.fstat(handle).st_size))
+    os.fsync(handle)
 
 
 def load_signer(files: AuditFiles, origin: str, *, ml_dsa: bool = False) -> Signers:
@@ -210,10 +215,8 @@ def replace_keys(files: AuditFiles, signers: Signers) -> None:
     """Put other keys into the key file; what stood there before is overwritten on the disk."""
     old = os.open(files.signing_key, os.O_WRONLY)
     try:
-        size = os.fstat(old).st_size
         write_durably(files.signing_key, signers.export(), mode=0o600)
-        os.write(old, bytes(size))
-        os.fsync(old)
+        _overwrite(old)
     finally:
         os.close(old)
 

@@ -20,6 +20,7 @@ from audit.anomalies import Detector, Finding, Past, finding
 from audit.log import LogReader
 from audit.sentences import read
 from audit.thresholds import Thresholds
+from enclave.errors import EnclaveError
 
 VERSION = 1
 CHUNK = 5000  # entries a transaction
@@ -89,6 +90,29 @@ class Findings:
     def __init__(self, path: Path, log: Opens, thresholds: Thresholds):
         self._path, self._log, self._thresholds = path, log, thresholds
         self._lock = threading.Lock()
+        self._background: threading.Thread | None = None
+
+    def keep_level(self, most: int) -> int:
+        """Read what is new if that is quick, else in the background; return how many are left."""
+        if self._background is None or not self._background.is_alive():
+            self.catch_up(0)  # so that there is a file to read
+            if self.behind() <= most:
+                return self.catch_up(most)
+            self._background = threading.Thread(target=self._follow_all, daemon=True)
+            self._background.start()
+        return self.behind()
+
+    def behind(self) -> int:
+        """Return how many entries of the log have not been read."""
+        with closing(self._log()) as log, self.read() as reader:
+            return max(0, log.count() - reader.level())
+
+    def _follow_all(self) -> None:
+        try:
+            while self.catch_up(CHUNK):
+                pass
+        except (EnclaveError, OSError, sqlite3.Error) as error:
+            logger.error("cannot look for anomalies: %s", error)
 
     def catch_up(self, limit: int | None = None) -> int:
         """Read what is new in the log, at most `limit` entries; return how many are left."""
@@ -105,8 +129,6 @@ class Findings:
         size = log.count()
         with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             at = self._prepare(connection, log)
-            if at == size:
-                return 0
             pasts = _Pasts(connection)
             detector = Detector(self._thresholds, pasts.recall)
             end = size if limit is None else min(size, at + limit)
@@ -146,7 +168,8 @@ class Findings:
     def read(self) -> Iterator[Reader]:
         """Open the findings for one page or one look, read-only."""
         address = f"{self._path.resolve().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True)) as connection:
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+            connection.execute("BEGIN")  # all answers come out of one state
             yield Reader(connection)
 
 
@@ -165,6 +188,11 @@ class Reader:
         )
         rows = self._connection.execute(query, [*values, limit, offset])
         return [finding(json.loads(stored)) for (stored,) in rows]
+
+    def level(self) -> int:
+        """Return how many entries of the log the findings were made from."""
+        row = self._connection.execute("SELECT next FROM built").fetchone()
+        return int(row[0]) if row else 0
 
     def count(self, sought: Sought) -> int:
         """Return how many there are."""
@@ -231,8 +259,14 @@ def _look(
     leaf = b""
     for entry in log.entries(begin, end):
         leaf = entry.leaf
-        if entry.body is not None:
-            found.update((each.id, each) for each in detector.see(read(entry.index, entry.body)))
+        if entry.body is None:
+            continue
+        try:
+            fact = read(entry.index, entry.body)
+        except (ValueError, KeyError, TypeError, IndexError):
+            logger.warning("entry %d cannot be read as an event", entry.index)
+            continue
+        found.update((each.id, each) for each in detector.see(fact))
     return found.values(), leaf
 
 

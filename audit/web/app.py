@@ -1,4 +1,7 @@
-"""Puts the auditor's site together: its address, its routes, who may enter (auditors only)."""
+"""Puts the auditor's site together: its address, its routes, who may enter.
+
+Auditors and data stewards; what each of them sees is `Room.scope`'s to say.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,15 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from audit.scope import ADMITTED
 from audit.watch import spoken
-from audit.web import events, evidence, stories
+from audit.web import alerts, anomalies, events, evidence, saved, stories
 from audit.web.room import Room
 from audit.web.stories import clock
-from enclave.model import Role
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.web.app import Site, make_app
+from enclave.web.forms import Form, with_form
 from enclave.web.visit import EventLog
 
 HERE = Path(__file__).parent
@@ -28,6 +32,9 @@ NAV = (
     ("Events", "/events"),
     ("Projects", "/projects"),
     ("People", "/people"),
+    ("Anomalies", "/anomalies"),
+    ("Saved", "/saved"),
+    ("Alerts", "/alerts"),
     ("Verification", "/verification"),
 )
 
@@ -41,7 +48,7 @@ def make_site(url: str) -> Site:
         url=url,
         title="Audit",
         nav=NAV,
-        roles=frozenset({Role.AUDITOR}),
+        roles=ADMITTED,
         templates=HERE / "templates",
     )
 
@@ -55,6 +62,14 @@ def routes(room: Room) -> list[Route | Mount]:
 
         return Route(path, endpoint, methods=[method])
 
+    def form(
+        path: str, model: type[Form], page: Callable[[Room, Request, Form], Response]
+    ) -> Route:
+        def handler(request: Request, filled: Form) -> Response:
+            return page(room, request, filled)
+
+        return Route(path, with_form(model)(handler), methods=["POST"])
+
     return [
         route("/", events.overview),
         route("/events", events.listing),
@@ -64,6 +79,20 @@ def routes(room: Room) -> list[Route | Mount]:
         route("/projects/{project}", stories.project),
         route("/people", stories.people),
         route("/people/{person}", stories.person),
+        route("/anomalies", anomalies.listing),
+        route("/anomalies/{id}", anomalies.one),
+        route("/saved", saved.listing),
+        route("/saved/new", saved.new),
+        form("/saved", saved.NewSearch, saved.create),
+        route("/saved/{id}", saved.one),
+        form("/saved/{id}/share", saved.Sharing, saved.share),
+        form("/saved/{id}/delete", saved.Nothing, saved.delete),
+        route("/alerts", alerts.listing),
+        route("/alerts/new", alerts.new),
+        form("/alerts", alerts.NewRule, alerts.create),
+        route("/alerts/{id}", alerts.one),
+        form("/alerts/{id}/switch", alerts.Switch, alerts.switch),
+        form("/alerts/{id}/delete", saved.Nothing, alerts.delete),
         route("/verification", evidence.verification),
         route("/verification", evidence.verify_all, "POST"),
         route("/checkpoint", evidence.checkpoint),

@@ -15,16 +15,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from audit.custody import AuditFiles
+from audit.findings import Findings
 from audit.indexing import Indexer
 from audit.log import Entry, LogReader, open_reader
+from audit.saved import Saved
+from audit.scope import sight_of
 from audit.search import Browser
 from audit.sentences import read
 from audit.store import StoreError
+from audit.thresholds import load
 from audit.verify import Report
 from audit.watch import Watch
-from enclave.errors import Denied, NotFound, Unavailable
+from enclave.errors import NotFound, Unavailable
 from enclave.events import Action, Event, Scalar
-from enclave.model import Role
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.web.app import render, signed_in
@@ -39,10 +42,13 @@ class Room:
     """The log, its index, its watch, and those who may be named."""
 
     def __init__(self, settings: Settings, store: ControlStore, audit: EventLog):
-        self.settings, self.store, self._audit = settings, store, audit
+        self.settings, self.store, self.audit = settings, store, audit
         self.files = AuditFiles(settings.audit_dir)
         self.watch = Watch(self.files)
         self.index = Indexer(self.files.index, self.log)
+        self.thresholds = load(settings)
+        self.findings = Findings(self.files.findings, self.log, self.thresholds)
+        self.saved = Saved(self.files.site)
         self.report: tuple[float, Report] | None = None
 
     def names(self) -> Mapping[str, str]:
@@ -60,7 +66,7 @@ class Room:
     ) -> None:
         """Log that the auditor looks at something; raises AuditUnavailable, and then no page."""
         person = signed_in(request).id
-        self._audit.append(
+        self.audit.append(
             Event(action, person, project=project, detail={"page": page, **(detail or {})})
         )
 
@@ -68,20 +74,15 @@ class Room:
         """Return the agency whose data this person is confined to; None for an auditor.
 
         Everything the site shows of entries goes through `browse`, `entry` or `facts`, and these
-        through here. Raises Denied for anybody else.
+        through here. Raises NotFound for anybody else.
         """
-        person = signed_in(request)
-        if Role.AUDITOR in person.roles:
-            return None
-        if Role.STEWARD in person.roles and person.agency:
-            return person.agency
-        raise Denied("This site is for auditors and for agencies' data stewards.")
+        return sight_of(signed_in(request)).agency
 
     def auditors_only(self, request: Request) -> None:
-        """Raise Denied for whoever may not see every entry."""
+        """Raise NotFound for whoever may not see every entry."""
         if self.scope(request) is not None:
-            raise Denied(
-                "This is for auditors: it tells of entries on other agencies' data.",
+            raise NotFound(
+                "There is nothing here that you may see.",
                 hint="Each entry on your agency's data can be verified on its own page.",
             )
 
