@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from audit import keeping
+from audit import keeping, witnessing
 from enclave.errors import EnclaveError
 
 
@@ -36,8 +36,11 @@ def serve() -> None:
 @audit.command()
 def web() -> None:
     """Run the auditor's site on the setting `audit_url`. Stops on SIGTERM."""
+    from audit.alerts import telling
+    from audit.web.alerts import alerts_of
     from audit.web.app import make_audit_app
     from enclave.audit_client import AuditClient
+    from enclave.presence import running
     from enclave.settings import Settings
     from enclave.store import ControlStore
     from enclave.web.serve import run
@@ -47,11 +50,25 @@ def web() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings()
     store = ControlStore(settings.database_url)
-    with AuditClient(settings, "audit-web") as client:
+    with running(settings, "audit-web"), AuditClient(settings, "audit-web") as client:
         app = make_audit_app(settings, store, client)
         app.state.room.index_in_background()
-        run(app)
+        with telling(alerts_of(app.state.room)):
+            run(app)
     store.close()
+
+
+@audit.command("alerts-key")
+@click.argument("host")
+def alerts_key(host: str) -> None:
+    """Print the key (hex) with which webhooks to HOST, written `host:port`, are signed.
+
+    Give it to whoever receives them; each host has a key of its own.
+    """
+    from audit.webhook import key_for
+    from enclave.settings import Settings
+
+    click.echo(key_for(Settings(), host if ":" in host else f"{host}:443").hex())
 
 
 @audit.command("verify")
@@ -80,6 +97,9 @@ def verify_command(directory: Path, checkpoint: Path, key: Path) -> None:
 
 
 audit.add_command(keeping.retention)
+audit.add_command(witnessing.witness)
+audit.add_command(witnessing.export_log)
+audit.add_command(witnessing.verify_proof)
 audit.add_command(keeping.key)
 
 

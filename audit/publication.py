@@ -128,13 +128,23 @@ class Publication:
             self._cosigner.stop()
 
 
+def newest_note(files: AuditFiles) -> str:
+    """Return the newest checkpoint the quorum has cosigned; the newest signed one without any."""
+    return (files.cosigned if files.cosigned.exists() else files.checkpoint).read_text()
+
+
 def best_note(files: AuditFiles, index: int) -> str:
     """Return the cosigned checkpoint if it covers entry `index`, else the newest signed one."""
-    if files.cosigned.exists():
-        note = files.cosigned.read_text()
-        if Checkpoint.parse(split_note(note)[0]).size > index:
-            return note
+    note = newest_note(files)
+    if Checkpoint.parse(split_note(note)[0]).size > index:
+        return note
     return files.checkpoint.read_text()
+
+
+def export_extras(settings: Settings, files: AuditFiles) -> dict[str, bytes]:
+    """Return what goes with an export besides the log: its public keys, and its policy if any."""
+    named = {"public.keys": files.public_keys, "policy": policy_file(settings)}
+    return {name: path.read_bytes() for name, path in named.items() if path.exists()}
 
 
 def witness_states(files: AuditFiles) -> dict[str, WitnessState]:

@@ -1,0 +1,194 @@
+"""The commands of the other party, and what is handed to it: witness, export, verify-proof.
+
+Imports of the audit service stay inside the commands that need it: a witness runs without one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer, Verifier
+from audit.merkle import ProofError
+from audit.policy import Policy, PolicyError
+from audit.receipts import check_certificate, check_one
+from audit.witness import Store, Witness, WitnessStopped, make_server, read_keys
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PATH = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group()
+def witness() -> None:
+    """Cosign another party's audit log, and remember what it was."""
+
+
+@witness.command("key")
+@click.argument("file", type=_PATH)
+@click.option("--name", required=True, help="Who you are: an address without https://.")
+@click.option("--ml-dsa", is_flag=True, help="An ML-DSA-44 key instead of Ed25519.")
+def make_key(file: Path, name: str, ml_dsa: bool) -> None:
+    """Make a witness's key in FILE and print the public half, for the log's policy.
+
+    An existing FILE is kept: then its public half is printed.
+    """
+    try:
+        if not file.exists():
+            signer = Signer.generate(name, ML_DSA_44 if ml_dsa else COSIGNATURE)
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as out:
+                out.write(signer.export() + "\n")
+                out.flush()
+                os.fsync(out.fileno())
+        click.echo(Signer.parse(file.read_text()).verifier.export())
+    except NoteError as error:
+        raise click.ClickException(f"{error}.".capitalize()) from error
+
+
+@witness.command("serve")
+@click.option("--store", required=True, type=_PATH, help="Where the witness remembers.")
+@click.option("--key", required=True, multiple=True, type=_FILE, help="The witness's own key.")
+@click.option("--log-key", required=True, multiple=True, type=_FILE, help="The log's public keys.")
+@click.option("--listen", default="127.0.0.1:8470", show_default=True, help="host:port")
+@click.option("--first-time", is_flag=True, help="Begin a new memory. Never with a key in use.")
+def serve_witness(
+    store: Path, key: tuple[Path, ...], log_key: tuple[Path, ...], listen: str, first_time: bool
+) -> None:
+    """Answer `add-checkpoint` (C2SP tlog-witness) until SIGTERM.
+
+    Speaks plain HTTP: put a TLS proxy before it when the log is on another machine.
+    """
+    host, _, port = listen.rpartition(":")
+    try:
+        signers = tuple(_own_key(path) for path in key)
+        server = make_server(
+            Witness(Store(store, first_time=first_time), signers, read_keys(log_key)),
+            host.strip("[]"),
+            int(port),
+        )
+    except (WitnessStopped, NoteError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    signal.signal(signal.SIGTERM, lambda *_: _stop(server.shutdown))
+    click.echo(f"cosigning as {', '.join(signer.name for signer in signers)} on {listen}", err=True)
+    with server:
+        server.serve_forever()
+
+
+def _own_key(path: Path) -> Signer:
+    signer = Signer.parse(path.read_text())
+    if signer.kind not in (COSIGNATURE, ML_DSA_44):
+        raise WitnessStopped(f"{path} is a log's key, not a witness's.")
+    return signer
+
+
+def _stop(shutdown: object) -> None:
+    assert callable(shutdown)
+    threading.Thread(target=shutdown).start()  # it waits for the loop that this signal interrupts
+
+
+@witness.command("show")
+@click.option("--store", required=True, type=_FILE, help="Where the witness remembers.")
+@click.option("--checkpoints", is_flag=True, help="Print the newest checkpoints whole.")
+def show(store: Path, checkpoints: bool) -> None:
+    """Print what was cosigned last, and what was refused. Exit code 1 if anything was refused.
+
+    A refusal kept here bears the log's own signature: it is evidence that the log was forked or
+    put back.
+    """
+    seen, refused = Store(store).all()
+    for each in seen:
+        click.echo(f"{each.origin}: {each.size} entries, cosigned {_clock(each.at)}")
+        if checkpoints:
+            click.echo(each.note)
+    for refusal in refused:
+        click.echo(
+            f"REFUSED {_clock(refusal.at)}: {refusal.origin}, {refusal.size} entries: "
+            f"{refusal.reason}\n{refusal.note}"
+        )
+    sys.exit(1 if refused else 0)
+
+
+def _clock(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+@click.command("verify-proof")
+@click.argument("file", type=_FILE)
+@click.option("--policy", required=True, type=_FILE, help="The log's policy, or its public key.")
+@click.option("--entry", type=_FILE, help="The entry's exact bytes, when it is not named in FILE.")
+def verify_proof(file: Path, policy: Path, entry: Path | None) -> None:
+    """Verify offline that the audit log holds what FILE says. Exit code 1 if it does not.
+
+    FILE is the certificate of a released file, which names its entries' leaves, or one proof
+    (C2SP tlog-proof), which needs --entry.
+    """
+    try:
+        believed = _policy(policy)
+        lines = (
+            check_certificate(file.read_bytes(), believed)
+            if entry is None
+            else [check_one(file.read_text(), entry.read_bytes(), believed)]
+        )
+    except (NoteError, ProofError, ValueError) as error:
+        raise click.ClickException(f"NOT proved: {error}.") from error
+    for line in lines:
+        click.echo(line)
+
+
+def _policy(path: Path) -> Policy:
+    """Read a policy; a file that is a public key alone is believed without witnesses."""
+    text = path.read_bytes()
+    try:
+        return Policy.parse(text)
+    except PolicyError:
+        keys = [Verifier.parse(line) for line in text.decode().splitlines() if line]
+        return Policy.parse("quorum none\n").for_log(keys)
+
+
+@click.command("export")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--signed", is_flag=True, help="Up to the newest checkpoint, cosigned or not.")
+def export_log(directory: Path, signed: bool) -> None:
+    """Write the log to DIRECTORY as C2SP tlog-tiles, or bring DIRECTORY up to date.
+
+    Up to the newest checkpoint that the witnesses' quorum has cosigned, if there is one.
+    """
+    from audit.custody import AuditFiles
+    from audit.log import open_reader
+    from audit.publication import export_extras, newest_note
+    from audit.tiles import export
+    from enclave.settings import Settings
+
+    settings = Settings()
+    files = AuditFiles.of(settings)
+    note = files.checkpoint.read_text() if signed else newest_note(files)
+    reader = open_reader(files.place)
+    done = 0
+    try:
+        with click.progressbar(
+            length=max(1, reader.count()), label="entries", file=sys.stderr
+        ) as bar:
+
+            def progress(reached: int, total: int) -> None:
+                nonlocal done
+                bar.length = total
+                bar.update(reached - done)
+                done = reached
+
+            result = export(
+                reader, note, directory, extras=export_extras(settings, files), progress=progress
+            )
+    finally:
+        reader.close()
+    click.echo(f"{result.size} entries; {result.written} files written")
+    if result.bare:
+        click.echo(
+            f"{result.bare} bundles cannot be given as the format says: {result.removed} of their "
+            "entries were removed by retention or are too long. What is left is in the sidecar."
+        )
