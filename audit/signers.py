@@ -32,8 +32,8 @@ class Signers:
     The newest first. A key that is being replaced signs beside its successor until its time ends.
     """
 
-    def __init__(self, held: Iterable[_Held], *, clock: Callable[[], float] = time.time):
-        self._held, self._clock = tuple(held), clock
+    def __init__(self, held: Iterable[_Held], *, clock: Callable[[], float] | None = None):
+        self._held, self._clock = tuple(held), clock or time.time
         names = {each.signer.name for each in self._held}
         if len(names) != 1 or self._held[0].until is not None:
             raise NoteError("the keys are not those of one log")
