@@ -278,6 +278,15 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _SLOW_CLIENT
     server: _Server
 
+    def do_GET(self) -> None:
+        """Say who this is, for whoever sets a log up or looks whether it answers."""
+        if self.path == "/":
+            signers = self.server.witness.signers
+            keys = "".join(f"{signer.verifier.export()}\n" for signer in signers)
+            self._answer(Reply(200, f"A witness of transparency logs (C2SP tlog-witness).\n{keys}"))
+        else:
+            self._answer(Reply(404, "no such page\n"), close=True)
+
     def do_POST(self) -> None:
         """Take a submission."""
         length = self.headers.get("Content-Length", "")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from enclave.demo import engine, steps
+from enclave.demo import engine, steps, witness
 from enclave.demo.services import SERVICES
 from enclave.demo.steps import Step
 from enclave.demo.supervisor import halt, launch, supervisor_pid
@@ -28,7 +28,7 @@ def demo() -> None:
 
     \b
     Examples:
-      enclave demo up                    everything on ports 8000 to 8003
+      enclave demo up                    everything on ports 8000 to 8004
       enclave demo up --base-port 9000   elsewhere, when a port is taken
       enclave demo status                what runs
       enclave demo down                  nothing left running; the data is kept
@@ -36,7 +36,7 @@ def demo() -> None:
 
 
 def demo_settings(base_port: int | None) -> Settings:
-    """Return the settings of this run: the environment's, with the four ports moved together."""
+    """Return the settings of this run: the environment's, with the ports moved together."""
     settings = Settings()
     if base_port is None:
         return settings
@@ -49,7 +49,7 @@ def demo_settings(base_port: int | None) -> Settings:
 
 
 @demo.command()
-@click.option("--base-port", type=int, help="First of four neighbouring ports (default 8000).")
+@click.option("--base-port", type=int, help="First of five neighbouring ports (default 8000).")
 def up(base_port: int | None) -> None:
     """Build, load and start everything; print where to go and who to be."""
     console = Console()
@@ -61,6 +61,7 @@ def up(base_port: int | None) -> None:
         console,
         settings,
         (
+            Step("Witness of the audit log", witness.appoint),
             Step("Simulated population", steps.simulate),
             Step("Agreements and data", steps.load),
             Step("Services", start_services),
@@ -110,7 +111,8 @@ def print_welcome(console: Console, settings: Settings, seconds: float) -> None:
     console.print(people)
     console.print(
         "The log-in page is a stand-in for a state's identity provider: pick an account, no "
-        f"password. All people and records are simulated. Took {seconds:.0f} s."
+        f"password. All people and records are simulated. The audit log's witness, {witness.NAME}, "
+        f"runs here too: in earnest another party runs it elsewhere. Took {seconds:.0f} s."
     )
 
 

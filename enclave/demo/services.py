@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from enclave.audit_client import socket_path
+from enclave.demo import witness
 from enclave.errors import Unavailable
 from enclave.sessions import poke
 from enclave.settings import Settings
@@ -91,6 +92,11 @@ AUDIT = Service("audit", (_program("audit"), "serve"), _audit_writer, others_wai
 
 SERVICES: tuple[Service, ...] = (
     AUDIT,
+    Service(  # another party's, in earnest
+        "witness",
+        (sys.executable, "-m", "enclave.demo.witness"),
+        lambda s: answers_http(f"http://127.0.0.1:{witness.port(s)}", "/"),
+    ),
     Service(
         "login",
         (sys.executable, "-m", "hub_config.idp"),

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from enclave.demo import witness
 from enclave.demo.services import AUDIT
 from enclave.demo.supervisor import supervisor_pid
 from enclave.errors import Conflict, Unavailable
@@ -64,6 +65,7 @@ def check_machine(settings: Settings) -> str:
             settings.review_url,
             settings.audit_url,
             settings.oidc_issuer,
+            f"http://127.0.0.1:{witness.port(settings)}",
         ):
             _require_free_port(url)
     return f"{free / 1e9:.0f} GB free"
