@@ -6,6 +6,7 @@ hashes stand in a lock. The build itself has no network. Every step finds out wh
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -32,12 +33,13 @@ def build_docker(settings: Settings) -> None:
     """Have an engine and both images; raises `Unavailable` with what to do."""
     with step("Docker engine") as say:
         say(engine.ensure(settings))
-    with step("Base image") as say:
-        say(base(settings))
-    with step("Wheelhouse") as say:
-        say(wheels() if not _exists(images.researcher_image(settings)) else "not needed")
-    with step("Researcher image") as say:
-        say(researcher(settings))
+    with one_at_a_time():
+        with step("Base image") as say:
+            say(base(settings))
+        with step("Wheelhouse") as say:
+            say(wheels() if not _exists(images.researcher_image(settings)) else "not needed")
+        with step("Researcher image") as say:
+            say(researcher(settings))
 
 
 def build_bubblewrap(settings: Settings) -> None:
@@ -45,10 +47,24 @@ def build_bubblewrap(settings: Settings) -> None:
     with step("Bubblewrap") as say:
         engine.install_missing({"bwrap": "bubblewrap", "mkfs.ext4": "e2fsprogs"})
         say(bubblewrap.require())
-    with step("Wheelhouse") as say:
-        say(wheels() if not images.bubblewrap_environment().exists() else "not needed")
-    with step("Workspace environment") as say:
-        say(environment())
+    with one_at_a_time():
+        with step("Wheelhouse") as say:
+            say(wheels() if not images.bubblewrap_environment().exists() else "not needed")
+        with step("Workspace environment") as say:
+            say(environment())
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Wait until no other program builds here: two would clear each other's half-made files."""
+    images.WHEELHOUSE.mkdir(exist_ok=True)
+    with (images.WHEELHOUSE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            click.echo("  Another build is under way; this one goes on after it …", err=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

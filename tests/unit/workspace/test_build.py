@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,23 @@ def test_an_engine_we_did_not_start_is_not_stopped(tmp_path: Path):
     assert engine.stop(settings) is False
     (tmp_path / "dockerd.pid").write_text("1")  # a pid that is someone else's by now
     assert engine.stop(settings) is False
+
+
+def test_two_builds_in_one_place_take_turns(tmp_path: Path, monkeypatch, capsys) -> None:
+    """Each clears what a killed one left half-made, so side by side they would undo each other."""
+    monkeypatch.setattr(images, "WHEELHOUSE", tmp_path / "wheels")
+    under_way = threading.Lock()
+    together = []
+
+    def build_once(_: int) -> None:
+        with build.one_at_a_time():
+            alone = under_way.acquire(blocking=False)
+            together.append(not alone)
+            threading.Event().wait(0.05)
+            if alone:
+                under_way.release()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(build_once, range(4)))
+    assert together == [False] * 4
+    assert "goes on after it" in capsys.readouterr().err
