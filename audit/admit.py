@@ -42,6 +42,10 @@ class Request:
 class SequenceGap(Exception):
     """A sender skipped a number: either it or we have lost something, so nothing is taken."""
 
+    def __init__(self, sender: Sender, due: int):
+        super().__init__(f"{sender.source} sent {sender.seq} where {due} was due")
+        self.sender = sender
+
 
 Answer = Receipt | AuditRefused
 
@@ -49,20 +53,22 @@ Answer = Receipt | AuditRefused
 def admit(log: Log, requests: Sequence[Request]) -> list[Answer]:
     """Append a batch in one transaction; return a receipt or a refusal for each request.
 
-    Raises SequenceGap (nothing of the batch is stored) or sqlite3.Error (likewise).
+    Raises SequenceGap (nothing of the batch is stored) or StoreError (likewise).
     """
     with log.write() as batch:
-        return [_admit_one(log, batch, request) for request in requests]
+        intents = {request.event.intent for request in requests}
+        batch.foresee([intent for intent in intents if intent is not None])
+        return [_admit_one(batch, request) for request in requests]
 
 
-def _admit_one(log: Log, batch: Batch, request: Request) -> Answer:
+def _admit_one(batch: Batch, request: Request) -> Answer:
     sender = request.sender
-    expected = log.next_seq(sender.source, sender.instance)
-    if sender.seq > expected:
-        raise SequenceGap(f"{sender.source} sent {sender.seq} where {expected} was due")
-    if sender.seq < expected:
-        return _repeat(log.find(sender))
-    objection = request.objection or _object(log, request.event)
+    due = batch.next_seq(sender.source, sender.instance)
+    if sender.seq > due:
+        raise SequenceGap(sender, due)
+    if sender.seq < due:
+        return _repeat(batch.find(sender))
+    objection = request.objection or _object(batch, request.event)
     event = request.event if objection is None else _refusal(request.event, objection)
     receipt = batch.add(_stamp(event, sender), sender)
     if objection is not None:
@@ -81,12 +87,12 @@ def _repeat(entry: Entry | None) -> Answer:
     return Receipt(entry.index, entry.leaf.hex())
 
 
-def _object(log: Log, event: Event) -> str | None:
+def _object(batch: Batch, event: Event) -> str | None:
     """Return why this event may not stand in the log as it is, or None."""
     if event.intent is None:
         missing = event.action in (Action.QUERY_INTENT, Action.QUERY_OUTCOME)
         return "A query's intent and outcome carry the query's id." if missing else None
-    known = log.intent(event.intent)
+    known = batch.intent(event.intent)
     if event.action is Action.QUERY_INTENT and known is not None:
         return "An intent with this id is already logged."
     if event.action is Action.QUERY_OUTCOME and known is None:
