@@ -10,11 +10,10 @@ import logging
 import signal
 import sqlite3
 import sys
-from pathlib import Path
 
 import click
 
-from audit import keeping, witnessing
+from audit import keeping, offline, witnessing
 from enclave.errors import EnclaveError
 
 
@@ -26,11 +25,14 @@ def audit() -> None:
 @audit.command()
 def serve() -> None:
     """Run the audit service: the one writer of the log. Stops on SIGTERM."""
+    from audit.rotation import finish
     from audit.service import Service
     from enclave.settings import Settings
 
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    asyncio.run(Service(Settings()).run())
+    settings = Settings()
+    finish(settings)
+    asyncio.run(Service(settings).run())
 
 
 @audit.command()
@@ -71,36 +73,14 @@ def alerts_key(host: str) -> None:
     click.echo(key_for(Settings(), host if ":" in host else f"{host}:443").hex())
 
 
-@audit.command("verify")
-@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--checkpoint",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A signed checkpoint that you kept where the operator cannot change it.",
-)
-@click.option(
-    "--key",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The log's public key, kept likewise.",
-)
-def verify_command(directory: Path, checkpoint: Path, key: Path) -> None:
-    """Verify a log offline against a checkpoint and a key that you kept yourself.
-
-    DIRECTORY is the audit service's directory or a copy of it. Exit code 1 if anything is wrong.
-    """
-    from audit.reporting import run_verification
-
-    passed = run_verification(directory, checkpoint=checkpoint, key=key)
-    sys.exit(0 if passed else 1)
-
-
 audit.add_command(keeping.retention)
 audit.add_command(witnessing.witness)
 audit.add_command(witnessing.export_log)
-audit.add_command(witnessing.verify_proof)
+audit.add_command(offline.verify)
+audit.add_command(offline.verify_proof)
+audit.add_command(offline.verifier)
 audit.add_command(keeping.key)
+audit.add_command(keeping.rotate)
 
 
 def main() -> None:

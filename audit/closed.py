@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from audit.custody import AuditFiles, compare, kept_checkpoint, known_keys
-from audit.log import Log, open_writer
+from audit.log import Entry, Log, Sender, open_reader, open_writer
 from audit.note import Checkpoint
 
 _READ_ONLY = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
@@ -21,7 +21,7 @@ _WRITABLE = _READ_ONLY | stat.S_IWUSR
 
 @dataclass(frozen=True, slots=True)
 class ClosedLog:
-    """A closed log: its files, its last checkpoint, and when that was written (since 1970)."""
+    """A closed log: its files, its last checkpoint, and when it was closed (since 1970)."""
 
     files: AuditFiles
     checkpoint: Checkpoint
@@ -37,13 +37,14 @@ def closed_logs(files: AuditFiles) -> list[ClosedLog]:
     """Return the logs this one followed, the oldest first; raises LogRefused for a broken one."""
     if not files.closed.is_dir():
         return []
-    found = [_read(files.within(each)) for each in files.closed.iterdir() if each.is_dir()]
+    found = [read(files.within(each)) for each in files.closed.iterdir() if each.is_dir()]
     return sorted(found, key=lambda each: (each.closed_at, each.name))
 
 
-def _read(files: AuditFiles) -> ClosedLog:
+def read(files: AuditFiles) -> ClosedLog:
+    """Return what stands in a closed log's directory; raises LogRefused."""
     checkpoint = kept_checkpoint(files, *known_keys(files))
-    return ClosedLog(files, checkpoint, files.checkpoint.stat().st_mtime)
+    return ClosedLog(files, checkpoint, float(files.closed_at.read_text()))
 
 
 @contextmanager
@@ -63,12 +64,43 @@ def reopened(files: AuditFiles) -> Iterator[Log]:
 
 
 def seal(files: AuditFiles) -> None:
-    """Make a log readable from read-only media, and closed to writing by mistake."""
-    with reopened(files):
-        pass
+    """Close a log's files to writing by mistake, after a last look at them; raises LogRefused."""
+    with closing(open_reader(files.place)) as log:
+        compare(log, kept_checkpoint(files, *known_keys(files)))
+    _set_mode(files, _READ_ONLY)
 
 
 def _set_mode(files: AuditFiles, mode: int) -> None:
     for path in (files.log, files.checkpoint, files.public_key, files.public_keys):
         if path.exists():
             path.chmod(mode)
+
+
+class Earlier:
+    """What senders sent to the logs before this one. In each log their numbers begin at 0 anew.
+
+    A sender counts on, whatever happens to logs: `base` is how many of its events the closed logs
+    hold, and `find` knows each of them, so that a retry over a rotation is still the same entry.
+    """
+
+    def __init__(self, files: AuditFiles):
+        self._logs = [open_reader(each.files.place) for each in closed_logs(files)]
+
+    def base(self, source: str, instance: str) -> int:
+        """Return the sender's number that is 0 in the present log."""
+        return sum(log.next_seq(source, instance) for log in self._logs)
+
+    def find(self, sender: Sender) -> Entry | None:
+        """Return what became of an event by the sender's own number, if a closed log holds it."""
+        seq = sender.seq
+        for log in self._logs:
+            number = log.next_seq(sender.source, sender.instance)
+            if seq < number:
+                return log.find(Sender(sender.source, sender.instance, seq))
+            seq -= number
+        return None
+
+    def close(self) -> None:
+        """Close the logs."""
+        for log in self._logs:
+            log.close()

@@ -16,7 +16,7 @@ from audit.log import Log, LogReader, exists, open_writer
 from audit.merkle import EMPTY_ROOT
 from audit.note import Checkpoint, NoteError, Verifier
 from audit.signers import Signers, generate
-from audit.store import StoreDamaged
+from audit.store import StoreDamaged, place_in
 from enclave.errors import EnclaveError
 from enclave.settings import Settings
 
@@ -34,7 +34,8 @@ class AuditFiles:
     def __init__(self, directory: Path, *, database: str | None = None):
         self.directory = directory
         self.log = directory / "log.db"
-        self.place: str | Path = database or self.log
+        self.schema = directory / "schema"
+        self._database = database
         self.checkpoint = directory / "checkpoint"
         self.cosigned = directory / "checkpoint.cosigned"
         self.seen = directory / "checkpoint.seen-by-site"
@@ -48,11 +49,18 @@ class AuditFiles:
         self.lock = directory / "lock"
         self.purged = directory / "purged"
         self.closed = directory / "closed"
+        self.closed_at = directory / "closed-at"
         self.rotating = directory / "rotating"
 
+    @property
+    def place(self) -> str | Path:
+        """Where the log itself lies, at this moment: a rotation changes it."""
+        return place_in(self.directory, self._database)
+
     def within(self, directory: Path) -> AuditFiles:
-        """Return the files of another log of the same enclave."""
-        return AuditFiles(directory)
+        """Return the files of another log of the same enclave, closed or to come."""
+        closed_as_file = (directory / "log.db").exists()
+        return AuditFiles(directory, database=None if closed_as_file else self._database)
 
     @classmethod
     def of(cls, settings: Settings) -> AuditFiles:

@@ -32,7 +32,7 @@ class Keeper:
     log: Log
     signers: Signers
     actor: str
-    _instance: str = field(default_factory=lambda: secrets.token_hex(8))
+    instance: str = field(default_factory=lambda: secrets.token_hex(8))
     _seq: int = 0
 
     def record(self, action: Action, detail: Mapping[str, Scalar]) -> Receipt:
@@ -43,7 +43,7 @@ class Keeper:
 
     def append(self, event: Event) -> Receipt:
         """Append any event; durable on return, signed with the next checkpoint."""
-        (answer,) = admit(self.log, [Request(Sender(SOURCE, self._instance, self._seq), event)])
+        (answer,) = admit(self.log, [Request(Sender(SOURCE, self.instance, self._seq), event)])
         if isinstance(answer, AuditRefused):
             raise answer
         self._seq += 1

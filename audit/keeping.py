@@ -87,3 +87,33 @@ def rotate_key(overlap_days: float | None) -> None:
     for text in done.keys:
         click.echo(f"  {text}")
     click.echo(f"The old key signs beside it until {done.until:%Y-%m-%d %H:%M} UTC.")
+
+
+@click.command()
+@click.option("--origin", help="The new log's origin.  [default: the setting origin, and the year]")
+@click.option(
+    "--without-witnesses",
+    is_flag=True,
+    help="Go on although the quorum has not cosigned the last checkpoint.",
+)
+def rotate(origin: str | None, without_witnesses: bool) -> None:
+    """Close the log for good and begin the next, once a year.
+
+    Stop the audit service first. The old log stays readable and verifiable in a directory of its
+    own; its private key is deleted. Run this again, or start the service, if it was cut short.
+    """
+    from audit import rotation
+    from enclave.governance.cli import actor
+    from enclave.settings import Settings
+
+    settings = Settings()
+    if rotation.finish(settings):
+        click.echo("The rotation that was cut short is finished.")
+        return
+    done = rotation.rotate(
+        settings, actor=actor(), origin=origin, without_witnesses=without_witnesses
+    )
+    click.echo(f"{done.closed} is closed with {done.size:,} entries: {done.directory}")
+    click.echo(f"{done.origin} has begun. Give its key to auditors and witnesses:")
+    for text in done.keys:
+        click.echo(f"  {text}")

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from audit import merkle
 from audit.sqlite import SqliteStore
-from audit.store import Store, StoreRefused
+from audit.store import Store, StoreRefused, place_in
 from enclave.events import Receipt
 from enclave.settings import Settings
 
@@ -72,7 +72,7 @@ def exists(place: Place) -> bool:
 
 def _resolve(place: Place) -> str | Path:
     if isinstance(place, Settings):
-        return place.audit_database_url or place.audit_dir / "log.db"
+        return place_in(place.audit_dir, place.audit_database_url)
     return place
 
 

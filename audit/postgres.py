@@ -142,6 +142,12 @@ def exists(url: str) -> bool:
         return _has_log(connection)
 
 
+def make_schema(url: str, name: str) -> None:
+    """Make an empty schema for a log that follows another."""
+    with _errors(), _connect(url) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+
+
 def _has_log(connection: psycopg.Connection[Any]) -> bool:
     row = connection.execute(_ASK_SCHEMA).fetchone()
     return bool(row and row[0])

@@ -178,7 +178,9 @@ class SqliteStore:
     def seal(self) -> None:
         """Leave one file that can be read where nothing can be written: no WAL beside it."""
         with _errors():
-            self._connection.execute("PRAGMA journal_mode = DELETE")
+            ((mode,),) = self._connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+        if mode != "delete":
+            raise StoreError("The audit log's file is being read.", hint="Try again.")
 
     def close(self) -> None:
         """Close the file."""

@@ -8,7 +8,9 @@ for values; what differs (the tables, how to connect, who may write) lies in `au
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from enclave.errors import Unavailable
 
@@ -31,6 +33,21 @@ class StoreDamaged(StoreError):
     """The log's database is there and cannot be read as one."""
 
     code = "audit.store-damaged"
+
+
+def place_in(directory: Path, database: str | None) -> str | Path:
+    """Return where the log of a directory lies: its SQLite file, or a schema of the database.
+
+    The first log of an enclave lies in the database's default schema; one that followed another
+    has a schema of its own, named in the file `schema`.
+    """
+    if database is None:
+        return directory / "log.db"
+    named = directory / "schema"
+    if not named.exists():
+        return database
+    option = quote(f"-csearch_path={named.read_text().strip()}")
+    return f"{database}{'&' if '?' in database else '?'}options={option}"
 
 
 class Store(Protocol):
