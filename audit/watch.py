@@ -1,19 +1,20 @@
-"""Says at every moment what the log's own evidence is worth: green, amber or red, and why.
+"""Says at every moment what the log's evidence is worth: green, amber or red, and why.
 
-Compares the log with its signed checkpoint and with the newest one this site has itself seen.
-Never says more than that: whoever holds the key can make a checkpoint, so the report names what
-only a checkpoint kept elsewhere can show.
+Compares the log with its signed checkpoint, with the newest one this site has itself seen, and
+with what the witnesses' quorum has cosigned. Green only while that quorum is recent: whoever holds
+the log's key can make a checkpoint, and only other parties' signatures say that they saw it grow.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from audit.cosign import WitnessState
 from audit.custody import (
     AuditFiles,
     LogRefused,
@@ -22,10 +23,14 @@ from audit.custody import (
     known_keys,
     write_durably,
 )
-from audit.log import LogReader
+from audit.log import LogReader, open_reader
 from audit.merkle import ProofError, consistency_proof, verify_consistency
 from audit.note import Checkpoint, NoteError, Verifier
+from audit.policy import Judgement, Policy
+from audit.publication import PolicyRefused, load_policy, witness_states
 from audit.sentences import read
+from audit.store import StoreError
+from enclave.settings import Settings
 
 LATE_SECONDS = 60.0  # entries that wait longer than this for a checkpoint are late
 
@@ -39,8 +44,28 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessStanding:
+    """One witness of the policy: its newest cosignature known here, and its trouble, if any.
+
+    `at` is in seconds since 1970. `counted`: its signature, checked here, is under the cosigned
+    checkpoint shown; the rest is what the service says of it.
+    """
+
+    name: str
+    key_name: str
+    counted: bool
+    size: int
+    at: int | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """The state of verification, for the bar on every page. Ages in seconds."""
+    """The state of verification, for the bar on every page. Ages in seconds.
+
+    `checkpoint` is the newest the log has signed, `cosigned` the newest the quorum has cosigned
+    and `quorum_age` how long ago the last cosignature came that the quorum needed.
+    """
 
     level: Level
     heading: str
@@ -48,20 +73,46 @@ class Standing:
     entries: int = 0
     checkpoint: Checkpoint | None = None
     age: float | None = None
+    cosigned: Checkpoint | None = None
+    quorum_age: float | None = None
+    witnesses: tuple[WitnessStanding, ...] = ()
 
     @property
     def uncovered(self) -> int:
-        """How many entries are newer than the checkpoint."""
-        return max(0, self.entries - (self.checkpoint.size if self.checkpoint else 0))
+        """How many entries are newer than the checkpoint that counts: the cosigned one if any."""
+        covered = self.cosigned or self.checkpoint
+        return max(0, self.entries - (covered.size if covered else 0))
 
 
 class Watch:
-    """Looks at the log and remembers the newest checkpoint it has believed."""
+    """Looks at the log and remembers the newest checkpoint it has believed.
 
-    def __init__(self, files: AuditFiles, *, late: float = LATE_SECONDS):
-        self._files, self._late = files, late
-        self._seen_file = files.directory / "checkpoint.seen-by-site"
+    Without `policy` it looks at the log's own evidence only and asks nothing of witnesses.
+    """
+
+    def __init__(
+        self,
+        files: AuditFiles,
+        *,
+        late: float = LATE_SECONDS,
+        policy: Callable[[], Policy | None] | None = None,
+        late_quorum: float = LATE_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ):
+        self._files, self._late, self._clock = files, late, clock
+        self._policy, self._late_quorum = policy, late_quorum
+        self._seen_file = files.seen
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Watch:
+        """Return the watch of an enclave's log, witnesses included."""
+        files = AuditFiles.of(settings)
+        return cls(
+            files,
+            policy=lambda: load_policy(settings, known_keys(files)),
+            late_quorum=settings.audit_cosign_late_seconds,
+        )
 
     def verifiers(self) -> tuple[Verifier, ...]:
         """Return the log's public keys as this host knows them, those it has replaced included."""
@@ -70,39 +121,101 @@ class Watch:
     def look(self) -> Standing:
         """Return how things stand now."""
         try:
-            with self._lock, closing(LogReader.open(self._files.log)) as log:
+            with self._lock, closing(open_reader(self._files.place)) as log:
                 return self._judge(log)
-        except (LogRefused, NoteError, ProofError, LookupError) as error:
-            sentence = error.sentence if isinstance(error, LogRefused) else f"{error}.".capitalize()
-            return Standing(Level.RED, "Not verified", sentence)
-        except (OSError, sqlite3.Error):
+        except (LogRefused, PolicyRefused) as error:
+            return Standing(Level.RED, "Not verified", error.sentence)
+        except (NoteError, ProofError, LookupError) as error:
+            return Standing(Level.RED, "Not verified", f"{error}.".capitalize())
+        except (OSError, StoreError):
             return Standing(Level.RED, "Not verified", "The audit log cannot be read.")
 
     def _judge(self, log: LogReader) -> Standing:
         verifiers = self.verifiers()
         checkpoint = kept_checkpoint(self._files, *verifiers)
-        age = max(0.0, time.time() - self._files.checkpoint.stat().st_mtime)
+        age = max(0.0, self._clock() - self._files.checkpoint.stat().st_mtime)
         compare(log, checkpoint)
         self._compare_with_seen(log, checkpoint, verifiers)
-        entries = log.count()
         waiting = self._waiting(log, checkpoint.size)
-        if waiting > self._late:
-            heading, level = "A checkpoint is overdue", Level.AMBER
-            sentence = (
-                f"Entries have waited {spoken(waiting)} for a checkpoint: the audit service may "
-                "be down. What is newer than the checkpoint cannot be verified yet."
+        own = Standing(
+            Level.GREEN,
+            "Verified",
+            "The log contains everything its signed checkpoint covers, unchanged.",
+            log.count(),
+            checkpoint,
+            age,
+        )
+        own = own if self._policy is None else self._ask_witnesses(log, own, self._policy())
+        if waiting > self._late and own.level is not Level.RED:
+            return replace(
+                own,
+                level=Level.AMBER,
+                heading="A checkpoint is overdue",
+                sentence=f"Entries have waited {spoken(waiting)} for a checkpoint: the audit "
+                "service may be down. What is newer than the checkpoint cannot be verified yet.",
             )
-        else:
-            heading, level = "Verified", Level.GREEN
-            sentence = "The log contains everything its signed checkpoint covers, unchanged."
-        return Standing(level, heading, sentence, entries, checkpoint, age)
+        return own
+
+    def _ask_witnesses(self, log: LogReader, own: Standing, policy: Policy | None) -> Standing:
+        """Return the standing with what other parties have signed; never better than that."""
+        if policy is None or not policy.needs_witnesses:
+            return replace(
+                own,
+                level=Level.AMBER,
+                heading="No witness",
+                sentence="The log agrees with its own signature, but no other party cosigns it: "
+                "whoever runs it could rewrite it and sign it anew. Only a checkpoint kept "
+                "elsewhere would show that.",
+            )
+        judgement = self._cosigned(log, policy)
+        states = witness_states(self._files)
+        seen = replace(own, witnesses=_witnesses(policy, judgement, states))
+        conflicts = [state for state in states.values() if state.conflict]
+        if conflicts:
+            first = conflicts[0]
+            sentence = f"The witness {first.name} contradicts this log: {first.trouble}"
+            return replace(seen, level=Level.RED, heading="Not verified", sentence=sentence)
+        if judgement is None or not judgement.quorum or judgement.since is None:
+            return replace(
+                seen,
+                level=Level.AMBER,
+                heading="Not cosigned",
+                sentence=f"The quorum of the policy ({policy.quorum}) has not cosigned this log.",
+            )
+        return self._by_age(log, seen, judgement.checkpoint, judgement.since)
+
+    def _cosigned(self, log: LogReader, policy: Policy) -> Judgement | None:
+        """Return the newest cosigned checkpoint, believed and compared with the log."""
+        try:
+            note = self._files.cosigned.read_text()
+        except FileNotFoundError:
+            return None
+        judgement = policy.judge(note)
+        compare(log, judgement.checkpoint)
+        return judgement
+
+    def _by_age(self, log: LogReader, seen: Standing, cosigned: Checkpoint, since: int) -> Standing:
+        """Return green while the quorum is recent and covers all but the newest entries."""
+        age = max(0.0, self._clock() - since)
+        seen = replace(seen, cosigned=cosigned, quorum_age=age)
+        waiting = self._waiting(log, cosigned.size)
+        if max(age, waiting) > self._late_quorum:
+            return replace(
+                seen,
+                level=Level.AMBER,
+                heading="Cosignatures are late",
+                sentence=f"The witnesses' quorum last cosigned {spoken(age)} ago. What is newer "
+                "is under the log's own signature alone.",
+            )
+        sentence = "The log contains everything the witnesses' quorum has cosigned, unchanged."
+        return replace(seen, sentence=sentence)
 
     def _waiting(self, log: LogReader, covered: int) -> float:
         """Return for how many seconds the first uncovered entry has waited."""
         entry = log.entry(covered)
         if entry is None or entry.body is None:
             return 0.0
-        return max(0.0, time.time() - read(covered, entry.body).time / 1000)
+        return max(0.0, self._clock() - read(covered, entry.body).time / 1000)
 
     def _compare_with_seen(
         self, log: LogReader, checkpoint: Checkpoint, verifiers: tuple[Verifier, ...]
@@ -126,6 +239,25 @@ class Watch:
     def seen(self) -> str:
         """Return the newest checkpoint this site has believed, as a signed note."""
         return self._seen_file.read_text()
+
+
+def _witnesses(
+    policy: Policy, judgement: Judgement | None, states: dict[str, WitnessState]
+) -> tuple[WitnessStanding, ...]:
+    """Return the policy's witnesses, each with its newest cosignature."""
+    found = []
+    for witness in policy.witnesses:
+        state = states.get(witness.name, WitnessState(witness.name))
+        at = judgement.cosigned.get(witness.name) if judgement else None
+        size, when = state.size, state.at
+        if judgement is not None and at is not None and at >= (when or 0):
+            size, when = judgement.checkpoint.size, at
+        found.append(
+            WitnessStanding(
+                witness.name, witness.verifier.name, at is not None, size, when, state.trouble
+            )
+        )
+    return tuple(found)
 
 
 def spoken(seconds: float) -> str:

@@ -43,8 +43,8 @@ class Room:
 
     def __init__(self, settings: Settings, store: ControlStore, audit: EventLog):
         self.settings, self.store, self.audit = settings, store, audit
-        self.files = AuditFiles(settings.audit_dir)
-        self.watch = Watch(self.files)
+        self.files = AuditFiles.of(settings)
+        self.watch = Watch.of(settings)
         self.index = Indexer(self.files.index, self.log)
         self.thresholds = load(settings)
         self.findings = Findings(self.files.findings, self.log, self.thresholds)
