@@ -65,7 +65,7 @@ class _Shown:
 
     def __getitem__(self, name: str) -> str:
         value = self.finding.numbers.get(name)
-        return f"{value:,}" if isinstance(value, int | float) else str(value)
+        return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
 
     def count(self, name: str, noun: str) -> str:
         """Return a number with its noun."""
