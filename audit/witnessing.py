@@ -1,4 +1,4 @@
-"""The commands of the other party, and what is handed to it: witness, export, verify-proof.
+"""The commands of the other party, and what is handed to it: witness, export.
 
 Imports of the audit service stay inside the commands that need it: a witness runs without one.
 """
@@ -14,10 +14,7 @@ from pathlib import Path
 
 import click
 
-from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer, Verifier
-from audit.merkle import ProofError
-from audit.policy import Policy, PolicyError
-from audit.receipts import check_certificate, check_one
+from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer
 from audit.witness import Store, Witness, WitnessStopped, make_server, read_keys
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -116,39 +113,6 @@ def show(store: Path, checkpoints: bool) -> None:
 
 def _clock(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-@click.command("verify-proof")
-@click.argument("file", type=_FILE)
-@click.option("--policy", required=True, type=_FILE, help="The log's policy, or its public key.")
-@click.option("--entry", type=_FILE, help="The entry's exact bytes, when it is not named in FILE.")
-def verify_proof(file: Path, policy: Path, entry: Path | None) -> None:
-    """Verify offline that the audit log holds what FILE says. Exit code 1 if it does not.
-
-    FILE is the certificate of a released file, which names its entries' leaves, or one proof
-    (C2SP tlog-proof), which needs --entry.
-    """
-    try:
-        believed = _policy(policy)
-        lines = (
-            check_certificate(file.read_bytes(), believed)
-            if entry is None
-            else [check_one(file.read_text(), entry.read_bytes(), believed)]
-        )
-    except (NoteError, ProofError, ValueError) as error:
-        raise click.ClickException(f"NOT proved: {error}.") from error
-    for line in lines:
-        click.echo(line)
-
-
-def _policy(path: Path) -> Policy:
-    """Read a policy; a file that is a public key alone is believed without witnesses."""
-    text = path.read_bytes()
-    try:
-        return Policy.parse(text)
-    except PolicyError:
-        keys = [Verifier.parse(line) for line in text.decode().splitlines() if line]
-        return Policy.parse("quorum none\n").for_log(keys)
 
 
 @click.command("export")

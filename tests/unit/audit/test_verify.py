@@ -13,7 +13,7 @@ from audit.log import Log, Sender
 from audit.verify import Report, verify
 from enclave.events import Action, Event, Stamp, Verdict, encode
 from enclave.settings import Settings
-from tests.support.audit_story import PAIR, tell
+from tests.support.audit_story import HOUR, PAIR, tell
 
 OUTPUT = replace(PAIR, action=Action.OUTPUT_SUBMITTED, actor="rosa", detail={"request": "r"})
 
@@ -34,12 +34,13 @@ class Forger:
 
     def __init__(self, settings: Settings, log: Log):
         self.settings, self.log, self.seq = settings, log, 0
+        self.time = 1_760_000_000_000  # ms since 1970, UTC
 
     def write(self, *events: Event, seqs: tuple[int, ...] | None = None) -> None:
         for place, event in enumerate(events):
             seq = seqs[place] if seqs else self.seq
             self.seq += 1
-            stamp = Stamp(1_760_000_000_000, "gateway", "forger", seq, "00" * 16)
+            stamp = Stamp(self.time, "gateway", "forger", seq, "00" * 16)
             with self.log.write() as batch:
                 batch.add(encode(event, stamp), Sender("gateway", "forger", seq))
 
@@ -78,7 +79,7 @@ OUTCOME = replace(INTENT, action=Action.QUERY_OUTCOME, detail={"rows": 3})
 DENIED = replace(INTENT, action=Action.QUERY_DENIED, verdict=Verdict.DENIED)
 
 LIES = {
-    "an intent without an end": ([INTENT], "no end yet"),
+    "an intent without an end": ([INTENT], "has no end"),
     "an outcome without an intent": ([OUTCOME], "without an intent"),
     "two outcomes of one query": ([INTENT, OUTCOME, OUTCOME], "ends twice"),
     "an intent begun twice": ([INTENT, INTENT, OUTCOME], "begins twice"),
@@ -118,6 +119,8 @@ def test_a_log_that_contradicts_itself_is_found_out_though_signed(
 ) -> None:
     events, sentence = LIES[lie]
     forger.write(*events)
+    forger.time += 2 * HOUR
+    forger.write(PAIR)
     forger.sign()
     found = report(settings)
     assert not found.passed
@@ -142,13 +145,15 @@ def test_bytes_that_are_no_event_are_found(settings: Settings, forger: Forger) -
     with forger.log.write() as batch:
         batch.add(b"[]", Sender("gateway", "y", 0))
     forger.sign()
-    assert "is not an event" in " ".join(wrong(report(settings)))
+    assert "entry 0: list indices" in " ".join(wrong(report(settings)))
 
 
 def test_many_faults_of_a_kind_are_counted_and_a_few_named(
     settings: Settings, forger: Forger
 ) -> None:
     forger.write(*[replace(INTENT, intent=f"q{n}") for n in range(9)])
+    forger.time += 2 * HOUR
+    forger.write(PAIR)
     forger.sign()
     check = next(check for check in report(settings).checks if not check.passed)
     assert check.answer == "9 found"

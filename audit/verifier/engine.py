@@ -1,0 +1,237 @@
+"""The verification itself: one pass over the entries, then every question in order.
+
+Never prints and never exits; returns a `Report`. Reads in several processes only when asked to.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audit.verifier.checks import Check, Unreadable
+from audit.verifier.keeping import Keeping, candidates, check_removed, hand_over
+from audit.verifier.meaning import Outputs, Queries
+from audit.verifier.reading import STRETCH, Stretch, read_stretch
+from audit.verifier.sources import Source, SqliteCopy, read_text
+from audit.verifier.tiles import Tiles
+from audit.verifier.tree import Whole
+from audit.verifier.trust import Mark, Trust, judge, judge_cosigned, size_of
+
+OPEN_SECONDS = 3600.0  # an intent this much younger than the last entry may still be running
+
+Progress = Callable[[int, int], None]
+"""`progress(done, total)`, called every so often while entries are hashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to verify and against what. `kept` maps names to the auditor's own checkpoints."""
+
+    directory: Path
+    trust: Trust
+    kept: dict[str, str]
+    open_seconds: float = OPEN_SECONDS
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was checked, in order, over how many entries.
+
+    `covered` is how many of them a believed checkpoint covers that is not the log's own word.
+    """
+
+    origin: str
+    entries: int
+    root: str
+    covered: int
+    checks: tuple[Check, ...]
+    directory: Path = field(default=Path())
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def exposed(self) -> int:
+        """How many entries are newer than every believed checkpoint."""
+        return max(0, self.entries - self.covered)
+
+
+@dataclass(slots=True)
+class Read:
+    """Everything one pass over a log has shown."""
+
+    whole: Whole = field(default_factory=Whole)
+    queries: Queries = field(default_factory=Queries)
+    outputs: Outputs = field(default_factory=Outputs)
+    keeping: Keeping = field(default_factory=Keeping)
+
+    def add(self, stretch: Stretch, source: Source) -> None:
+        """Learn from the next stretch."""
+        self.whole.add(stretch, source.tile)
+        if self.whole.removed:
+            self.queries.removed = self.outputs.removed = True
+        for index, facts in stretch.told:
+            action = facts[2]
+            if action.startswith(b"output."):
+                self.outputs.take(index, facts)
+            elif action.startswith(b"audit."):
+                self.keeping.take(index, facts)
+            else:
+                self.queries.take(index, facts)
+
+
+def open_source(directory: Path) -> Source:
+    """Return the log in a directory; raises Unreadable when there is none."""
+    if (directory / "log.db").exists():
+        return SqliteCopy(directory)
+    if (directory / "checkpoint").exists() and (directory / "tile").is_dir():
+        return Tiles(directory)
+    raise Unreadable("There is no log in this directory: neither log.db nor an export's tiles.")
+
+
+def verify(question: Question, progress: Progress = lambda done, total: None) -> Report:
+    """Verify one log; raises Unreadable when there is no log to be read."""
+    with closing(open_source(question.directory)) as source:
+        return verify_source(source, question, progress)
+
+
+def verify_source(
+    source: Source, question: Question, progress: Progress = lambda done, total: None
+) -> Report:
+    """Verify a log that is open already."""
+    shown, cosigned = _shown(source), _cosigned(source)
+    notes = [*question.kept.values(), *([shown] if shown else []), *cosigned]
+    series = candidates([*source.notes(), *notes])
+    sizes = {size for note in [*notes, *series] if (size := size_of(note)) is not None}
+    read = _read(question, source, sizes, progress)
+    return _judge(question, read, shown, cosigned, series)
+
+
+def _shown(source: Source) -> str | None:
+    """Return the checkpoint the log shows today."""
+    path = source.directory / "checkpoint"
+    try:
+        return read_text(path)
+    except Unreadable:
+        return None
+
+
+def _cosigned(source: Source) -> list[str]:
+    """Return what of the log's own files may bear cosignatures."""
+    paths = [source.directory / name for name in ("checkpoint.cosigned", "checkpoint")]
+    found = []
+    for path in paths:
+        if path.is_file():
+            try:
+                found.append(read_text(path))
+            except Unreadable:
+                continue
+    return found
+
+
+def _read(question: Question, source: Source, sizes: set[int], progress: Progress) -> Read:
+    read, total = Read(), source.count()
+    read.whole.roots[0] = read.whole.root()
+    progress(0, total)
+    for stretch in _stretches(question, source, total, tuple(sorted(sizes))):
+        read.add(stretch, source)
+        progress(stretch.end, total)
+        if stretch.end < min(stretch.begin + STRETCH, total):
+            break  # what follows a hole has no place in the tree
+    read.whole.finish(source.tile)
+    return read
+
+
+def _stretches(
+    question: Question, source: Source, total: int, marks: tuple[int, ...]
+) -> Iterator[Stretch]:
+    """Yield every stretch in order, read here or by several processes."""
+    spans = [(begin, min(begin + STRETCH, total)) for begin in range(0, total, STRETCH)]
+    several = question.jobs > 1 and len(spans) > 2
+    if not several or "fork" not in multiprocessing.get_all_start_methods():
+        for begin, end in spans:
+            yield read_stretch(source, begin, end, marks)
+        return
+    context = multiprocessing.get_context("fork")
+    tasks = [(question.directory, begin, end, marks) for begin, end in spans]
+    with ProcessPoolExecutor(question.jobs, context) as pool:
+        yield from pool.map(_work, tasks)
+
+
+def _work(task: tuple[Path, int, int, tuple[int, ...]]) -> Stretch:
+    """Read a stretch in a process of its own."""
+    directory, begin, end, marks = task
+    with closing(open_source(directory)) as source:
+        return read_stretch(source, begin, end, marks)
+
+
+def _judge(
+    question: Question,
+    read: Read,
+    shown: str | None,
+    cosigned: Sequence[str],
+    series: list[str],
+) -> Report:
+    """Put every question, in the order of the report."""
+    whole = read.whole
+    trust, handed = hand_over(question.trust, read.keeping.rotated, series, whole.roots.get)
+    judged = [judge(trust, note, name=name, kept=True) for name, note in question.kept.items()]
+    if trust.policy is not None and trust.policy.needs_witnesses:
+        judged.append(judge_cosigned(trust, [*question.kept.values(), *cosigned]))
+    judged.append(judge(trust, shown or "", name="its own present checkpoint", kept=False))
+    marks = [mark for mark, _ in judged if mark is not None]
+    origin = marks[0].checkpoint.origin if marks else ""
+    held = [_held(whole, mark) for mark in marks]
+    covered = max(
+        (mark.checkpoint.size for mark, check in zip(marks, held, strict=True)
+         if mark.kept and check.passed),
+        default=0,
+    )  # fmt: skip
+    newest = max((mark.checkpoint.size for mark in marks), default=0)
+    limit = int(question.open_seconds * 1000)
+    checks = (
+        *(check for _, check in judged),
+        *_text_checks(whole),
+        *held,
+        whole.numbering(),
+        *read.queries.checks(lambda index: index >= newest or whole.age_within(index) <= limit),
+        *read.outputs.checks(),
+        check_removed(origin, whole.removed, read.keeping.purged, read.keeping.broken),
+        handed,
+        whole.clock(),
+    )
+    return Report(origin, whole.size, whole.root().hex(), covered, checks, question.directory)
+
+
+def _text_checks(whole: Whole) -> tuple[Check, ...]:
+    kept = f"all {whole.size:,} entries re-hashed"
+    if whole.removed:
+        kept += f", {len(whole.removed):,} of them by their leaf alone: their text is removed"
+    last = f"yes, 0 to {whole.size - 1:,}" if whole.size else "there are none"
+    return (
+        whole.hashes.answer("Does every entry's text fit its leaf?", kept),
+        whole.strange.answer("Is every text an event?", "yes"),
+        whole.order.answer("Are the entries numbered without a gap?", last),
+        whole.tiles.answer("Do the stored tiles hold the same hashes?", "yes"),
+    )
+
+
+def _held(whole: Whole, mark: Mark) -> Check:
+    question = f"Does the log still contain what {mark.name} covers, unchanged?"
+    checkpoint = mark.checkpoint
+    root = whole.roots.get(checkpoint.size)
+    if root is None:
+        held = f"the log has {whole.size:,} entries, the checkpoint covers {checkpoint.size:,}"
+        return Check(question, "no", (held,))
+    if root != checkpoint.root:
+        return Check(question, "no", (f"another root over the first {checkpoint.size:,} entries",))
+    later = whole.size - checkpoint.size
+    newer = f"; newer and not covered: {later:,}" if later else ""
+    return Check(question, f"yes, {checkpoint.size:,} entries{newer}")

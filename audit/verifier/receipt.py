@@ -1,0 +1,191 @@
+"""Checks receipts offline: a proof that one entry is in the log, a released file's certificate.
+
+Never believes a checkpoint no key or policy of the auditor's accepts. Says what a certificate's
+proofs show and what they do not: they prove entries by their hashes, and what those entries say is
+read from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from audit.merkle import ProofError, leaf_hash
+from audit.note import ED25519, ML_DSA_44, NoteError
+from audit.policy import NONE, Judgement, LogKey, Policy
+from audit.proof import HEADER, Proof
+from audit.verifier.checks import Check, Findings, Unreadable, plain
+from audit.verifier.engine import open_source
+from audit.verifier.facts import Facts, NotAnEvent, read, strict_json
+from audit.verifier.trust import Trust, spoken_time
+
+CERTIFICATE = "enclave/release/1"
+
+
+def as_policy(trust: Trust) -> Policy:
+    """Return what the auditor believes as one policy; keys alone ask for no witness."""
+    base = trust.policy or Policy((), (), (), NONE)
+    known = {log.verifier for log in base.logs}
+    more = (
+        LogKey(key) for key in trust.keys if key not in known and key.kind in (ED25519, ML_DSA_44)
+    )
+    return replace(base, logs=(*base.logs, *more))
+
+
+def check_proof(text: str, leaf: bytes, policy: Policy) -> tuple[Check, Judgement | None]:
+    """Check one proof; a wrong one is a finding."""
+    question = "Is the entry in the log that your key or policy believes?"
+    try:
+        proof = Proof.parse(text)
+        judged = proof.check_leaf(leaf, policy)
+    except (NoteError, ProofError, UnicodeError) as error:
+        return Check(question, "no", (plain(str(error)),)), None
+    checkpoint = judged.checkpoint
+    answer = f"yes, entry {proof.index:,} of {plain(checkpoint.origin)}"
+    notes = [f"its checkpoint covers {checkpoint.size:,} entries"]
+    if policy.needs_witnesses:
+        who = ", ".join(map(plain, judged.cosigned))
+        when = "" if judged.since is None else f", since {spoken_time(judged.since)}"
+        notes.append(f"cosigned by {who}{when}")
+    notes += [f"{plain(name)}'s cosignature was not checked here" for name in judged.unchecked]
+    return Check(question, answer, (), tuple(notes)), judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One entry a certificate rests on: what it is said to be, and its proof."""
+
+    action: str
+    index: int
+    leaf: bytes
+    proof: str
+
+
+def check_certificate(
+    content: bytes, policy: Policy, *, released: str | None = None, log: Path | None = None
+) -> list[Check]:
+    """Check a certificate; `released` is the released file's SHA-256, `log` a verified copy.
+
+    Raises Unreadable when it is no certificate at all.
+    """
+    try:
+        body = strict_json(content)
+        if body["certificate"] != CERTIFICATE:
+            raise ValueError("another format")
+        named, agencies = body["file"]["sha256"], list(body["lineage"]["agencies"])
+        votes = [(str(each["agency"]), each["approve"] is True) for each in body["votes"]]
+        steps, _ = list(_steps(body)), body["request"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreadable(f"This is no certificate of a release: {plain(str(error))}.") from error
+    checks = [_file(named, released), _agreed(agencies, votes), _proofs(steps, agencies, policy)]
+    if log is not None:
+        checks.append(_entries(steps, body, log))
+    return checks
+
+
+def _steps(body: dict[str, Any]) -> Iterator[_Step]:
+    for each in body["proofs"]:
+        if type(each["entry"]) is not int:
+            raise ValueError("an entry is a number")
+        leaf = bytes.fromhex(each["leaf"])
+        yield _Step(str(each["action"]), each["entry"], leaf, str(each["proof"]))
+
+
+def _file(named: object, released: str | None) -> Check:
+    question = "Is this certificate the released file's?"
+    if released is None:
+        return Check(question, "not asked: give the file with --released", checked=False)
+    if named != released:
+        return Check(question, "no", (f"it names {plain(str(named))}, the file has {released}",))
+    return Check(question, "yes")
+
+
+def _agreed(agencies: list[Any], votes: list[tuple[str, bool]]) -> Check:
+    found = Findings()
+    for agency in agencies:
+        if (agency, True) not in votes or (agency, False) in votes:
+            found.add(f"{agency} did not approve")
+    if not agencies:
+        found.add("it names no agency")
+    return found.answer("Does it name every agency's approval?", f"yes, {len(agencies):,}")
+
+
+def _proofs(steps: list[_Step], agencies: list[Any], policy: Policy) -> Check:
+    found = Findings()
+    for step in steps:
+        check, _ = check_proof(step.proof, step.leaf, policy)
+        for place in check.wrong:
+            found.add(f"{step.action}, entry {step.index:,}: {place}")
+        with suppress(NoteError, UnicodeError):
+            if Proof.parse(step.proof).index != step.index:
+                found.add(f"{step.action}: its proof is of another entry than {step.index:,}")
+    actions = [step.action for step in steps]
+    if "output.released" not in actions:
+        found.add("it has no proof of the release")
+    if actions.count("output.voted") < len(set(map(str, agencies))):
+        found.add("it has fewer proofs of votes than agencies")
+    if len({step.index for step in steps}) != len(steps):
+        found.add("one entry is proved twice")
+    note = (
+        "these prove that entries with these hashes are in the log; give a verified copy with "
+        "--log to see that they say what the certificate says"
+    )
+    return found.answer(
+        "Are its votes and its release in the log?", f"yes, {len(steps):,} entries", (note,)
+    )
+
+
+def _entries(steps: list[_Step], body: dict[str, Any], log: Path) -> Check:
+    """Compare the entries themselves with what the certificate says of them."""
+    found, voted = Findings(), set[str]()
+    with closing(open_source(log)) as source:
+        for step in steps:
+            place = f"entry {step.index:,}"
+            rows = [row for rows in source.rows(step.index, step.index + 1) for row in rows]
+            text = next((row[2] for row in rows if row[0] == step.index), None)
+            if text is None or leaf_hash(text) != step.leaf:
+                found.add(f"{place}: the log holds another text, or none")
+                continue
+            said = _said(text)
+            if said is None or said[0] != step.action or said[1].get("request") != body["request"]:
+                found.add(f"{place}: is not {step.action} of this request")
+            elif step.action == "output.voted":
+                voted.add(str(said[1].get("agency")))
+            elif (
+                step.action == "output.released" and said[1].get("sha256") != body["file"]["sha256"]
+            ):
+                found.add(f"{place}: released another file")
+    for agency in sorted(set(map(str, body["lineage"]["agencies"])) - voted):
+        found.add(f"no vote of {agency} is among them")
+    return found.answer("Do those entries say what the certificate says?", "yes")
+
+
+def _said(text: bytes) -> tuple[str, dict[str, Any]] | None:
+    try:
+        facts: Facts = read(text)
+        return facts[2].decode(), strict_json(facts[9])
+    except (NotAnEvent, ValueError):
+        return None
+
+
+def check_receipt(
+    content: bytes,
+    trust: Trust,
+    *,
+    leaf: bytes | None = None,
+    released: str | None = None,
+    log: Path | None = None,
+) -> list[Check]:
+    """Check a tlog-proof of the entry with this leaf, or a certificate; raises Unreadable."""
+    policy = as_policy(trust)
+    if not content.startswith(HEADER.encode()):
+        return check_certificate(content, policy, released=released, log=log)
+    if leaf is None:
+        raise Unreadable("A proof is of an entry: give its bytes with --entry, or its --leaf.")
+    try:
+        return [check_proof(content.decode(), leaf, policy)[0]]
+    except UnicodeDecodeError as error:
+        raise Unreadable("This is not a text.") from error
