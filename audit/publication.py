@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from audit.cosign import Cosigner, WitnessState, read_states
-from audit.custody import AuditFiles, write_durably
+from audit.custody import AuditFiles, known_keys, write_durably
 from audit.log import LogReader, open_reader
 from audit.note import Checkpoint, NoteError, Verifier, split_note
 from audit.policy import Policy
@@ -141,10 +141,23 @@ def best_note(files: AuditFiles, index: int) -> str:
     return files.checkpoint.read_text()
 
 
+def lodged_policy(settings: Settings, files: AuditFiles) -> bytes:
+    """Return the policy as it is lodged with others: with this log's keys if it names none.
+
+    Without a policy file: one that asks for no witness.
+    """
+    path = policy_file(settings)
+    text = path.read_bytes() if path.exists() else b"quorum none\n"
+    if Policy.parse(text).logs:
+        return text
+    keys = "".join(f"log {key.export()}\n" for key in known_keys(files))
+    return keys.encode() + text
+
+
 def export_extras(settings: Settings, files: AuditFiles) -> dict[str, bytes]:
-    """Return what goes with an export besides the log: its public keys, and its policy if any."""
-    named = {"public.keys": files.public_keys, "policy": policy_file(settings)}
-    return {name: path.read_bytes() for name, path in named.items() if path.exists()}
+    """Return what goes with an export besides the log: its public keys and its policy."""
+    keys = "".join(f"{key.export()}\n" for key in known_keys(files))
+    return {"public.keys": keys.encode(), "policy": lodged_policy(settings, files)}
 
 
 def witness_states(files: AuditFiles) -> dict[str, WitnessState]:

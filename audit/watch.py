@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from audit.cosign import WitnessState
@@ -57,6 +58,13 @@ class WitnessStanding:
     size: int
     at: int | None
     trouble: str = ""
+
+    @property
+    def when(self) -> str:
+        """The time of its newest cosignature, in words; empty without one."""
+        if self.at is None:
+            return ""
+        return datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,8 @@ def routes(room: Room) -> list[Route | Mount]:
         route("/verification", evidence.verify_all, "POST"),
         route("/checkpoint", evidence.checkpoint),
         route("/public-key", evidence.public_key),
+        route("/policy", evidence.policy),
+        route("/export", evidence.export),
         Mount("/style", StaticFiles(directory=HERE / "static")),
     ]
 

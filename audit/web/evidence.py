@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import closing
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from audit.publication import export_extras, lodged_policy, newest_note
+from audit.tiles import stream
 from audit.verify import verify
 from audit.web.room import Room
 from enclave.events import Action
@@ -14,13 +18,16 @@ from enclave.web.app import Attachment
 
 
 def verification(room: Room, request: Request) -> Response:
-    """Show the checkpoint, the last full verification, and how to verify without this site."""
+    """Show who has cosigned the log, what to keep of it, and how to verify without this site."""
     room.look(request, "verification")
     at, report = room.report or (None, None)
     return room.show(
         request,
         "verification.html",
-        note=room.files.checkpoint.read_text(),
+        note=newest_note(room.files),
+        policy=lodged_policy(room.settings, room.files).decode(errors="replace"),
+        now=time.time(),
+        late=room.settings.audit_cosign_late_seconds,
         key=room.files.public_key.read_text(),
         interval=room.settings.audit_checkpoint_seconds,
         report=report,
@@ -43,9 +50,30 @@ def verify_all(room: Room, request: Request) -> Response:
 
 
 def checkpoint(room: Room, request: Request) -> Response:
-    """Hand out the signed checkpoint, for the auditor to keep where the operator cannot reach."""
+    """Hand out the newest cosigned checkpoint, to be kept where the operator cannot reach."""
     room.look(request, "checkpoint")
-    return Attachment(room.files.checkpoint.read_bytes(), "checkpoint", "text/plain")
+    return Attachment(newest_note(room.files).encode(), "checkpoint", "text/plain")
+
+
+def policy(room: Room, request: Request) -> Response:
+    """Hand out the policy: the log's keys, its witnesses, their quorum."""
+    room.look(request, "policy")
+    return Attachment(lodged_policy(room.settings, room.files), "policy", "text/plain")
+
+
+def export(room: Room, request: Request) -> Response:
+    """Hand out the whole log as C2SP tlog-tiles in one tar file, made while it is sent."""
+    room.auditors_only(request)
+    room.look(request, "export")
+    reader = room.log()
+
+    def pieces() -> Iterator[bytes]:
+        with closing(reader):
+            extras = export_extras(room.settings, room.files)
+            yield from stream(reader, newest_note(room.files), extras=extras)
+
+    kept = {"Content-Disposition": 'attachment; filename="log.tar"', "Cache-Control": "no-store"}
+    return StreamingResponse(pieces(), media_type="application/x-tar", headers=kept)
 
 
 def public_key(room: Room, request: Request) -> Response:
