@@ -19,6 +19,7 @@ _BITMAP = SEGMENT // 8
 _RUN = 5
 _SHORTEST_RUN = 3
 _FEW = 64
+_AT_ONCE = 512  # bitmaps, 4 MiB
 
 Places = NDArray[np.uint16]
 Flags = NDArray[np.bool_]
@@ -65,8 +66,7 @@ def mark(flags: Flags, rows: Iterable[tuple[int, bytes]]) -> None:
             bits = np.unpackbits(np.frombuffer(blob, dtype=np.uint8), bitorder="little")
             flags[start : start + SEGMENT] |= bits.view(np.bool_)
         elif len(blob) == _RUN:
-            first, last = _ends(blob)
-            flags[start + first : start + last + 1] = True
+            _run(flags, segment, blob)[:] = True
         else:
             lists.append(blob)
             segments.append(segment)
@@ -74,33 +74,46 @@ def mark(flags: Flags, rows: Iterable[tuple[int, bytes]]) -> None:
         flags[_joined(lists, segments)] = True
 
 
-def positions(rows: Sequence[tuple[int, bytes]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the entries of many sets one after another, and where each set begins."""
-    if not rows:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    lists = [blob if _is_list(blob) else unpack(blob).tobytes() for _, blob in rows]
-    lengths = np.array([len(blob) // 2 for blob in lists], dtype=np.int64)
-    starts = np.concatenate(([0], np.cumsum(lengths)[:-1])).astype(np.int64)
-    return _joined(lists, [segment for segment, _ in rows]), starts
+def counts(flags: Flags, rows: Sequence[tuple[int, bytes]]) -> list[int]:
+    """Return for each set, given as (segment, bytes), how many of its entries are flagged."""
+    found = np.zeros(len(rows), dtype=np.int64)
+    forms: dict[int, list[int]] = {_BITMAP: [], _RUN: [], 0: []}
+    for at, (_, blob) in enumerate(rows):
+        forms[len(blob) if len(blob) in forms else 0].append(at)
+    for at in forms[_RUN]:
+        found[at] = np.count_nonzero(_run(flags, *rows[at]))
+    for some in (forms[_BITMAP][i : i + _AT_ONCE] for i in range(0, len(forms[_BITMAP]), _AT_ONCE)):
+        found[some] = _in_bitmaps(flags, [rows[at] for at in some])
+    if lists := [rows[at][1] for at in forms[0]]:
+        places = _joined(lists, [rows[at][0] for at in forms[0]])
+        starts = np.cumsum([0, *(len(blob) // 2 for blob in lists[:-1])])
+        found[forms[0]] = np.add.reduceat(flags[places], starts, dtype=np.int64)
+    return [int(number) for number in found]
 
 
-def within(flags: Flags, segment: int, blob: bytes) -> int:
-    """Return how many entries of a set are flagged."""
-    start = segment * SEGMENT
-    if len(blob) == _RUN:
-        first, last = _ends(blob)
-        return int(np.count_nonzero(flags[start + first : start + last + 1]))
-    return int(np.count_nonzero(flags[start + unpack(blob).astype(np.int64)]))
+def last(flags: Flags, segment: int, blob: bytes) -> int:
+    """Return the last flagged entry of a set that has one."""
+    places = unpack(blob).astype(np.int64) + segment * SEGMENT
+    return int(places[flags[places]][-1])
+
+
+def _in_bitmaps(flags: Flags, rows: Sequence[tuple[int, bytes]]) -> NDArray[np.int64]:
+    bitmaps = np.frombuffer(b"".join(blob for _, blob in rows), dtype=np.uint64)
+    wanted = np.packbits(flags, bitorder="little").view(np.uint64).reshape(-1, _BITMAP // 8)
+    both = bitmaps.reshape(len(rows), -1) & wanted[[segment for segment, _ in rows]]
+    found: NDArray[np.int64] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
+    return found
+
+
+def _run(flags: Flags, segment: int, blob: bytes) -> Flags:
+    first, last = _ends(blob)
+    return flags[segment * SEGMENT + first : segment * SEGMENT + last + 1]
 
 
 def _joined(lists: Sequence[bytes], segments: Sequence[int]) -> NDArray[np.int64]:
     places = np.frombuffer(b"".join(lists), dtype="<u2").astype(np.int64)
     lengths = np.array([len(blob) // 2 for blob in lists])
     return places + np.repeat(np.array(segments, dtype=np.int64) * SEGMENT, lengths)
-
-
-def _is_list(blob: bytes) -> bool:
-    return len(blob) not in (_BITMAP, _RUN)
 
 
 def _ends(blob: bytes) -> tuple[int, int]:

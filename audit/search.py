@@ -21,7 +21,7 @@ import numpy as np
 from audit import terms
 from audit.indexing import Indexer, OpenLog
 from audit.log import LogReader
-from audit.postings import SEGMENT, Flags, mark, positions, within
+from audit.postings import SEGMENT, Flags, counts, last, mark
 from audit.sentences import Fact, read
 from audit.terms import DAY_MS, HOUR_MS, Beginning, Kind
 from enclave.events import Action, Verdict
@@ -160,7 +160,12 @@ class Browser:
     def choices(self, kind: str) -> list[str]:
         """Return the values that occur: of `actor`, `project`, `action`, `agency`, ..."""
         if self._scope is not None:
-            return [one.name for one in self.tally(kind, Wanted(lookups=True))]
+            rows = self._connection.execute(
+                "SELECT value, segment, places FROM posting WHERE kind = ? ORDER BY value", (kind,)
+            ).fetchall()
+            numbers = counts(self._all(), [(segment, places) for _, segment, places in rows])
+            there = (row[0] for row, number in zip(rows, numbers, strict=True) if number)
+            return list(dict.fromkeys(there))
         query = "SELECT DISTINCT value FROM posting WHERE kind = ? ORDER BY value"
         return [value for (value,) in self._connection.execute(query, (kind,))]
 
@@ -181,9 +186,11 @@ class Browser:
             if time is not None:
                 query += f" AND value {test} ?"
                 values.append(time // length)
+        rows = self._connection.execute(query, values).fetchall()
         numbers: dict[int, int] = {}
-        for value, segment, places in self._connection.execute(query, values):
-            if number := within(found, segment, places):
+        counted = counts(found, [(segment, places) for _, segment, places in rows])
+        for (value, _, _), number in zip(rows, counted, strict=True):
+            if number:
                 numbers[value] = numbers.get(value, 0) + number
         return numbers
 
@@ -193,27 +200,21 @@ class Browser:
         In the order of the names. Without `wanted`: among all but look-ups.
         """
         rows = self._connection.execute(
-            "SELECT value, segment, places FROM posting WHERE kind = ? ORDER BY value", (kind,)
+            "SELECT value, segment, places FROM posting WHERE kind = ? ORDER BY value, segment",
+            (kind,),
         ).fetchall()
-        if not rows:
-            return []
-        asked = wanted or Wanted()
-        places, starts = positions([(segment, blob) for _, segment, blob in rows])
-        fits = self.found(asked)[places]
-        denied = fits & self._of(Kind.VERDICT, Verdict.DENIED)[places]
-        numbers = np.add.reduceat(fits.astype(np.int64), starts)
-        refused = np.add.reduceat(denied.astype(np.int64), starts)
-        newest = np.maximum.reduceat(np.where(fits, places, -1), starts)
-        totals: dict[str, tuple[int, int, int]] = {}
-        for (name, _, _), number, bad, last in zip(
-            rows, numbers.tolist(), refused.tolist(), newest.tolist(), strict=True
-        ):
-            before = totals.get(name, (0, 0, -1))
-            totals[name] = (before[0] + number, before[1] + bad, max(before[2], last))
+        sets = [(segment, places) for _, segment, places in rows]
+        fits = self.found(wanted or Wanted())
+        numbers = counts(fits, sets)
+        refused = counts(fits & self._of(Kind.VERDICT, Verdict.DENIED), sets)
+        totals: dict[str, tuple[int, int, tuple[int, bytes]]] = {}
+        for (name, *newest), number, bad in zip(rows, numbers, refused, strict=True):
+            if number:  # segments come in order: what comes later is newer
+                before = totals.get(name, (0, 0, ()))
+                totals[name] = (before[0] + number, before[1] + bad, (newest[0], newest[1]))
         return [
-            Tally(name, number, bad, self._time(last))
-            for name, (number, bad, last) in totals.items()
-            if number
+            Tally(name, number, bad, self._time(last(fits, *newest)))
+            for name, (number, bad, newest) in totals.items()
         ]
 
     def _time(self, index: int) -> int:

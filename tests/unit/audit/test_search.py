@@ -368,11 +368,10 @@ def test_a_set_is_read_back_as_it_was_written_whatever_its_form(places: set[int]
     flags = np.zeros(2 * postings.SEGMENT, dtype=np.bool_)
     postings.mark(flags, [(1, blob)])
     assert (np.flatnonzero(flags) - postings.SEGMENT).tolist() == ordered
-    assert postings.within(flags, 1, blob) == len(ordered)
-    assert postings.within(flags, 0, blob) == 0
-    joined, starts = postings.positions([(0, blob), (1, blob)])
-    assert joined.tolist() == ordered + [place + postings.SEGMENT for place in ordered]
-    assert starts.tolist() == [0, len(ordered)]
+    assert postings.last(flags, 1, blob) == ordered[-1] + postings.SEGMENT
+    others = postings.pack([ordered[0]])
+    rows = [(1, blob), (0, blob), (1, others), (0, postings.pack([0, 1, 2])), (1, blob)]
+    assert postings.counts(flags, rows) == [len(ordered), 0, 1, 0, len(ordered)]
 
 
 # Sentences ---------------------------------------------------------------------------------------
