@@ -61,6 +61,7 @@ TITLES: Mapping[Action, str] = {
     Action.DELIVERY_STORED: "Delivery stored",
     Action.DELIVERY_REFUSED: "Delivery refused",
     Action.LINKAGE_RUN: "Linkage run",
+    Action.LINKAGE_MEASURED: "Linkage measured",
     Action.CROSSWALK_PUBLISHED: "Crosswalk published",
     Action.PROJECT_PROVISIONED: "Project provisioned",
     Action.PROJECT_AMENDED: "Project amended",
@@ -112,6 +113,7 @@ _PHRASES: Mapping[Action, str] = {
     Action.DELIVERY_STORED: "delivered {data}",
     Action.DELIVERY_REFUSED: "tried to deliver {data}, and the delivery was refused",
     Action.LINKAGE_RUN: "ran the linkage of {data}",
+    Action.LINKAGE_MEASURED: "compared the linkage with a known truth",
     Action.CROSSWALK_PUBLISHED: "published the crosswalk of {project}",
     Action.PROJECT_PROVISIONED: "provisioned {project}",
     Action.PROJECT_AMENDED: "amended {project}",
@@ -147,6 +149,8 @@ _PHRASES: Mapping[Action, str] = {
     Action.AUDIT_KEY_ROTATED: "replaced the key that signs the log",
     Action.AUDIT_CLOSED: "closed this log",
     Action.AUDIT_ROTATED: "began this log where another ended",
+    Action.COMMAND_FAILED: "called “{command}”, and it failed",
+    Action.INTERRUPTED: "lost a query that was interrupted before it was answered",
     Action.SERVICE_STARTED: "started",
     Action.SERVICE_STOPPED: "stopped",
 }
@@ -190,23 +194,20 @@ def _phrase(fact: Fact) -> str:
             agency = fact.detail.get("agency")
             decision = f"voted to {fact.detail['decision']} an output"
             return decision + (f" for {agency.upper()}" if agency else "")
-        case Action.ACCESS_DENIED:
-            tried = fact.detail.get("attempted")
-            return f"was refused access{f' ({tried})' if tried else ''}"
-        case Action.ACCESS_GRANTED | Action.ACCESS_REVOKED:
+        case Action.ACCESS_DENIED | Action.ACCESS_GRANTED | Action.ACCESS_REVOKED:
             return _access(fact)
-        case Action.COMMAND_FAILED:
-            return f"called “{fact.detail.get('command')}”, and it failed"
-        case Action.INTERRUPTED:
-            return "lost a query that was interrupted before it was answered"
         case Action.QUERY_OUTCOME if fact.verdict is Verdict.FAILED:
             return f"queried {data}, and the query failed"
         case action:
-            return _PHRASES[action].format(data=data, project=fact.project or "a project")
+            project, command = fact.project or "a project", fact.detail.get("command")
+            return _PHRASES[action].format(data=data, project=project, command=command)
 
 
 def _access(fact: Fact) -> str:
-    """Return who got or lost which role, or a place in the project that the sentence names."""
+    """Return who was refused, got or lost which role, or a place in the project that is named."""
+    if fact.action is Action.ACCESS_DENIED:
+        tried = fact.detail.get("attempted")
+        return f"was refused access{f' ({tried})' if tried else ''}"
     person, role = fact.detail.get("person"), fact.detail.get("role")
     agency = fact.agencies[0].upper() if fact.agencies and role else ""
     what = f"the role {role}{f' for {agency}' if agency else ''}" if role else "access"

@@ -13,9 +13,9 @@ import click
 from egress_review.intake import Intake
 from egress_review.service import ReviewService
 from egress_review.web import make_site
+from enclave import presence
 from enclave.audit_client import AuditClient
 from enclave.errors import EnclaveError
-from enclave.events import Action, Event
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.web.serve import server
@@ -35,9 +35,8 @@ def serve() -> None:
     """Take outputs in from workspaces and show them to reviewers, until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = Settings()
-    with AuditClient(settings, "egress") as audit:
+    with presence.running(settings, "egress"), AuditClient(settings, "egress") as audit:
         control = ControlStore(settings.database_url)
-        audit.append(Event(Action.SERVICE_STARTED, actor="egress", detail={"service": "egress"}))
         asyncio.run(_serve(settings, ReviewService(settings, control, audit)))
         control.close()
 

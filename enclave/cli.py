@@ -13,6 +13,7 @@ import click
 from typing_extensions import override
 
 from enclave.errors import EnclaveError
+from enclave.presence import failures_told
 
 COMMANDS: Mapping[str, str] = {
     "plan": "enclave.governance.cli:plan",
@@ -39,7 +40,7 @@ class LazyGroup(click.Group):
             return None
         module, name = COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
-        return as_written(command)
+        return failures_told(as_written(command), f"enclave {cmd_name}")
 
 
 def as_written(command: click.Command) -> click.Command:

@@ -19,6 +19,7 @@ class Action(StrEnum):
     DELIVERY_STORED = "delivery.stored"
     DELIVERY_REFUSED = "delivery.refused"
     LINKAGE_RUN = "linkage.run"
+    LINKAGE_MEASURED = "linkage.measured"
     CROSSWALK_PUBLISHED = "linkage.crosswalk-published"
     PROJECT_PROVISIONED = "project.provisioned"
     PROJECT_AMENDED = "project.amended"
@@ -55,7 +56,11 @@ class Action(StrEnum):
     AUDIT_CLOSED = "audit.closed"
     AUDIT_ROTATED = "audit.rotated"
     ACCESS_DENIED = "access.denied"
+    ACCESS_GRANTED = "access.granted"
+    ACCESS_REVOKED = "access.revoked"
+    COMMAND_FAILED = "command.failed"
     SERVICE_STARTED = "service.started"
+    SERVICE_STOPPED = "service.stopped"
     INTERRUPTED = "service.interrupted"
 
 
@@ -82,6 +87,7 @@ OCSF: Mapping[str, tuple[int, str]] = {
     "output": (6006, "File Hosting Activity"),
     "audit": (6003, "API Activity"),
     "access": (3005, "User Access Management"),
+    "command": (6003, "API Activity"),
     "service": (6002, "Application Lifecycle"),
 }
 

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from oauthenticator.generic import GenericOAuthenticator
-from oauthenticator.oauth2 import OAuthLogoutHandler
+from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLogoutHandler
 from tornado import web
 from typing_extensions import override
 
 from enclave.errors import AuditUnavailable, Denied
 from enclave.events import Action, Event, Verdict
 from enclave.model import Role
+from enclave.web.login import NOBODY
 from enclave.web.oidc import Identity
 from hub_config.workspace import Hands
 
@@ -65,9 +66,9 @@ class EnclaveAuthenticator(GenericOAuthenticator):
             roles = await asyncio.to_thread(self._roles, person)
             check_may_enter(person, said, roles, require_mfa=self.hands.settings.require_mfa)
         except Denied as denied:
-            await self._log(person, Verdict.DENIED, code=denied.code, sentence=denied.sentence)
+            await self.log_login(person, Verdict.DENIED, code=denied.code, sentence=denied.sentence)
             raise web.HTTPError(denied.status, denied.explain()) from denied
-        await self._log(person, Verdict.ALLOWED)
+        await self.log_login(person, Verdict.ALLOWED)
         return auth_model
 
     @override
@@ -80,17 +81,39 @@ class EnclaveAuthenticator(GenericOAuthenticator):
         """Return whether the log-in still stands: a role taken away ends it within minutes."""
         return bool(ENTERING & await asyncio.to_thread(self._roles, user.name))
 
+    @override
+    async def get_token_info(self, handler: Any, params: Any) -> Any:
+        """Return the provider's answer; one that it does not give is logged as a failed log-in."""
+        try:
+            return await super().get_token_info(handler, params)
+        except Exception:
+            await self.log_login(NOBODY, Verdict.FAILED, code="hub.provider-failed")
+            raise
+
     def _roles(self, person: str) -> frozenset[Role]:
         known = self.hands.store.people().get(person)
         return known.roles if known else frozenset()
 
-    async def _log(self, person: str, verdict: Verdict, **detail: str) -> None:
+    async def log_login(self, person: str, verdict: Verdict, **detail: str) -> None:
         """Append the log-in; without a receipt nobody enters."""
         event = Event(Action.LOGIN, actor=person, verdict=verdict, detail={"site": "hub", **detail})
         try:
             await asyncio.to_thread(self.hands.audit.append, event)
         except AuditUnavailable as error:
             raise web.HTTPError(error.status, error.explain()) from error
+
+
+class LoggedCallback(OAuthCallbackHandler):
+    """Logs a log-in that was refused before anybody could say who it was."""
+
+    @override
+    async def get(self) -> None:
+        try:
+            self.check_arguments()
+        except web.HTTPError:
+            await self.authenticator.log_login(NOBODY, Verdict.DENIED, code="hub.login-refused")
+            raise
+        await super().get()
 
 
 class LoggedLogout(OAuthLogoutHandler):
@@ -104,4 +127,5 @@ class LoggedLogout(OAuthLogoutHandler):
         await super().handle_logout()
 
 
+EnclaveAuthenticator.callback_handler = LoggedCallback
 EnclaveAuthenticator.logout_handler = LoggedLogout

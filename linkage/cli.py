@@ -11,6 +11,8 @@ import click
 
 from enclave.audit_client import AuditClient
 from enclave.errors import EnclaveError
+from enclave.events import Action, Event
+from enclave.presence import failures_told
 from enclave.settings import Settings
 from enclave.store import ControlStore
 
@@ -73,6 +75,8 @@ def quality(truth: Path) -> None:
     """Compare the registry with the TRUTH of a simulated population."""
     from linkage import quality as measuring
 
+    with AuditClient(Settings(), "linkage") as audit:  # it opens the registry
+        audit.append(Event(Action.LINKAGE_MEASURED, _actor()))
     click.echo(f"{'pairs of':<32}{'precision':>10}{'recall':>10}{'F1':>10}")
     for each in measuring.measure(Settings(), truth):
         click.echo(f"{each.of:<32}{each.precision:>10.4f}{each.recall:>10.4f}{each.f1:>10.4f}")
@@ -85,7 +89,7 @@ def main() -> None:
     message may quote the identifier it stumbled over, and standard error ends in logs.
     """
     try:
-        linkage()
+        failures_told(linkage, "linkage", source="linkage")()
     except EnclaveError as error:
         click.echo(error.explain(), err=True)
         sys.exit(1)

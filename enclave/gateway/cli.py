@@ -18,6 +18,7 @@ def gateway() -> None:
 @gateway.command()
 def serve() -> None:
     """Run in the foreground until SIGTERM; logs to standard error."""
+    from enclave import presence
     from enclave.gateway import ending
     from enclave.gateway.supervisor import Supervisor
     from enclave.store import ControlStore
@@ -25,7 +26,7 @@ def serve() -> None:
     _log()
     settings = Settings()
     store = ControlStore(settings.database_url)
-    with ending.running(settings, store):
+    with presence.running(settings, "gateway"), ending.running(settings, store):
         Supervisor(settings, store).serve()
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import column, func, select, table
 from enclave import documents, sessions, store
 from enclave.errors import Denied, KeyMissing
 from enclave.events import Action, Event, Scalar
-from enclave.governance import plan, signatures
+from enclave.governance import grants, plan, signatures
 from enclave.governance.compile import Network
 from enclave.governance.plan import Change, Plan, Step
 from enclave.model import Policy, ProjectState
@@ -85,14 +85,17 @@ def provision(control: Control, policy: Policy) -> None:
     told = event(control, Action.PROJECT_PROVISIONED, policy)
     with control.store.record(control.audit, told) as connection:
         store.provision(connection, policy)
+        grants.tell(control.audit, grants.of_project(control.actor, None, policy))
 
 
 def amend(control: Control, policy: Policy) -> None:
     """Put a new policy in force: sessions under the old one end, its extract no longer counts."""
     _close_sessions(control, policy.project, reason="the agreement was amended")
     told = event(control, Action.PROJECT_AMENDED, policy)
+    before = control.store.policy(policy.project)
     with control.store.record(control.audit, told) as connection:
         store.amend(connection, policy)
+        grants.tell(control.audit, grants.of_project(control.actor, before, policy))
     _close_sessions(control, policy.project, reason="the agreement was amended")
     sessions.tell(control.settings)
 
@@ -107,8 +110,10 @@ def close(control: Control, project: str) -> bool:
     changed = row.state is not ProjectState.CLOSED
     _close_sessions(control, project, reason="the project is closed")
     if changed:
+        policy = control.store.policy(project)
         with control.store.record(control.audit, _closing(control, project)) as connection:
             store.move(connection, project, ProjectState.CLOSED, epoch=None)
+            grants.tell(control.audit, grants.of_project(control.actor, policy, None))
         _close_sessions(control, project, reason="the project is closed")
         sessions.tell(control.settings)
     return destruction.destroy(control.settings, project) or changed
@@ -168,9 +173,11 @@ def _apply_files(control: Control, network: Network, changes: tuple[Change, ...]
             **{step.value: steps.count(step) for step in Step},
         },
     )
+    people = control.store.people(), network.people
     with control.store.record(control.audit, told) as connection:
         for change in changes:
             _put(connection, network, change)
+        grants.tell(control.audit, grants.of_people(control.actor, *people))
 
 
 def _apply_agreement(control: Control, network: Network, change: Change) -> None:

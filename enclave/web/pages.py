@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -9,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from enclave.errors import EnclaveError, Invalid
+from enclave.errors import AuditUnavailable, Denied, EnclaveError, Invalid, NotFound
+from enclave.events import Action, Event, Verdict
 from enclave.web import cookies
 from enclave.web.errors import (
     LoginNeeded,
@@ -19,7 +21,9 @@ from enclave.web.errors import (
     TooLarge,
     Unexpected,
 )
-from enclave.web.visit import came_from, render, web_of
+from enclave.web.visit import came_from, render, visit_of, web_of
+
+_log = logging.getLogger(__name__)
 
 SEE_OTHER = 303
 
@@ -77,7 +81,33 @@ def _login_needed(request: Request) -> Response:
 def on_enclave_error(request: Request, error: Exception) -> Response:
     """Turn an `EnclaveError` of any room into its page."""
     assert isinstance(error, EnclaveError)
+    if isinstance(error, Denied | NotFound):
+        _tell(request, error)
     return error_response(request, error)
+
+
+def _tell(request: Request, error: EnclaveError) -> None:
+    """Log that somebody who is signed in was refused what they asked for (SATRE 2.5.03).
+
+    The page's name and not its address, which may hold anything. A refusal gives nothing away, so
+    it does not wait for audit to be back.
+    """
+    web, visit = web_of(request), visit_of(request)
+    if visit.person is None or visit.session is None:
+        return
+    page = getattr(request.scope.get("endpoint"), "__name__", "unknown")
+    event = Event(
+        action=Action.ACCESS_DENIED,
+        actor=visit.person.id,
+        verdict=Verdict.DENIED,
+        clause=error.clause,
+        session=visit.session.id,
+        detail={"site": web.site.name, "code": error.code, "page": page},
+    )
+    try:
+        web.audit.append(event)
+    except AuditUnavailable:
+        _log.warning("a refusal could not be logged: audit is away")
 
 
 def on_http_error(request: Request, error: Exception) -> Response:
