@@ -67,7 +67,7 @@ def _admit_one(batch: Batch, request: Request) -> Answer:
     if sender.seq > due:
         raise SequenceGap(sender, due)
     if sender.seq < due:
-        return _repeat(batch.find(sender))
+        return repeat(batch.find(sender))
     objection = request.objection or _object(batch, request.event)
     event = request.event if objection is None else _refusal(request.event, objection)
     receipt = batch.add(_stamp(event, sender), sender)
@@ -77,7 +77,7 @@ def _admit_one(batch: Batch, request: Request) -> Answer:
     return receipt
 
 
-def _repeat(entry: Entry | None) -> Answer:
+def repeat(entry: Entry | None) -> Answer:
     """Return what was answered the first time."""
     assert entry is not None  # its number is below the next one, and numbers are gapless
     if entry.body is not None:

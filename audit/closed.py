@@ -9,13 +9,14 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audit.custody import AuditFiles, compare, kept_checkpoint, known_keys
 from audit.log import Entry, Log, Sender, open_reader, open_writer
 from audit.note import Checkpoint
 
 _READ_ONLY = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+_SENDERS = 4096  # whose bases are kept in memory
 _WRITABLE = _READ_ONLY | stat.S_IWUSR
 
 
@@ -79,16 +80,25 @@ def _set_mode(files: AuditFiles, mode: int) -> None:
 class Earlier:
     """What senders sent to the logs before this one. In each log their numbers begin at 0 anew.
 
-    A sender counts on, whatever happens to logs: `base` is how many of its events the closed logs
-    hold, and `find` knows each of them, so that a retry over a rotation is still the same entry.
+    A sender counts on, whatever happens to logs, so that a retry over a rotation is still the same
+    entry: it need not know that there was one.
     """
 
     def __init__(self, files: AuditFiles):
         self._logs = [open_reader(each.files.place) for each in closed_logs(files)]
+        self._bases: dict[tuple[str, str], int] = {}
 
-    def base(self, source: str, instance: str) -> int:
-        """Return the sender's number that is 0 in the present log."""
-        return sum(log.next_seq(source, instance) for log in self._logs)
+    def __bool__(self) -> bool:
+        return bool(self._logs)
+
+    def here(self, sender: Sender) -> Sender:
+        """Return a sender with its number in the present log; below 0 for what came earlier."""
+        key = (sender.source, sender.instance)
+        if key not in self._bases:
+            if len(self._bases) >= _SENDERS:
+                self._bases.clear()
+            self._bases[key] = sum(log.next_seq(*key) for log in self._logs)
+        return replace(sender, seq=sender.seq - self._bases[key])
 
     def find(self, sender: Sender) -> Entry | None:
         """Return what became of an event by the sender's own number, if a closed log holds it."""
@@ -96,7 +106,7 @@ class Earlier:
         for log in self._logs:
             number = log.next_seq(sender.source, sender.instance)
             if seq < number:
-                return log.find(Sender(sender.source, sender.instance, seq))
+                return log.find(replace(sender, seq=seq))
             seq -= number
         return None
 

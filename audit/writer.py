@@ -9,8 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 
-from audit.admit import Answer, Request, admit, interruption
+from audit.admit import Answer, Request, admit, interruption, repeat
+from audit.closed import Earlier
 from audit.custody import AuditFiles, LogRefused, open_log, sign_checkpoint
 from audit.gauges import Counting
 from audit.log import Log, Sender
@@ -45,6 +47,7 @@ class Writer:
     def open(self) -> None:
         """Open the log and say so in it. Raises LogRefused or StoreError."""
         self._log, self._signers = self._open_log()
+        self._earlier = Earlier(self.files)
         self.publication = Publication(self._settings, self._signers.verifiers, self._take_cosigned)
         started = Event(Action.SERVICE_STARTED, "system", detail={"entries": self._log.size})
         self._append_own(self._log, started)
@@ -58,6 +61,7 @@ class Writer:
         if self._log is not None:
             self.sign_if_grown()
             self._log.close()
+            self._earlier.close()
 
     def reopen(self) -> None:
         """Open the log anew after a failure: what the database says now is what counts."""
@@ -72,10 +76,21 @@ class Writer:
     def store(self, requests: list[Request]) -> list[Answer]:
         """Commit a batch and return its answers; raises SequenceGap or one of FAILURES."""
         log = self._opened()
-        answers = admit(log, requests)
+        answers = (
+            self._admit_after_rotation(log, requests) if self._earlier else admit(log, requests)
+        )
         if any(request.event.action is Action.OUTPUT_RELEASED for request in requests):
             self.sign()  # a release is provable from the moment its receipt exists
         return answers
+
+    def _admit_after_rotation(self, log: Log, requests: list[Request]) -> list[Answer]:
+        """Admit events of senders that may have begun in a log that is closed by now."""
+        here = [replace(each, sender=self._earlier.here(each.sender)) for each in requests]
+        answers = iter(admit(log, [each for each in here if each.sender.seq >= 0]))
+        return [
+            next(answers) if mine.sender.seq >= 0 else repeat(self._earlier.find(theirs.sender))
+            for theirs, mine in zip(requests, here, strict=True)
+        ]
 
     def _opened(self) -> Log:
         if self._log is None:

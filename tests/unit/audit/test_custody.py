@@ -177,7 +177,7 @@ def test_a_running_service_drops_a_key_when_its_time_ends(
     assert Watch(files).look().level is not Level.RED
 
 
-@pytest.mark.parametrize(("end", "stride"), [("an error", 1), ("kill -9", 3)])
+@pytest.mark.parametrize(("end", "stride"), [("an error", 2), ("kill -9", 3)])
 def test_a_rotation_that_is_cut_anywhere_leaves_a_log_that_opens_and_can_be_finished(
     settings: Settings, end: str, stride: int
 ) -> None:
