@@ -21,7 +21,7 @@ import numpy as np
 from audit import terms
 from audit.indexing import Indexer, OpenLog
 from audit.log import LogReader
-from audit.postings import SEGMENT, Flags, counts, last, mark
+from audit.postings import SEGMENT, Flags, counts, last, mark, unpack
 from audit.sentences import Fact, read
 from audit.terms import DAY_MS, HOUR_MS, Beginning, Kind
 from enclave.events import Action, Verdict
@@ -156,6 +156,24 @@ class Browser:
         """Return an entry as the log holds it, or None where there is none or its text is gone."""
         entry = self._log.entry(index)
         return read(index, entry.body) if entry is not None and entry.body is not None else None
+
+    def beginnings(self, facts: Sequence[Fact]) -> dict[int, Fact]:
+        """Return, by the number of a query's end, its beginning: there the asked text stands."""
+        ends = {f.intent: f.index for f in facts if f.intent and f.action is Action.QUERY_OUTCOME}
+        marks = ", ".join("?" * len(ends))
+        rows = self._connection.execute(
+            f"SELECT value, segment, places FROM posting WHERE kind = ? AND value IN ({marks})",  # noqa: S608 - marks only
+            (Kind.INTENT.value, *ends),
+        ).fetchall()
+        found = {}
+        for intent, segment, blob in rows:
+            begun = self.fact(segment * SEGMENT + int(unpack(blob)[0]))
+            if begun is not None and begun.action is Action.QUERY_INTENT and self._sees(begun):
+                found[ends[intent]] = begun
+        return found
+
+    def _sees(self, fact: Fact) -> bool:
+        return self._scope is None or self._scope in fact.agencies
 
     def choices(self, kind: str) -> list[str]:
         """Return the values that occur: of `actor`, `project`, `action`, `agency`, ..."""

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from audit.scope import ADMITTED
 from audit.watch import spoken
-from audit.web import alerts, anomalies, events, evidence, saved, stories
+from audit.web import alerts, anomalies, downloads, events, evidence, reach, saved, stories
 from audit.web.room import Room
 from audit.web.stories import clock
 from enclave.settings import Settings
@@ -32,6 +32,8 @@ NAV = (
     ("Events", "/events"),
     ("Projects", "/projects"),
     ("People", "/people"),
+    ("Columns", "/columns"),
+    ("Agencies", "/agencies"),
     ("Anomalies", "/anomalies"),
     ("Saved", "/saved"),
     ("Alerts", "/alerts"),
@@ -73,12 +75,17 @@ def routes(room: Room) -> list[Route | Mount]:
     return [
         route("/", events.overview),
         route("/events", events.listing),
+        route("/events.jsonl", downloads.events),
         route("/events/{index:int}", events.entry),
         route("/events/{index:int}/proof", events.proof),
         route("/projects", stories.projects),
         route("/projects/{project}", stories.project),
         route("/people", stories.people),
         route("/people/{person}", stories.person),
+        route("/columns", reach.columns),
+        route("/columns/{column}", reach.column),
+        route("/agencies", reach.agencies),
+        route("/agencies/{agency}", reach.agency),
         route("/anomalies", anomalies.listing),
         route("/anomalies/{id}", anomalies.one),
         route("/saved", saved.listing),
@@ -99,6 +106,8 @@ def routes(room: Room) -> list[Route | Mount]:
         route("/public-key", evidence.public_key),
         route("/policy", evidence.policy),
         route("/export", evidence.export),
+        route("/verify.pyz", downloads.verifier),
+        route("/report", downloads.report),
         Mount("/style", StaticFiles(directory=HERE / "static")),
     ]
 

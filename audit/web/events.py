@@ -29,6 +29,7 @@ TONES: Mapping[Verdict, Any] = {
     Verdict.FAILED: "warn",
 }
 RECENT = 8
+QUERIES = frozenset({Action.QUERY_INTENT, Action.QUERY_OUTCOME, Action.QUERY_EXPLAINED})
 
 
 def columns(names: Mapping[str, str]) -> list[Column[Fact]]:
@@ -43,9 +44,17 @@ def columns(names: Mapping[str, str]) -> list[Column[Fact]]:
 
 
 def _what(fact: Fact, names: Mapping[str, str]) -> Cell:
-    """Return the sentence; under a refusal the clause that refused it."""
-    note = fact.clause if fact.verdict is Verdict.DENIED else None
-    return Cell(sentence(fact, names), note=note)
+    """Return the sentence; under a query or a refusal the clause that decided it."""
+    return Cell(sentence(fact, names), note=under(fact))
+
+
+def under(fact: Fact) -> str | None:
+    """Return by which clause a query was allowed, or anything refused."""
+    if not fact.clause:
+        return None
+    if fact.verdict is Verdict.DENIED:
+        return f"Refused under {fact.clause}"
+    return f"Allowed under {fact.clause}" if fact.action in QUERIES else None
 
 
 def _data(fact: Fact) -> Cell | None:
@@ -74,7 +83,7 @@ def overview(room: Room, request: Request) -> Response:
             "refusals": browser.find(denied, limit=RECENT),
             "recent": browser.find(everything, limit=RECENT),
         }
-    return room.show(request, "overview.html", names=room.names(), **_words(), **context)
+    return room.show(request, "overview.html", names=room.names(), **words_of(), **context)
 
 
 def listing(room: Room, request: Request) -> Response:
@@ -98,9 +107,12 @@ def listing(room: Room, request: Request) -> Response:
         )
         drawn = [charting.by_day(browser, asked), charting.by_hour(browser, asked)]
         hidden = 0 if asked.lookups or asked.action else _lookups(browser, asked)
-    show_all = at.link(lookups="yes", page=None)
-    charts = drawn if total else ()
-    context = {"charts": charts, "hidden": hidden, "show_all": show_all}
+    context = {
+        "charts": drawn if total else (),
+        "hidden": hidden,
+        "show_all": at.link(lookups="yes", page=None),
+        "download": replace(at, path="/events.jsonl").link(page=None, size=None, sort=None),
+    }
     return room.show(request, "events.html", table=table, **context)
 
 
@@ -122,7 +134,7 @@ def entry(room: Room, request: Request) -> Response:
         text=json.dumps(json.loads(found.body), indent=2, ensure_ascii=False) if found.body else "",
         related=_related(room, request, fact),
         names=names,
-        **_words(),
+        **words_of(),
     )
 
 
@@ -169,7 +181,7 @@ def proof(room: Room, request: Request) -> Response:
         note=note,
         names=room.names(),
         interval=room.settings.audit_checkpoint_seconds,
-        **_words(),
+        **words_of(),
     )
 
 
@@ -189,7 +201,7 @@ def _fact(entry: Entry) -> Fact | None:
     return read(entry.index, entry.body) if entry.body is not None else None
 
 
-def _words() -> dict[str, Any]:
+def words_of() -> dict[str, Any]:
     """Return what templates need to put facts into words."""
     return {
         "sentence": sentence,

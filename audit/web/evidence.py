@@ -37,6 +37,7 @@ def verification(room: Room, request: Request) -> Response:
 
 def verify_all(room: Room, request: Request) -> Response:
     """Re-hash every entry and check what entries mean together; then show the report."""
+    room.auditors_only(request)
     room.watch.look()  # brings what this site has seen up to date
     report = verify(
         room.files.directory,

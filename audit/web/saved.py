@@ -13,8 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from audit.saved import Search, checked_name, new_id, now_ms
-from audit.scope import same_sight
+from audit.saved import Search, checked_name, may_use, new_id, now_ms
 from audit.search import Wanted
 from audit.sentences import TITLES
 from audit.web import asking
@@ -138,11 +137,7 @@ def delete(room: Room, request: Request, _form: Nothing) -> Response:
 def visible(room: Room, me: str) -> list[Search]:
     """Return the searches somebody may see."""
     people = room.store.people()
-    return [
-        search
-        for search in room.saved.searches()
-        if search.owner == me or (search.shared and same_sight(people, me, search.owner))
-    ]
+    return [search for search in room.saved.searches() if may_use(search, me, people)]
 
 
 def find(room: Room, request: Request) -> Search:

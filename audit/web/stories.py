@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -11,12 +11,13 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from audit.search import Tally, Wanted
+from audit.search import Kind, Tally, Wanted
 from audit.sentences import Fact, is_person, sentence
-from audit.web import asking, charting
-from audit.web.events import TONES, columns
+from audit.web import asking, charting, reach
+from audit.web.events import TONES, columns, under
 from audit.web.room import Room
 from enclave.errors import NotFound
+from enclave.events import Verdict
 from enclave.model import Person, Policy, ProjectState
 from enclave.web import tables, words
 from enclave.web.tables import Cell, Column
@@ -169,7 +170,7 @@ def _story(
     at = tables.state(request, columns(names), sort="-index")
     with room.browse(request) as browser:
         total = browser.count(asked)
-        if not total and not facts[1:]:
+        if not total and (not facts[1:] or room.scope(request)):
             raise NotFound("Nothing is known under this name.", hint="The lists show what exists.")
         pages = max(1, -(-total // STORY_SIZE))
         number = min(at.page, pages)
@@ -178,7 +179,11 @@ def _story(
         found = browser.find(
             asked, offset=(number - 1) * STORY_SIZE, limit=STORY_SIZE, newest_first=False
         )
-        chart = charting.by_day(browser, asked)
+        charts = [charting.by_day(browser, asked), charting.by_hour(browser, asked)]
+        others = Kind.ACTOR if asked.project else Kind.PROJECT
+        tables_shown = reach.tables_of(browser, request, asked, (others, Kind.COLUMN))
+        denied = browser.count(replace(asked, verdict=Verdict.DENIED.value))
+        asked_texts = browser.beginnings(found)
     kind = ("Projects", "/projects") if asked.project else ("People", "/people")
     return room.show(
         request,
@@ -190,13 +195,18 @@ def _story(
         total=total,
         number=number,
         pages=pages,
-        charts=[chart],
+        charts=charts,
+        tables=tables_shown,
+        denied=denied,
+        asked_texts=asked_texts,
+        slots=tables.page_slots(number, pages),
         names=names,
         events=_link(asked),
         crumbs=(kind, (heading, "")),
         sentence=sentence,
         verdicts=asking.VERDICTS,
         tones=TONES,
+        under=under,
     )
 
 
