@@ -23,7 +23,7 @@ from audit.custody import AuditFiles
 from audit.findings import Findings, Sought
 from audit.indexing import Indexer, OpenLog
 from audit.outbox import ENTRY, Hit, Message, Outbox
-from audit.saved import Rule, Saved, Search, Trigger, now_ms
+from audit.saved import Rule, Saved, Search, Trigger, may_use, now_ms
 from audit.scope import sight_of
 from audit.search import Browser, Wanted
 from audit.sending import deliver, title, whereto
@@ -113,7 +113,7 @@ class Alerts:
             self._outbox.found(rule, (), 0)
         elif rule.trigger is Trigger.ANOMALY:
             self._anomalies(rule, agency)
-        elif search is not None:
+        elif search is not None and may_use(search, rule.owner, people):
             self._entries(rule, search, agency)
 
     def _entries(self, rule: Rule, search: Search, agency: str | None) -> None:

@@ -12,15 +12,17 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from audit.scope import same_sight
 from enclave.errors import Invalid
 from enclave.events import Event
+from enclave.model import Person
 from enclave.store import Appends
 
 MOST_SEARCHES = 200  # a person
@@ -140,6 +142,11 @@ def checked_name(name: str) -> str:
     if re.search(r"\d{3}[- ]?\d{2}[- ]?\d{4}", plain):
         raise Invalid("This name holds what looks like a social security number.")
     return plain
+
+
+def may_use(search: Search, person: str, people: Mapping[str, Person]) -> bool:
+    """Whether somebody, by id, may run a search: their own, or one shared by an equal."""
+    return search.owner == person or (search.shared and same_sight(people, person, search.owner))
 
 
 class Saved:
