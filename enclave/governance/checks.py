@@ -85,6 +85,8 @@ def _person_problems(
         yield where.problem(f"There is no agency “{form.agency}”.", "agency")
     if Role.REVIEWER in form.roles and form.agency is None:
         yield where.problem("A reviewer votes for an agency: “agency” is missing.", "roles")
+    if Role.STEWARD in form.roles and form.agency is None:
+        yield where.problem("A steward sees one agency's data: “agency” is missing.", "roles")
 
 
 def _dataset_problems(

@@ -79,6 +79,7 @@ WRONG = [
     ("agencies/oec", "id: oec", "id: hub", "id:", "No agency may be called hub"),
     ("people/dora", "agency: dol", "agency: dot", "agency:", "There is no agency “dot”"),
     ("people/dora", "agency: dol\n", "", "roles:", "A reviewer votes for an agency"),
+    ("people/stella", "agency: dol\n", "", "roles:", "A steward sees one agency's data"),
     ("people/ravi", "id: ravi", "id: rosa", "id:", "used already in people/ravi.yml, line 2"),
     ("datasets/wic", "agency: oec", "agency: oce", "agency:", "There is no agency “oce”"),
     ("datasets/wic", "key: [record_id]", "key: [number]", "key:", "There is no field “number”"),
