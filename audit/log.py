@@ -221,11 +221,12 @@ class Log(LogReader):
         """Read the tree's frontier out of the tiles."""
         self._frontier = merkle.Frontier.read(self.node, size)
         self._numbers: dict[tuple[str, str], int] = {}
+        self._batch: Batch | None = None
 
     @property
     def size(self) -> int:
         """How many entries there are, this transaction's included."""
-        return self._frontier.size
+        return self._frontier.size if self._batch is None else self._batch.size
 
     @override
     def next_seq(self, source: str, instance: str) -> int:
@@ -246,7 +247,7 @@ class Log(LogReader):
             if stored != kept.size:  # somebody else has written: what we remember is out of date
                 self._follow(stored)
                 kept = self._frontier.copy()
-            batch = Batch(self, self._store, self._frontier)
+            self._batch = batch = Batch(self, self._store, self._frontier)
             yield batch
             batch.store()
             self._store.commit()
@@ -254,6 +255,8 @@ class Log(LogReader):
             self._frontier = kept
             self._store.roll_back()
             raise
+        finally:
+            self._batch = None
         self._numbers |= batch.numbers
 
     def keep_checkpoint(self, size: int, note: str) -> None:
@@ -288,7 +291,7 @@ class Batch:
     def __init__(self, log: Log, store: Store, frontier: merkle.Frontier):
         self._log, self._store, self._frontier = log, store, frontier
         self._entries: list[tuple[int, bytes, bytes, str, str, int]] = []
-        self._tiles: dict[tuple[int, int], bytearray] = {}
+        self._leaves: list[bytes] = []
         self._begun: dict[str, Intent] = {}  # begun in this batch, ended or not
         self._ended: dict[str, Intent] = {}  # ended in this batch, begun earlier or never
         self._known: dict[str, Intent | None] = {}  # what the database says
@@ -297,25 +300,29 @@ class Batch:
     @property
     def size(self) -> int:
         """How many entries the log will have, those of this batch included."""
-        return self._frontier.size
+        return self._frontier.size + len(self._leaves)
 
     def add(self, body: bytes, sender: Sender) -> Receipt:
         """Append one entry. Its receipt holds only once the transaction has committed."""
-        index, leaf = self._frontier.size, merkle.leaf_hash(body)
+        index, leaf = self.size, merkle.leaf_hash(body)
         source, instance, seq = sender.source, sender.instance, sender.seq
         self._entries.append((index, leaf, body, source, instance, seq))
+        self._leaves.append(leaf)
         self.numbers[source, instance] = seq + 1
-        for level, digest in enumerate(self._frontier.append(leaf)):
-            if level % TILE_HEIGHT == 0:
-                self._extend(level // TILE_HEIGHT, index >> level, digest)
         return Receipt(index, leaf.hex())
 
-    def _extend(self, level: int, place: int, digest: bytes) -> None:
-        key = (level, place >> TILE_HEIGHT)
-        tile = self._tiles.get(key)
-        if tile is None:
-            tile = self._tiles[key] = bytearray(self._log.tile(*key))
-        tile += digest
+    def _tiles(self) -> Iterator[tuple[int, int, bytes]]:
+        """Grow the tree; yield the tiles that have grown: level, number, hashes."""
+        for level, (place, hashes) in enumerate(self._frontier.extend(self._leaves)):
+            if level % TILE_HEIGHT:
+                continue
+            begin = 0
+            while begin < len(hashes):
+                n, offset = divmod(place + begin, _WIDTH)
+                end = begin + _WIDTH - offset
+                before = self._log.tile(level // TILE_HEIGHT, n) if offset else b""
+                yield level // TILE_HEIGHT, n, before + b"".join(hashes[begin:end])
+                begin = end
 
     def next_seq(self, source: str, instance: str) -> int:
         """Return the number this sender's next event must carry, after those of this batch."""
@@ -377,7 +384,7 @@ class Batch:
         self._store.many(
             "INSERT INTO tile (level, n, hashes) VALUES (?, ?, ?)"
             " ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes",
-            [(level, n, bytes(hashes)) for (level, n), hashes in self._tiles.items()],
+            list(self._tiles()),
         )
         if self._begun:
             rows = [(name, *what) for name, what in self._begun.items()]

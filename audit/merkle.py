@@ -77,6 +77,31 @@ class Frontier:
         self.size += 1
         return completed
 
+    def extend(self, leaves: Sequence[bytes]) -> list[tuple[int, list[bytes]]]:
+        """Add many leaves at once, level by level: half the time of `append` for each.
+
+        Return what this completes: for levels 0, 1, 2 ... the place of the first new hash, and the
+        new hashes from there on.
+        """
+        waiting = self._by_level()
+        place, fresh, completed = self.size, list(leaves), []
+        while fresh:
+            completed.append((place, fresh))
+            level = len(completed) - 1
+            left = waiting.pop(level, None)  # there is one exactly when `place` is odd
+            row = fresh if left is None else [left, *fresh]
+            if len(row) & 1:
+                waiting[level] = row[-1]
+            fresh = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
+            place >>= 1
+        self.size += len(leaves)
+        self.hashes = [waiting[level] for level in sorted(waiting, reverse=True)]
+        return completed
+
+    def _by_level(self) -> dict[int, bytes]:
+        levels = [level for level in range(self.size.bit_length()) if self.size >> level & 1]
+        return dict(zip(levels, reversed(self.hashes), strict=True))
+
     def root(self) -> bytes:
         """Return the Merkle tree hash of everything appended so far."""
         if not self.hashes:

@@ -35,10 +35,11 @@ class Postgres:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(self.place, USER, USER)
 
-    def start(self) -> Postgres:
-        """Make the cluster and start it; it answers when this returns."""
+    def start(self, *, durable: bool = False) -> Postgres:
+        """Make the cluster and start it; it answers when this returns. `durable`: it syncs."""
         self._run("initdb", "-D", self.data, "-U", USER, "-A", "trust", "--no-sync", "-E", "UTF8")
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.place} -c fsync=off"
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.place}"
+        options += "" if durable else " -c fsync=off"
         log = self.place / "log"
         self._run("pg_ctl", "-D", self.data, "-w", "-l", log, "-o", options, "start")
         return self

@@ -275,3 +275,22 @@ def test_an_empty_or_equal_tree_needs_no_proof_and_takes_none() -> None:
         merkle.verify_consistency(0, 8, proof=[], **same)
     with pytest.raises(merkle.ProofError, match="too short"):
         merkle.verify_consistency(3, 8, proof=[], **same)
+
+
+@given(st.lists(st.integers(0, 40), max_size=12))
+def test_many_leaves_at_once_make_the_tree_that_one_by_one_make(sizes: list[int]) -> None:
+    single, many = merkle.Frontier(), merkle.Frontier()
+    for size in sizes:
+        leaves = [merkle.leaf_hash(b"%d %d" % (many.size, n)) for n in range(size)]
+        completed: dict[tuple[int, int], bytes] = {}
+        for leaf in leaves:
+            place = single.size
+            for level, digest in enumerate(single.append(leaf)):
+                completed[level, place >> level] = digest
+        grown = {
+            (level, first + n): digest
+            for level, (first, hashes) in enumerate(many.extend(leaves))
+            for n, digest in enumerate(hashes)
+        }
+        assert grown == completed
+        assert (many.size, many.hashes) == (single.size, single.hashes)
