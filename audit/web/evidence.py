@@ -26,7 +26,7 @@ def verification(room: Room, request: Request) -> Response:
         "verification.html",
         note=newest_note(room.files),
         policy=lodged_policy(room.settings, room.files).decode(errors="replace"),
-        now=time.time(),
+        clock_now=time.time(),
         late=room.settings.audit_cosign_late_seconds,
         key=room.files.public_key.read_text(),
         interval=room.settings.audit_checkpoint_seconds,
