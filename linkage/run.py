@@ -51,8 +51,7 @@ def link(
         inputs = linkable(store)
         free = [dataset.id for dataset, _ in inputs if is_spine(dataset)]
         number, before, _ = identity.last_run(connection)
-        now = json.dumps({each.dataset: [each.version, each.sha256] for _, each in inputs})
-        if now == before and not retrain:
+        if _versions(inputs) == before and not retrain:
             return None
         prepare.load_records(connection, settings, inputs)
         prepare.make_nodes(connection)
@@ -73,8 +72,13 @@ def link(
             persons=persons,
             changes=dict(identity.count_changes(naming)),
         )
-        _commit(connection, audit, actor, report, now, trained)
+        _commit(connection, audit, actor, report, inputs, trained)
         return report
+
+
+def _versions(inputs: list[tuple[Dataset, DeliveryRow]]) -> str:
+    """Return, as a run keeps it, which version of each dataset is compared."""
+    return json.dumps({each.dataset: [each.version, each.sha256] for _, each in inputs})
 
 
 def linkable(store: ControlStore) -> list[tuple[Dataset, DeliveryRow]]:
@@ -130,7 +134,7 @@ def _commit(
     audit: Appends,
     actor: str,
     report: RunReport,
-    inputs: str,
+    inputs: list[tuple[Dataset, DeliveryRow]],
     trained: model.Model,
 ) -> None:
     digest = hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()
@@ -139,13 +143,14 @@ def _commit(
     identity.write(connection, report.run)
     connection.execute(
         "INSERT INTO registry.run VALUES (?, now(), ?, ?, ?, ?, ?, ?, ?)",
-        [report.run, inputs, digest, version("enclave"), *counts],
+        [report.run, _versions(inputs), digest, version("enclave"), *counts],
     )
     audit.append(
         Event(
             Action.LINKAGE_RUN,
             actor,
-            datasets=tuple(sorted(json.loads(inputs))),
+            agencies=tuple(sorted({dataset.agency for dataset, _ in inputs})),
+            datasets=tuple(sorted(dataset.id for dataset, _ in inputs)),
             detail={
                 "run": report.run,
                 "model_sha256": digest,
