@@ -25,14 +25,19 @@ def audit() -> None:
 @audit.command()
 def serve() -> None:
     """Run the audit service: the one writer of the log. Stops on SIGTERM."""
+    from audit.health import say_refused
     from audit.rotation import finish
     from audit.service import Service
     from enclave.settings import Settings
 
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     settings = Settings()
-    finish(settings)
-    asyncio.run(Service(settings).run())
+    try:
+        finish(settings)
+        asyncio.run(Service(settings).run())
+    except EnclaveError as error:
+        asyncio.run(say_refused(settings, error.explain()))
+        raise
 
 
 @audit.command()

@@ -23,6 +23,7 @@ from audit.admit import Answer, Request, SequenceGap
 from audit.conversation import Conversation
 from audit.custody import OneWriter
 from audit.gauges import Gauges
+from audit.health import Health, answering
 from audit.log import Sender
 from audit.merkle import ProofError
 from audit.writer import FAILURES, Writer
@@ -79,9 +80,12 @@ class Service:
             batches = asyncio.create_task(self._write_batches())
             ticker = asyncio.create_task(self._sign_while_busy())
             self._spawn(self._end_of(None, None))
+            health = Health(self._settings, self.gauges)
+            self._spawn(health.watch())
             logger.info("listening for %s; %d entries", ", ".join(SOURCES), self._writer.signed)
             stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait([stopped, batches, ticker], return_when=asyncio.FIRST_COMPLETED)
+            async with answering(self._settings.audit_metrics_address, health.answer):
+                await asyncio.wait([stopped, batches, ticker], return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
             for server in servers:
                 server.close()
