@@ -23,6 +23,9 @@ PEOPLE = {
     "dora": Person("dora", "Dora Diaz", "dora@dol.example", frozenset({Role.REVIEWER}), "dol"),
     "carl": Person("carl", "Carl Chen", "carl@cscu.example", frozenset({Role.REVIEWER}), "cscu"),
     "alma": Person("alma", "Alma Alvarez", "alma@audit.example", frozenset({Role.AUDITOR})),
+    "stella": Person(
+        "stella", "Stella Stone", "stella@dol.example", frozenset({Role.STEWARD}), "dol"
+    ),
     "adam": Person("adam", "Adam Ames", "adam@hub.example", frozenset({Role.ADMINISTRATOR})),
 }
 CLAUSE = "dsa-credential-pay, views.wages.columns"
