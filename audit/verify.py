@@ -7,13 +7,11 @@ only this host can open. Never more convincing than the host it runs on.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 from audit.log import LogReader, open_reader
 from audit.verifier.checks import Check
-from audit.verifier.engine import Progress, Question, Report, verify_source
-from audit.verifier.engine import verify as verify_directory
+from audit.verifier.engine import Progress, Question, Report, believe, judge_log, read_log
 from audit.verifier.sources import CHUNK, Row
 from audit.verifier.trust import Trust
 
@@ -34,10 +32,9 @@ def verify(
     when there is no log, NoteError when the key is none.
     """
     question = Question(directory, Trust.of([key]), {"your checkpoint": checkpoint})
-    if not isinstance(place, str):
-        return verify_directory(question, progress)
-    with closing(open_reader(place)) as reader:
-        return verify_source(_Stored(directory, reader), question, progress)
+    source = _Stored(directory, open_reader(place)) if isinstance(place, str) else None
+    log = read_log(question, progress, source)
+    return judge_log(log, believe(log, question.trust), question.open_seconds)
 
 
 class _Stored:

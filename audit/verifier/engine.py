@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit.verifier.checks import Check, Unreadable
-from audit.verifier.keeping import Keeping, candidates, check_removed, hand_over
-from audit.verifier.meaning import Outputs, Queries
+from audit.verifier.keeping import Keeping, Told, candidates, check_removed, hand_over
+from audit.verifier.outputs import Outputs
+from audit.verifier.queries import Queries
 from audit.verifier.reading import STRETCH, Stretch, read_stretch
 from audit.verifier.sources import Source, SqliteCopy, read_text
 from audit.verifier.tiles import Tiles
@@ -77,14 +78,12 @@ class Read:
         self.whole.add(stretch, source.tile)
         if self.whole.removed:
             self.queries.removed = self.outputs.removed = True
+        self.queries.add(stretch.queries)
         for index, facts in stretch.told:
-            action = facts[2]
-            if action.startswith(b"output."):
+            if facts[2].startswith(b"output."):
                 self.outputs.take(index, facts)
-            elif action.startswith(b"audit."):
-                self.keeping.take(index, facts)
             else:
-                self.queries.take(index, facts)
+                self.keeping.take(index, facts)
 
 
 def open_source(directory: Path) -> Source:
@@ -96,22 +95,42 @@ def open_source(directory: Path) -> Source:
     raise Unreadable("There is no log in this directory: neither log.db nor an export's tiles.")
 
 
+@dataclass(slots=True)
+class Log:
+    """One log as one pass has shown it, and the notes it is to be compared with."""
+
+    directory: Path
+    kept: dict[str, str]
+    shown: str | None
+    cosigned: list[str]
+    series: list[str]
+    read: Read
+
+    @property
+    def origin(self) -> str:
+        """The origin its own checkpoint names; believed only once that is."""
+        return (self.shown or "").partition("\n")[0]
+
+
 def verify(question: Question, progress: Progress = lambda done, total: None) -> Report:
     """Verify one log; raises Unreadable when there is no log to be read."""
-    with closing(open_source(question.directory)) as source:
-        return verify_source(source, question, progress)
+    log = read_log(question, progress)
+    return judge_log(log, believe(log, question.trust), question.open_seconds)
 
 
-def verify_source(
-    source: Source, question: Question, progress: Progress = lambda done, total: None
-) -> Report:
-    """Verify a log that is open already."""
-    shown, cosigned = _shown(source), _cosigned(source)
-    notes = [*question.kept.values(), *([shown] if shown else []), *cosigned]
-    series = candidates([*source.notes(), *notes])
-    sizes = {size for note in [*notes, *series] if (size := size_of(note)) is not None}
-    read = _read(question, source, sizes, progress)
-    return _judge(question, read, shown, cosigned, series)
+def read_log(
+    question: Question,
+    progress: Progress = lambda done, total: None,
+    source: Source | None = None,
+) -> Log:
+    """Read one log, whole: the source given, or what lies in the question's directory."""
+    with closing(source or open_source(question.directory)) as opened:
+        shown, cosigned = _shown(opened), _cosigned(opened)
+        notes = [*question.kept.values(), *([shown] if shown else []), *cosigned]
+        series = candidates([*opened.notes(), *notes])
+        sizes = {size for note in [*notes, *series] if (size := size_of(note)) is not None}
+        read = _read(question, opened, sizes, progress)
+    return Log(question.directory, question.kept, shown, cosigned, series, read)
 
 
 def _shown(source: Source) -> str | None:
@@ -172,42 +191,74 @@ def _work(task: tuple[Path, int, int, tuple[int, ...]]) -> Stretch:
         return read_stretch(source, begin, end, marks)
 
 
-def _judge(
-    question: Question,
-    read: Read,
-    shown: str | None,
-    cosigned: Sequence[str],
-    series: list[str],
-) -> Report:
-    """Put every question, in the order of the report."""
-    whole = read.whole
-    trust, handed = hand_over(question.trust, read.keeping.rotated, series, whole.roots.get)
-    judged = [judge(trust, note, name=name, kept=True) for name, note in question.kept.items()]
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What the auditor's trust makes of a log's checkpoints, before anything else is asked."""
+
+    trust: Trust
+    checks: tuple[Check, ...]
+    handed: Check
+    marks: tuple[Mark, ...]
+    held: tuple[Check, ...]
+
+    @property
+    def covered(self) -> int:
+        """How many entries checkpoints cover that are not the operator's word."""
+        pairs = zip(self.marks, self.held, strict=True)
+        return max((m.checkpoint.size for m, check in pairs if m.kept and check.passed), default=0)
+
+    @property
+    def newest(self) -> int:
+        """How many entries any believed checkpoint covers, the operator's included."""
+        return max((mark.checkpoint.size for mark in self.marks), default=0)
+
+
+def believe(log: Log, trust: Trust, more: tuple[Mark, ...] = ()) -> Belief:
+    """Judge a log's checkpoints; `more` are marks that another log of its chain gives."""
+    roots = log.read.whole.roots
+    trust, handed = hand_over(trust, log.read.keeping.rotated, log.series, roots.get)
+    judged = [judge(trust, note, name=name, kept=True) for name, note in log.kept.items()]
     if trust.policy is not None and trust.policy.needs_witnesses:
-        judged.append(judge_cosigned(trust, [*question.kept.values(), *cosigned]))
-    judged.append(judge(trust, shown or "", name="its own present checkpoint", kept=False))
-    marks = [mark for mark, _ in judged if mark is not None]
-    origin = marks[0].checkpoint.origin if marks else ""
-    held = [_held(whole, mark) for mark in marks]
-    covered = max(
-        (mark.checkpoint.size for mark, check in zip(marks, held, strict=True)
-         if mark.kept and check.passed),
-        default=0,
-    )  # fmt: skip
-    newest = max((mark.checkpoint.size for mark in marks), default=0)
-    limit = int(question.open_seconds * 1000)
+        judged.append(judge_cosigned(trust, [*log.kept.values(), *log.cosigned]))
+    judged.append(judge(trust, log.shown or "", name="its own present checkpoint", kept=False))
+    marks = (*(mark for mark, _ in judged if mark is not None), *more)
+    checks = tuple(check for _, check in judged)
+    return Belief(trust, checks, handed, marks, tuple(_held(log.read.whole, m) for m in marks))
+
+
+def judge_log(
+    log: Log,
+    belief: Belief,
+    open_seconds: float,
+    *,
+    purged: Sequence[Told] = (),
+    further: Sequence[Check] = (),
+) -> Report:
+    """Put every question to a log that was read, in the order of the report.
+
+    `purged` are later logs' events on texts removed, `further` the checks of a chain.
+    """
+    read, whole = log.read, log.read.whole
+    limit = int(open_seconds * 1000)
+
+    def is_open(index: int) -> bool:
+        return index >= belief.newest or whole.age_within(index) <= limit
+
+    events = [*read.keeping.purged, *purged]
     checks = (
-        *(check for _, check in judged),
+        *belief.checks,
         *_text_checks(whole),
-        *held,
+        *belief.held,
         whole.numbering(),
-        *read.queries.checks(lambda index: index >= newest or whole.age_within(index) <= limit),
+        *read.queries.checks(is_open),
         *read.outputs.checks(),
-        check_removed(origin, whole.removed, read.keeping.purged, read.keeping.broken),
-        handed,
+        check_removed(log.origin, whole.removed, events, read.keeping.broken),
+        belief.handed,
+        *further,
         whole.clock(),
     )
-    return Report(origin, whole.size, whole.root().hex(), covered, checks, question.directory)
+    root = whole.root().hex()
+    return Report(log.origin, whole.size, root, belief.covered, checks, log.directory)
 
 
 def _text_checks(whole: Whole) -> tuple[Check, ...]:

@@ -152,7 +152,7 @@ def hand_over(
     """Follow the keys: each new one is named by an event that an older key has signed over."""
     wrong, notes_said = Findings(), []
     for told in events:
-        keys = _named(told)
+        keys = named_keys(told)
         if not keys:
             wrong.add(f"entry {told.index:,}: a replaced key without a key")
         elif all(key in trust.keys for key in keys):
@@ -174,7 +174,8 @@ def hand_over(
     )
 
 
-def _named(told: Told) -> list[Verifier]:
+def named_keys(told: Told) -> list[Verifier]:
+    """Return the new keys an event names; none when it names what is no key."""
     keys = [told.detail.get("key"), told.detail.get("second_key")]
     try:
         return [Verifier.parse(str(key)) for key in keys if key is not None]

@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from audit.merkle import HASH_SIZE, Frontier, node_hash
+from audit.merkle import HASH_SIZE, Frontier, leaf_hash
 from audit.verifier.checks import Findings, Unreadable, plain
-from audit.verifier.facts import Facts, NotAnEvent, read
+from audit.verifier.facts import SHAPE, Facts, NotAnEvent, parse
+from audit.verifier.queries import QUERIES, Answered
 from audit.verifier.sources import CHUNK, Row, Source
 
 STRETCH = 32 * CHUNK  # entries read at once; whole tiles
@@ -22,8 +23,6 @@ Sender = tuple[bytes, bytes]
 Told = tuple[int, Facts]
 """An entry's index and facts."""
 
-# Actions whose entries must fit other entries; of all others nothing is kept.
-_QUERIES = frozenset({b"query.intent", b"query.outcome", b"query.denied", b"service.interrupted"})
 _ROOMS = (b"output.", b"audit.")
 
 
@@ -36,8 +35,10 @@ class Stretch:
     chunks: list[bytes] = field(default_factory=list)  # roots over each 256 entries
     rest: list[bytes] = field(default_factory=list)  # frontier of a last, partial chunk
     marks: dict[int, list[bytes]] = field(default_factory=dict)  # size -> frontier in its chunk
-    told: list[Told] = field(default_factory=list)
-    senders: dict[Sender, tuple[int, int]] = field(default_factory=dict)  # first and next number
+    queries: Answered = field(default_factory=Answered)
+    told: list[Told] = field(default_factory=list)  # what outputs and the log's keeping are about
+    first: dict[Sender, int] = field(default_factory=dict)  # each sender's first number here
+    following: dict[Sender, int] = field(default_factory=dict)  # and the one due after these
     gaps: list[tuple[int, Sender, int, int]] = field(default_factory=list)  # entry, due, sent
     removed: list[tuple[int, int]] = field(default_factory=list)  # and the time just before
     nameless: int = 0  # those of them of which nobody says who sent them
@@ -87,58 +88,74 @@ def _read_rows(found: Stretch, rows: list[Row]) -> list[bytes]:
 
     What is hashed is what is read: a text that was changed changes the root as well.
     """
-    sha256, told = hashlib.sha256, found.told
-    leaves: list[bytes] = []
-    times: list[int] = []
-    for row in rows:
-        index, leaf, body, source, instance, number = row
-        if body.__class__ is not bytes or leaf.__class__ is not bytes:
-            leaves.append(_read_unusual(found, row, times[-1] if times else 0))
-            continue
-        assert body is not None
-        digest = sha256(b"\x00" + body).digest()  # RFC 6962 section 2.1, as `merkle.leaf_hash`
-        leaves.append(digest)
-        if digest != leaf:
-            found.hashes.add(f"entry {index:,}")
-        try:
-            facts = read(body)
-        except NotAnEvent as error:
-            found.strange.add(f"entry {index:,}: {plain(str(error))}")
-            continue
-        times.append(int(facts[0]))
-        sender, seq = facts[6:8], int(facts[8])
-        if number is not None and (source, instance, number) != (*sender, seq):
-            found.forged.add(f"entry {index:,}: its text names another sender")
-        _number(found, index, sender, seq)
-        action = facts[2]
-        if action in _QUERIES or action.startswith(_ROOMS):
-            told.append((index, facts))
+    sha256 = hashlib.sha256
+    try:  # RFC 6962 section 2.1, as `merkle.leaf_hash`
+        leaves = [sha256(b"\x00" + row[2]).digest() for row in rows]  # type: ignore[operator]
+        usual = leaves == [row[1] for row in rows]
+    except TypeError:  # a text that was removed, or columns of a hostile file
+        usual = False
+    times: list[bytes] = []
+    if not usual:
+        leaves = [_read_unusual(found, row, times) for row in rows]
+    else:
+        _read_texts(found, rows, times)
     if times:
-        found.times.append((rows[0][0], min(times), max(times)))
+        moments = list(map(int, times))
+        found.times.append((rows[0][0], min(moments), max(moments)))
     return leaves
 
 
+def _read_texts(found: Stretch, rows: list[Row], times: list[bytes]) -> None:
+    """Learn from entries what their texts say."""
+    shape, following, take = SHAPE, found.following, found.queries.take
+    for index, _, body, source, instance, number in rows:
+        assert body is not None
+        match = None if b"\\" in body else shape(body)
+        try:
+            facts: Facts = match.groups() if match else parse(body)  # type: ignore[assignment]
+        except NotAnEvent as error:
+            found.strange.add(f"entry {index:,}: {plain(str(error))}")
+            continue
+        time, _, action, _, _, _, named, of, sent, _ = facts
+        times.append(time)
+        seq = int(sent)
+        if number is not None and (number != seq or named != source or of != instance):
+            found.forged.add(f"entry {index:,}: its text names another sender")
+        sender = (named, of)
+        if following.get(sender) != seq:
+            _number(found, index, sender, seq)
+        following[sender] = seq + 1
+        if action in QUERIES:
+            take(index, facts)
+        elif action.startswith(_ROOMS):
+            found.told.append((index, facts))
+
+
 def _number(found: Stretch, index: int, sender: Sender, seq: int) -> None:
-    """Follow one sender's numbering."""
-    known = found.senders.get(sender)
-    if known is None:
-        found.senders[sender] = (seq, seq + 1)
-        return
-    if known[1] != seq:
-        found.gaps.append((index, sender, known[1], seq))
-    found.senders[sender] = (known[0], seq + 1)
+    """Note a number that does not follow: a sender's first here, or a gap."""
+    due = found.following.get(sender)
+    if due is None:
+        found.first[sender] = seq
+    elif due != seq:
+        found.gaps.append((index, sender, due, seq))
+    found.following[sender] = seq + 1
 
 
-def _read_unusual(found: Stretch, row: Row, after: int) -> bytes:
-    """Learn from an entry whose text was removed, or whose columns are not what they should be."""
+def _read_unusual(found: Stretch, row: Row, times: list[bytes]) -> bytes:
+    """Learn from one entry that may be anything; return the hash that stands for it in the tree."""
     index, leaf, body, source, instance, number = row
+    if type(body) is bytes:
+        if leaf_hash(body) != leaf:
+            found.hashes.add(f"entry {index:,}")
+        _read_texts(found, [row], times)
+        return leaf_hash(body)
     if type(leaf) is not bytes or len(leaf) != HASH_SIZE:
         found.hashes.add(f"entry {index:,} has no leaf")
         return bytes(HASH_SIZE)
     if body is not None:
         found.hashes.add(f"entry {index:,} has no text but a number")
         return leaf
-    found.removed.append((index, after))
+    found.removed.append((index, int(times[-1]) if times else 0))
     # The columns beside a removed text are under no hash: they only keep the count.
     if type(source) is bytes and type(instance) is bytes and type(number) is int:
         _number(found, index, (source, instance), number)
@@ -175,7 +192,9 @@ def _frontier(leaves: list[bytes]) -> list[bytes]:
 
 
 def _root(hashes: list[bytes]) -> bytes:
-    """Return the root over a power of two of hashes."""
+    """Return the root over a power of two of hashes (RFC 6962 section 2.1)."""
+    sha256 = hashlib.sha256
     while len(hashes) > 1:
-        hashes = list(map(node_hash, hashes[::2], hashes[1::2]))
+        pairs = zip(hashes[::2], hashes[1::2], strict=True)
+        hashes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
     return hashes[0]

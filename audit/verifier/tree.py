@@ -104,11 +104,11 @@ class Whole:
         """Follow every sender's numbering across the stretches."""
         for index, sender, due, sent in stretch.gaps:
             self._gap(f"entry {index:,}", sender, due, sent)
-        for sender, (first, after) in stretch.senders.items():
+        for sender, first in stretch.first.items():
             due = self._next.get(sender, 0)
             if first != due:
                 self._gap(f"from entry {stretch.begin:,} on", sender, due, first)
-            self._next[sender] = after
+            self._next[sender] = stretch.following[sender]
 
     def _gap(self, place: str, sender: Sender, due: int, sent: int) -> None:
         # A removed text may no longer say whose it was: so many numbers may be missing, no more.
@@ -141,11 +141,13 @@ class Whole:
 
     def numbering(self) -> Check:
         """Return the answer on every sender's numbers."""
-        self._sequence.absorb(self._forged)
+        found = Findings()
+        found.absorb(self._sequence)
+        found.absorb(self._forged)
         notes: tuple[str, ...] = ()
         if self._skipped:
             notes = (f"{self._skipped:,} numbers stood in texts that retention removed",)
-        return self._sequence.answer(
+        return found.answer(
             "Is every sender's numbering gapless?", f"yes, {len(self._next):,} senders", notes
         )
 
