@@ -37,6 +37,9 @@ submit('table.csv', title='{TITLE}', queries=[wages],
 """.strip()
 
 
+COOKIES: set[str] = set()  # what every visitor's browser held at the end: credentials
+
+
 @dataclass
 class Visit:
     """One person in a browser of their own, so that nobody inherits a log-in."""
@@ -56,6 +59,7 @@ def visit(browser: Browser, person: str) -> Iterator[Visit]:
     try:
         yield Visit(person, context.new_page())
     finally:
+        COOKIES.update(each.get("value", "") for each in context.cookies())
         context.close()
 
 
