@@ -20,7 +20,8 @@ from enclave.web.app import Attachment
 def verification(room: Room, request: Request) -> Response:
     """Show who has cosigned the log, what to keep of it, and how to verify without this site."""
     room.look(request, "verification")
-    at, report = room.report or (None, None)
+    # the report names entries by number, those of every agency
+    at, report = (None, None) if room.scope(request) else room.report or (None, None)
     return room.show(
         request,
         "verification.html",

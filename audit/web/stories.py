@@ -44,7 +44,8 @@ def projects(room: Room, request: Request) -> Response:
         tallies = {tally.name: tally for tally in browser.tally("project")}
     room.look(request, "projects")
     states = {row.id: row.state for row in room.store.projects()}
-    rows = sorted({*states, *tallies})
+    # a steward is not told which projects there are beside those with the own agency's data
+    rows = sorted(tallies if room.scope(request) else {*states, *tallies})
     shown: list[Column[str]] = [
         Column("project", "Project", lambda p: Cell(p, f"/projects/{p}", note=_title(room, p))),
         Column("state", "State", lambda p: _state(states.get(p))),
@@ -73,7 +74,8 @@ def people(room: Room, request: Request) -> Response:
         tallies = {tally.name: tally for tally in browser.tally("actor")}
     room.look(request, "people")
     known = room.store.people()
-    rows = sorted({*known, *filter(is_person, tallies)})
+    found = set(filter(is_person, tallies))
+    rows = sorted(found if room.scope(request) else {*known, *found})
     shown: list[Column[str]] = [
         Column("person", "Person", lambda p: _person(p, known.get(p))),
         Column("roles", "Roles", lambda p: _roles(known.get(p))),
