@@ -129,7 +129,9 @@ def _stamp(event: Event, sender: Sender) -> bytes:
         seq=sender.seq,
         nonce=secrets.token_hex(16),
     )
-    return encode(replace(event, detail=_masked(event.detail)), stamp)
+    if any(isinstance(value, str) and "-" in value for value in event.detail.values()):
+        event = replace(event, detail=_masked(event.detail))
+    return encode(event, stamp)
 
 
 def _masked(detail: Mapping[str, Scalar]) -> dict[str, Scalar]:

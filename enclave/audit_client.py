@@ -17,9 +17,12 @@ import time
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
+
+from pydantic_core import from_json, to_json
 
 from enclave.errors import AuditRefused, AuditUnavailable, Invalid
 from enclave.events import Event, Receipt
@@ -27,6 +30,8 @@ from enclave.settings import Settings
 
 SOURCES = ("admin", "vault", "linkage", "gateway", "hub", "egress", "audit-web")
 MAX_EVENT = 256 * 1024  # bytes of one event on the wire
+_CHUNK = 64 * 1024  # bytes read at once
+_FIELDS = tuple(each.name for each in fields(Event))
 _BACKOFF = (0.05, 1.0)  # seconds: first and longest pause between two attempts to connect
 _NEXT_STEP = "Nothing was done. Try again; if it stays so, tell the administrator."
 
@@ -63,6 +68,7 @@ class AuditClient:
         self._thread: threading.Thread | None = None
         self._clock: threading.Thread | None = None
         self._socket: socket.socket | None = None
+        self._sending = False  # one thread sends at a time, for all who come meanwhile
         self._trouble = "The audit service does not answer."
         self._greeting = ""
         self._proofs: dict[int, list[Future[str]]] = {}  # questions by the entry's index
@@ -93,12 +99,10 @@ class AuditClient:
 
     def close(self) -> None:
         """Say goodbye, so that the service knows nothing more will come, and stop."""
-        self._stop.set()
         with self._lock:
-            if self._socket is not None:
-                with suppress(OSError):
-                    self._socket.sendall(b'{"bye":true}\n')
-                    self._socket.shutdown(socket.SHUT_WR)
+            self._stop.set()
+            self._unsent.append(b'{"bye":true}\n')
+        self._flush()
         if self._thread is not None:
             self._thread.join(timeout=5)
         self._fail_all()
@@ -108,6 +112,7 @@ class AuditClient:
         self._instance = secrets.token_hex(8)
         self._next = 0
         self._pending: dict[int, _Pending] = {}
+        self._unsent: list[bytes] = []  # lines for the connection there is
 
     def prove(self, receipt: Receipt) -> str:
         """Return the proof that the log holds the event of this receipt (C2SP tlog-proof).
@@ -121,8 +126,8 @@ class AuditClient:
                 raise AuditUnavailable("The connection to the audit service is closed.")
             self._proofs.setdefault(receipt.index, []).append(proof)
             self._start()
-            if self._socket is not None:
-                self._transmit(self._socket, _question(receipt.index))
+            self._unsent.append(_question(receipt.index))
+        self._flush()
         try:
             return proof.result(self._timeout)
         except TimeoutError as error:
@@ -139,20 +144,20 @@ class AuditClient:
             else:
                 proof.set_result(str(answer["proof"]))
 
-    def _enqueue(self, wire: str) -> _Pending:
+    def _enqueue(self, wire: bytes) -> _Pending:
         with self._lock:
             if self._stop.is_set():
                 raise AuditUnavailable("The connection to the audit service is closed.")
-            line = f'{{"seq":{self._next},"event":{wire}}}\n'.encode()
+            line = b'{"seq":%d,"event":%b}\n' % (self._next, wire)
             if len(line) > MAX_EVENT:
                 raise Invalid("This event is too large to be logged.")
             pending = _Pending(line, time.monotonic() + self._timeout)
             self._pending[self._next] = pending
             self._next += 1
             self._start()
-            if self._socket is not None:
-                self._transmit(self._socket, line)
-            return pending
+            self._unsent.append(line)
+        self._flush()
+        return pending
 
     def _start(self) -> None:
         if self._thread is None:
@@ -181,14 +186,36 @@ class AuditClient:
                 self._retire()
                 wait = self._timeout
 
-    def _transmit(self, connection: socket.socket, line: bytes) -> None:
-        """Send under the lock, in order. A broken connection is the reading thread's to mend."""
-        try:
-            connection.sendall(line)
-        except OSError:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            self._socket = None
+    def _flush(self) -> None:
+        """Send what waits, in order, unless another thread is at it: then it sends this as well.
+
+        A broken connection is the reading thread's to mend; it resends whatever has no receipt.
+        """
+        while True:
+            with self._lock:
+                connection, lines = self._socket, self._unsent
+                if connection is None or self._sending:
+                    return
+                if not lines:
+                    if self._stop.is_set():
+                        with suppress(OSError):
+                            connection.shutdown(socket.SHUT_WR)
+                    return
+                self._sending, self._unsent = True, []
+            try:
+                connection.sendall(b"".join(lines))
+            except OSError:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+                self._lose(connection)
+            finally:
+                with self._lock:
+                    self._sending = False
+
+    def _lose(self, connection: socket.socket) -> None:
+        with self._lock:
+            if self._socket is connection:
+                self._socket = None
 
     def _retire(self) -> None:
         """Give up this instance: a number whose fate is unknown must not be left in the middle."""
@@ -245,40 +272,55 @@ class AuditClient:
             self._trouble = str(answer["error"])
             return False
         with self._lock:
-            if self._greeting != self._instance:
-                return False  # retired meanwhile: greet again under the new name
+            if self._greeting != self._instance or self._stop.is_set():
+                return False  # retired meanwhile: greet again under the new name; or closed
             for pending in list(self._pending.values()):
                 connection.sendall(pending.line)
             for index in self._proofs:
                 connection.sendall(_question(index))
-            self._socket = connection
+            self._socket, self._unsent = connection, []
         return True
 
-    def _read(self, answers: BinaryIO) -> None:
-        for line in answers:
-            answer = json.loads(line)
-            if "error" in answer:
-                self._trouble = str(answer["error"])
+    def _read(self, answers: BufferedReader) -> None:
+        """Hand on what the service says, as much of it at once as has come, until it fails."""
+        rest, failed = b"", False
+        while not failed and (chunk := answers.read1(_CHUNK)):
+            *lines, rest = (rest + chunk).split(b"\n")
+            receipts: list[tuple[int, Receipt | AuditRefused]] = []
+            for answer in map(from_json, lines):
+                if "error" in answer:
+                    self._trouble, failed = str(answer["error"]), True
+                elif "proof" in answer:
+                    self._proved(answer)
+                else:
+                    receipts.append((answer["seq"], _receipt(answer)))
+            self._settle(receipts)
+
+    def _settle(self, receipts: list[tuple[int, Receipt | AuditRefused]]) -> None:
+        with self._lock:
+            if self._greeting != self._instance:
                 return
-            if "proof" in answer:
-                self._proved(answer)
-                continue
-            with self._lock:
-                known = self._greeting == self._instance
-                pending = self._pending.pop(answer["seq"], None) if known else None
+            waiting = [(self._pending.pop(seq, None), receipt) for seq, receipt in receipts]
+        for pending, receipt in waiting:
             if pending is None:
                 continue
-            if "refused" in answer:
-                pending.receipt.set_exception(AuditRefused(answer["refused"]))
+            if isinstance(receipt, Receipt):
+                pending.receipt.set_result(receipt)
             else:
-                pending.receipt.set_result(Receipt(answer["index"], answer["leaf"]))
+                pending.receipt.set_exception(receipt)
+
+
+def _receipt(answer: dict[str, Any]) -> Receipt | AuditRefused:
+    if "refused" in answer:
+        return AuditRefused(answer["refused"])
+    return Receipt(answer["index"], answer["leaf"])
 
 
 def _question(index: int) -> bytes:
     return b'{"prove":%d}\n' % index
 
 
-def _wire(event: Event) -> str:
+def _wire(event: Event) -> bytes:
     """Return an event as JSON. `asdict` copies deeply first: three times the work (measured)."""
-    facts = {each.name: getattr(event, each.name) for each in fields(event)}
-    return json.dumps(facts | {"detail": dict(event.detail)}, ensure_ascii=False)
+    facts = {each: getattr(event, each) for each in _FIELDS}
+    return to_json(facts | {"detail": dict(event.detail)})
