@@ -64,9 +64,7 @@ class Catalogue:
 
     def role(self, view: str, column: str) -> ColumnRole:
         """Return what a query may do with a column."""
-        if column == PERSON_ID:
-            return ColumnRole.PROJECTABLE
-        return self.granted(view)[column].role
+        return self._roles[view, column]
 
     def granted(self, view: str) -> Mapping[str, Column]:
         """Return the columns the agreement grants of a view, hidden ones left out."""
@@ -78,6 +76,15 @@ class Catalogue:
             view.name: {c.name: c for c in view.columns if c.role is not ColumnRole.HIDDEN}
             for view in self.policy.views
         }
+
+    @cached_property
+    def _roles(self) -> Mapping[tuple[str, str], ColumnRole]:
+        granted = {
+            (table, name): column.role
+            for table in self.tables
+            for name, column in self.granted(table).items()
+        }
+        return granted | {(table, PERSON_ID): ColumnRole.PROJECTABLE for table in self.tables}
 
     def names(self) -> frozenset[str]:
         """Return every name of a view or column: what a log may repeat."""

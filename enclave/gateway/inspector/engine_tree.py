@@ -177,8 +177,10 @@ class _Walker:
         """Check each of several values; a plain loop, since every word of a query comes here."""
         weight = 0
         for value in values:
-            if isinstance(value, (dict, list)):
+            if value.__class__ is dict:
                 weight += self.rest(value, scope)
+            elif value.__class__ is list and value:
+                weight += self._all(value, scope)
         return weight
 
     def typed(self, node: Node, scope: Mapping[str, int]) -> int:

@@ -7,7 +7,6 @@ An expression that is not known here is refused. Looks at bindings, never at nam
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from enclave.gateway.inspector import values
@@ -38,8 +37,19 @@ def value(expression: Node, below: Relation, rules: Rules) -> Value:
         return _case(expression, below, rules)
     if kind not in _EXPRESSIONS:
         raise ConstructRefused("The plan holds an expression whose flow is not known.")
-    parts = tuple(value(part, below, rules) for part in values.children(expression))
-    return _combined(expression, parts, rules)
+    return _combined(expression, parts(expression, below, rules), rules)
+
+
+def parts(expression: Node, below: Relation, rules: Rules) -> tuple[Value, ...]:
+    """Return what each of the expressions directly below one tells of."""
+    return tuple([value(part, below, rules) for part in values.children(expression)])
+
+
+def condition(expression: Node, told: tuple[Value, ...], below: Relation, rules: Rules) -> Value:
+    """Return what `value` does, of an expression whose `parts` are known already."""
+    if expression["expression_class"] in _EXPRESSIONS:
+        return _combined(expression, told, rules)
+    return value(expression, below, rules)
 
 
 def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value:
@@ -68,7 +78,7 @@ def _case(expression: Node, below: Relation, rules: Rules) -> Value:
     varying = [branch for branch in branches if not branch.is_constant]
     blank = all(branch.constant is None for branch in branches if branch.is_constant)
     is_person = blank and bool(varying) and all(branch.is_person for branch in varying)
-    return replace(told, is_person=is_person)
+    return told._replace(is_person=is_person)
 
 
 def _bound(binding: Mapping[str, int], below: Relation) -> Value:

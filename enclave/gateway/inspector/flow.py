@@ -8,7 +8,7 @@ refused. Never looks at a name the query gave, and never runs anything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from enclave.gateway.inspector import expressions, multiples, relations, values
@@ -86,7 +86,7 @@ class Flow:
             made = multiples.numbered(made, next(self.numbers), node)
             return Relation(made, table=node["table_index"])
         passed = tuple(below.values[at] for at in node.get("projected_input") or ())
-        return multiples.repeated(replace(below, values=made + passed, table=node["table_index"]))
+        return multiples.repeated(below._replace(values=made + passed, table=node["table_index"]))
 
     def _expression_get(self, node: Node) -> Relation:
         below = self._only(node)
@@ -94,7 +94,7 @@ class Flow:
         for listed in node["expressions"]:
             for at, expression in enumerate(listed):
                 row[at] = values.combine([row[at], self.value(expression, below)])
-        made = replace(below, values=tuple(row), table=node["table_index"])
+        made = below._replace(values=tuple(row), table=node["table_index"])
         if len(node["expressions"]) > 1:
             made = multiples.repeated(made)
         return multiples.listed(made, self.numbers, node) if below.is_one else made
@@ -114,7 +114,7 @@ class Flow:
     def _projection(self, node: Node) -> Relation:
         below = self._only(node)
         row = tuple(self.value(expression, below) for expression in node["expressions"])
-        return replace(below, values=row, table=node["table_index"])
+        return below._replace(values=row, table=node["table_index"])
 
     def _filter(self, node: Node) -> Relation:
         conditions = tuple(values.conjuncts(node["expressions"]))
@@ -139,8 +139,8 @@ class Flow:
         left, right = self._guarded(first, guards), self.step(second)
         if is_join:
             return self._joined(node, left, right)
-        return replace(
-            relations.beside(left, right), is_spread=multiples.spreads("INNER", left, right, ())
+        return relations.beside(left, right)._replace(
+            is_spread=multiples.spreads("INNER", left, right, ())
         )
 
     def _where(
@@ -148,18 +148,18 @@ class Flow:
     ) -> Relation:
         """Return the rows for which conditions hold; equal person_ids make two owners one."""
         for condition in conditions:
-            parts = [self.value(part, below) for part in values.children(condition)]
+            parts = expressions.parts(condition, below, self.rules)
             if is_engines and _is_same(condition, parts):
                 continue
-            told = self.value(condition, below)
+            told = expressions.condition(condition, parts, below, self.rules)
             self.rules.condition(told, is_join=self._is_join(condition, parts))
-            below = replace(below, conditions=below.conditions | self.rules.hidden(told.origins))
+            below = below._replace(conditions=below.conditions | self.rules.hidden(told.origins))
             if values.is_equality(condition) and all(part.owner for part in parts):
                 left, right = (part.owner or 0 for part in parts)
                 below = below.linked(left, right)
         return below
 
-    def _is_join(self, condition: Node, parts: list[Value]) -> bool:
+    def _is_join(self, condition: Node, parts: tuple[Value, ...]) -> bool:
         if not values.is_equality(condition):
             return False
         plain = [part.plain for part in parts]
@@ -172,7 +172,7 @@ class Flow:
         below = self._only(node)
         if self._is_delim(node):
             keys = tuple(self.value(key, below) for key in node["groups"])
-            return replace(below, values=keys, is_single=False, is_spread=False)
+            return below._replace(values=keys, is_single=False, is_spread=False)
         keys = tuple(self._key(key, below) for key in node["groups"])
         by_person = any(key.about_person for key in keys)
         made = tuple(self._call(call, below, by_person) for call in node["expressions"])
@@ -183,8 +183,7 @@ class Flow:
         is_plain = not sets or [len(found) for found in sets] == [len(keys)]
         if is_plain:
             keys = multiples.keyed(keys, next(self.numbers))
-        grouped = replace(
-            below,
+        grouped = below._replace(
             values=keys + made + marks,
             is_single=False,
             is_one=is_plain and not keys,
@@ -193,7 +192,7 @@ class Flow:
         )
         is_per_person = _is_own(keys, below)
         if is_per_person and is_plain:
-            return replace(grouped, is_single=len(keys) == 1)
+            return grouped._replace(is_single=len(keys) == 1)
         return self.rules.group(node, tuple(guards), below, grouped, self)
 
     def _is_delim(self, node: Node) -> bool:
@@ -227,17 +226,17 @@ class Flow:
             shape = Shape.ANY  # how often a row is counted is the query's choice
         value = values.combine(told, shape=shape)
         if name in relations.COUNTS:
-            value = replace(value, about_person=False)
+            value = value._replace(about_person=False)
         return (
             value
             if told and not value.is_constant
-            else replace(value, shape=max(shape, Shape.PLAIN), literal=True)
+            else value._replace(shape=max(shape, Shape.PLAIN), literal=True)
         )
 
     def _window(self, node: Node) -> Relation:
         below = self._only(node)
         made = tuple(self._over(call, below) for call in node["expressions"])
-        return replace(below, values=below.values + made, table=None)
+        return below._replace(values=below.values + made, table=None)
 
     def _over(self, call: Node, below: Relation) -> Value:
         partitions = [self.value(item, below) for item in call["partitions"]]
@@ -259,7 +258,7 @@ class Flow:
         counts = (
             values.function_name(call) in relations.COUNTS
         )  # how many persons there are names none
-        return replace(value, about_person=by_person or (value.about_person and not counts))
+        return value._replace(about_person=by_person or (value.about_person and not counts))
 
     def _unnest(self, node: Node) -> Relation:
         below = self._only(node)
@@ -268,7 +267,7 @@ class Flow:
             if not multiples.is_fixed(item):
                 self.rules.use(Use.ROWS, value)
         made = tuple(values.combine([value, Value(literal=True)]) for value in given)
-        return multiples.repeated(replace(below, values=below.values + made, table=None))
+        return multiples.repeated(below._replace(values=below.values + made, table=None))
 
     def _order_by(self, node: Node) -> Relation:
         below = self._only(node)
@@ -299,14 +298,14 @@ class Flow:
             self.rules.use(Use.SORT, self.value(order["expression"], below))
         is_own = _is_own(targets, below)
         self.rules.distinct(below, is_own=is_own)
-        return replace(below, is_single=is_own and len(targets) == 1)
+        return below._replace(is_single=is_own and len(targets) == 1)
 
     # Two inputs ------------------------------------------------------------------------------
 
     def _cross_product(self, node: Node) -> Relation:
         left, right = (self.step(child) for child in node["children"])
-        return replace(
-            relations.beside(left, right), is_spread=multiples.spreads("INNER", left, right, ())
+        return relations.beside(left, right)._replace(
+            is_spread=multiples.spreads("INNER", left, right, ())
         )
 
     def _comparison_join(self, node: Node) -> Relation:
@@ -325,10 +324,9 @@ class Flow:
         if kind not in _JOINS:
             raise ConstructRefused("The query joins in a way whose flow is not known.")
         conditions = tuple(self._conditions(node, left))
-        beside = replace(relations.beside(left, right), conditions=frozenset())
+        beside = relations.beside(left, right)._replace(conditions=frozenset())
         met = self._where(beside, conditions, is_engines=True)
-        both = replace(
-            met,
+        both = met._replace(
             conditions=met.conditions | left.conditions | right.conditions,
             is_spread=multiples.spreads(
                 "ASOF" if node["type"] == "LOGICAL_ASOF_JOIN" else kind, left, right, conditions
@@ -348,14 +346,13 @@ class Flow:
         lefts = relations.kept(lefts, node.get("left_projection_map"))
         if kind == "MARK":
             mark = Value(shape=Shape.CHOSEN).tainted(told)
-            return replace(left, values=(*lefts, mark), table=None)
+            return left._replace(values=(*lefts, mark), table=None)
         if kind in _RIGHT_GONE:
-            return replace(left, values=lefts, conditions=both.conditions, table=None)
+            return left._replace(values=lefts, conditions=both.conditions, table=None)
         rights = relations.kept(rights, node.get("right_projection_map"))
         is_single = left.is_single and (right.is_single or kind == "SINGLE")
         owners = both.owners
-        return replace(
-            both,
+        return both._replace(
             values=lefts + rights,
             is_single=is_single and len(owners) == 1 and bool(left.owners and right.owners),
         )
@@ -384,7 +381,7 @@ class Flow:
         branches = [self.step(child) for child in node["children"]]
         piled = self._piled(branches, is_set=True)
         first = branches[0]
-        return replace(piled, is_single=first.is_single, is_spread=first.is_spread)
+        return piled._replace(is_single=first.is_single, is_spread=first.is_spread)
 
     _intersect = _except
 
@@ -403,13 +400,9 @@ class Flow:
             value = values.combine(
                 [*column, Value(literal=True)], shape=relations.piled_shape(column)
             )
-            row.append(
-                replace(
-                    value if is_set else value.tainted(told),
-                    owner=number if is_owner else None,
-                    is_person=all(value.is_person for value in column),
-                )
-            )
+            value = value if is_set else value.tainted(told)
+            is_person = all(each.is_person for each in column)
+            row.append(value._replace(owner=number if is_owner else None, is_person=is_person))
         self.rules.pile(branches, row, is_set=is_set)
         return Relation(
             tuple(row),
@@ -429,16 +422,16 @@ class Flow:
             Value(origins=origins, about_person=about, literal=True, shape=Shape.ANY)
             for _ in first.values
         )
-        relation = multiples.repeated(replace(first, values=row))
+        relation = multiples.repeated(first._replace(values=row))
         self.ctes[node["table_index"]] = (node["ctename"], relation)
         second = self.step(step)
         self.rules.recursive(second)
         more = frozenset().union(*(value.origins for value in second.values), second.conditions)
         about = any(value.about_person for value in second.values)
         row = tuple(
-            replace(value.tainted(more), about_person=value.about_person or about) for value in row
+            value.tainted(more)._replace(about_person=value.about_person or about) for value in row
         )
-        return replace(relation, values=row, conditions=first.conditions | second.conditions)
+        return relation._replace(values=row, conditions=first.conditions | second.conditions)
 
     def _materialized_cte(self, node: Node) -> Relation:
         first, rest = node["children"]
@@ -448,10 +441,10 @@ class Flow:
     def _cte_ref(self, node: Node) -> Relation:
         name, relation = self.ctes[node["cte_index"]]
         if name.startswith(_DELIM):  # what chose the outer rows is asked of them, not of these
-            relation = replace(relation, conditions=frozenset())
+            relation = relation._replace(conditions=frozenset())
         else:
             relation = self._again(relation)
-        return replace(relation, table=node["table_index"])
+        return relation._replace(table=node["table_index"])
 
     def _again(self, relation: Relation) -> Relation:
         """Return a relation as a second, independent scan: its rows stand beside other rows."""
@@ -464,16 +457,14 @@ class Flow:
             return origin._replace(instance=renew(origin.instance))
 
         row = tuple(
-            replace(
-                value,
+            value._replace(
                 origins=frozenset(moved(origin) for origin in value.origins),
                 plain=moved(value.plain) if value.plain else None,
                 owner=renew(value.owner) if value.owner is not None else None,
             )
             for value in relation.values
         )
-        return replace(
-            relation,
+        return relation._replace(
             values=row,
             owners=frozenset(renew(owner) for owner in relation.owners),
             conditions=frozenset(moved(origin) for origin in relation.conditions),
@@ -489,7 +480,7 @@ def _is_own(keys: Iterable[Value], below: Relation) -> bool:
     return any(below.owners == {key.owner} for key in keys)
 
 
-def _is_same(condition: Node, parts: list[Value]) -> bool:
+def _is_same(condition: Node, parts: tuple[Value, ...]) -> bool:
     """Say whether a join compares a column with itself: so the engine finds an outer row again."""
     is_null_safe = condition.get("type") == "COMPARE_NOT_DISTINCT_FROM"
     is_plain = len(parts) == 2 and all(part.plain is not None for part in parts)

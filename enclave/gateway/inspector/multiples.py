@@ -7,7 +7,6 @@ thousand times tells of that person in any total. Follows rows, never columns, a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from enclave.gateway.inspector import values
 from enclave.gateway.inspector.values import Key, Node, Relation, Value
@@ -20,15 +19,15 @@ _GONE = frozenset({"SEMI", "ANTI", "MARK", "SINGLE"})
 def repeated(relation: Relation) -> Relation:
     """Return a relation whose rows may each stand there several times, or not at all."""
     row = tuple(value.keyless() for value in relation.values)
-    return replace(
-        relation, values=row, is_single=False, is_one=False, is_spread=bool(relation.owners)
+    return relation._replace(
+        values=row, is_single=False, is_one=False, is_spread=bool(relation.owners)
     )
 
 
 def keyed(columns: tuple[Value, ...], number: int) -> tuple[Value, ...]:
     """Return the columns a grouping is made by, which together tell its rows apart."""
     width = len(columns)
-    return tuple(replace(value, key=Key(number, width, at)) for at, value in enumerate(columns))
+    return tuple(value._replace(key=Key(number, width, at)) for at, value in enumerate(columns))
 
 
 def numbered(columns: tuple[Value, ...], number: int, node: Node) -> tuple[Value, ...]:
@@ -43,8 +42,8 @@ def listed(relation: Relation, numbers: Iterator[int], node: Node) -> Relation:
     for at, value in enumerate(relation.values):
         constants = [_constant(line[at]) for line in node["expressions"]]
         is_key = None not in constants and len(set(constants)) == len(constants)
-        made.append(replace(value, key=Key(next(numbers), 1, 0)) if is_key else value)
-    return replace(relation, values=tuple(made))
+        made.append(value._replace(key=Key(next(numbers), 1, 0)) if is_key else value)
+    return relation._replace(values=tuple(made))
 
 
 def _constant(expression: Node) -> str | None:

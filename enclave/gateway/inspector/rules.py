@@ -7,7 +7,7 @@ column's clause. Holds no state but what it found: the groups that must be held 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from enclave.gateway.inspector.flow import Flow
 
 ASK = "To use more, the project's lead asks the agency to amend the agreement."
+_ONE_USE = (ColumnRole.FILTER_ONLY, ColumnRole.JOIN_ONLY)
 _R78 = "single-person look-ups (R78)"
 
 
@@ -78,9 +79,9 @@ class Rules:
 
     def use(self, use: Use, value: Value) -> None:
         """Judge a use that is no condition."""
-        for origin in sorted(value.origins):
-            if self.role(origin) in (ColumnRole.FILTER_ONLY, ColumnRole.JOIN_ONLY):
-                raise self._refused(origin, f"not {use.value}")
+        held = [origin for origin in value.origins if self.role(origin) in _ONE_USE]
+        if held:
+            raise self._refused(min(held), f"not {use.value}")
         if value.about_person and not value.is_person and use is not Use.ANSWER:
             raise self._single(f"Something computed from person_id is used {use.value}.")
 
@@ -90,16 +91,16 @@ class Rules:
         hidden = self.hidden(value.origins)
         if hidden and is_per_person:
             raise self._refused(min(hidden), "not in the FILTER of one person's aggregate")
-        return replace(value, origins=value.origins - hidden)
+        return value._replace(origins=value.origins - hidden)
 
     def condition(self, value: Value, *, is_join: bool) -> None:
         """Judge a condition by what it tells of."""
         if value.about_person:
             raise self._single("A condition compares person_id with something else.")
         hidden = self.hidden(value.origins)
-        for origin in sorted(value.origins):
-            if self.role(origin) is ColumnRole.JOIN_ONLY and not is_join:
-                raise self._refused(origin, "only in an equality with another view's column")
+        joins = [o for o in value.origins if not is_join and self.role(o) is ColumnRole.JOIN_ONLY]
+        if joins:
+            raise self._refused(min(joins), "only in an equality with another view's column")
         if hidden and (value.literal or self._tells(value.origins, hidden)):
             raise self._refused(
                 min(hidden),
@@ -139,9 +140,10 @@ class Rules:
     def answer(self, relation: Relation) -> None:
         """Judge what the whole query gives."""
         for value in relation.values:
-            for origin in sorted(value.origins):
-                if self.role(origin) in (ColumnRole.FILTER_ONLY, ColumnRole.JOIN_ONLY):
-                    raise self._refused(origin, "not in the answer", self._leave_out(origin.view))
+            held = [origin for origin in value.origins if self.role(origin) in _ONE_USE]
+            if held:
+                first = min(held)
+                raise self._refused(first, "not in the answer", self._leave_out(first.view))
         if self.is_held and relation.owners:
             raise self._rows("The answer would hold rows of single persons.", relation)
 
@@ -231,7 +233,7 @@ class Rules:
         self, node: Node, guards: tuple[Node, ...], below: Relation, grouped: Relation, flow: Flow
     ) -> Relation:
         """Judge a grouping of many persons, and return its groups as nobody's."""
-        public = replace(grouped, owners=frozenset())
+        public = grouped._replace(owners=frozenset())
         if not self.is_held or not below.owners:
             return public
         if len(below.owners) > 1:
@@ -256,8 +258,8 @@ class Rules:
         calls = [call for call in node["expressions"] if not _is_count_of_owner(call, below, flow)]
         is_conditional = [self._judge(call, below, flow) for call in calls]
         self.boundaries.append(Boundary(mark, below.is_single, any(is_conditional)))
-        safe = (replace(v.nullable(), shape=Shape.PLAIN) for v in public.values)
-        return replace(public, values=tuple(safe), is_single=False)
+        safe = (v.nullable()._replace(shape=Shape.PLAIN) for v in public.values)
+        return public._replace(values=tuple(safe), is_single=False)
 
     def _mark(
         self, node: Node, guards: tuple[Node, ...], below: Relation, flow: Flow

@@ -7,7 +7,6 @@ expression is made of is read from the engine's own bindings; names are never lo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -48,8 +47,7 @@ class Shape(IntEnum):
     ANY = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """One column of a relation.
 
     `owner` is set where every row has the person_id of its owner; `is_person` where it is an
@@ -75,19 +73,18 @@ class Value:
 
     def nullable(self) -> Value:
         """Return this value where it may be NULL: it then tells nobody's rows from another's."""
-        return self if self.owner is None else replace(self, owner=None)
+        return self if self.owner is None else self._replace(owner=None)
 
     def keyless(self) -> Value:
         """Return this value where the rows it told from each other may stand more than once."""
-        return self if self.key is None else replace(self, key=None)
+        return self if self.key is None else self._replace(key=None)
 
     def tainted(self, origins: frozenset[Origin]) -> Value:
         """Return this value if it also tells of other columns."""
-        return self if origins <= self.origins else replace(self, origins=self.origins | origins)
+        return self if origins <= self.origins else self._replace(origins=self.origins | origins)
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(NamedTuple):
     """The output of one step. `owners` are the persons its rows belong to: none is nobody's.
 
     `conditions` are the columns that decided which rows are in it. `is_single` says that no
@@ -109,14 +106,14 @@ class Relation:
         """Return the relation after learning that two owners are the same person."""
         if left == right or not {left, right} <= self.owners:
             return self
-        values = (replace(v, owner=left) if v.owner == right else v for v in self.values)
-        return replace(self, values=tuple(values), owners=self.owners - {right})
+        values = (v._replace(owner=left) if v.owner == right else v for v in self.values)
+        return self._replace(values=tuple(values), owners=self.owners - {right})
 
     def kept(self, positions: Iterable[int] | None) -> Relation:
         """Return the relation with only some of its columns, if a list of them is given."""
         if not positions:
             return self
-        return replace(self, values=tuple(self.values[at] for at in positions))
+        return self._replace(values=tuple(self.values[at] for at in positions))
 
 
 # Functions of one value that neither choose nor hide: a sum of them can be tested like a sum.
@@ -130,26 +127,38 @@ _PERSON_COMPARISONS = _COMPARISONS | names(
     COMPARE_LESSTHANOREQUALTO COMPARE_GREATERTHANOREQUALTO"""
 )
 NULL_TESTS = frozenset({"OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"})
+_OF_PERSONS = _PERSON_COMPARISONS | NULL_TESTS
+
+
+# What an expression says of itself: its types, its function's name and the function's own notes.
+# None of them holds an expression (a test looks); a function's arguments are all in `children`.
+_OF_ITSELF = frozenset({"return_type", "arguments", "qname", "function_data"})
 
 
 def children(expression: Node) -> list[Node]:
     """Return every expression directly below one, wherever the engine keeps it."""
     found: list[Node] = []
-    # A function's own notes are left out: its arguments are all in `children`.
-    _collect((expression[key] for key in expression if key != "function_data"), found)
+    for key, value in expression.items():
+        if value.__class__ in _NESTED and key not in _OF_ITSELF:
+            _collect(value, found)
     return found
 
 
-def _collect(values: Iterable[Any], found: list[Node]) -> None:
-    """Add the expressions among some values or below them; a plain loop, since most are none."""
-    for value in values:
-        if isinstance(value, dict):
-            if "expression_class" in value:
-                found.append(value)
-            elif value:
-                _collect(value.values(), found)
-        elif value and isinstance(value, list):
-            _collect(value, found)
+_NESTED = (dict, list)  # JSON gives no others
+
+
+def _collect(value: Any, found: list[Node]) -> None:
+    """Add the expressions in a value or below it; a plain loop, since most values are none."""
+    if value.__class__ is dict:
+        if "expression_class" in value:
+            found.append(value)
+            return
+        value = value.values()
+    for item in value:
+        if item.__class__ is dict and "expression_class" in item:
+            found.append(item)
+        elif item.__class__ in _NESTED:
+            _collect(item, found)
 
 
 def function_name(expression: Node) -> str:
@@ -171,10 +180,10 @@ def is_equality(expression: Node) -> bool:
 
 def is_person_comparison(expression: Node, parts: Iterable[Value]) -> bool:
     """Say whether a condition compares person_ids with nothing but each other, or with NULL."""
-    parts = tuple(parts)
-    if not parts or not all(part.is_person for part in parts):
+    if expression.get("type") not in _OF_PERSONS:
         return False
-    return expression.get("type") in _PERSON_COMPARISONS | NULL_TESTS
+    parts = tuple(parts)
+    return bool(parts) and all(part.is_person for part in parts)
 
 
 def conjuncts(expressions: Iterable[Node]) -> Iterator[Node]:

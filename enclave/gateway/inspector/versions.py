@@ -53,16 +53,16 @@ def pin(text: Text, catalogue: Catalogue) -> tuple[str, tuple[str, ...]]:
     return _edited(text.sql, edits), tuple(dict.fromkeys(reasons))
 
 
+_AT = names("at At aT AT")
+
+
 def _clauses(words: Sequence[Word]) -> Iterator[int]:
     """Yield where `AT (VERSION =>` or its like begins; a column called `at` is none."""
     for place in range(1, len(words) - 4):
-        at, bracket, kind, equals, more = words[place : place + 5]
-        if (
-            at.says("at")
-            and bracket.text == "("
-            and kind.kind == "name"
-            and (equals.text, more.text) == ("=", ">")
-        ):
+        if words[place].text not in _AT:
+            continue
+        bracket, kind, equals, more = words[place + 1 : place + 5]
+        if bracket.text == "(" and kind.kind == "name" and (equals.text, more.text) == ("=", ">"):
             yield place
 
 
