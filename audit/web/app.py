@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from audit.scope import ADMITTED
 from audit.watch import spoken
-from audit.web import alerts, anomalies, downloads, events, evidence, reach, saved, stories
+from audit.web import alerts, anomalies, closed, downloads, events, evidence, reach, saved, stories
 from audit.web.room import Room
 from audit.web.stories import clock
 from enclave.settings import Settings
@@ -108,6 +108,8 @@ def routes(room: Room) -> list[Route | Mount]:
         route("/export", evidence.export),
         route("/verify.pyz", downloads.verifier),
         route("/report", downloads.report),
+        route("/closed", closed.listing),
+        route("/closed/{name}/{file}", closed.file),
         Mount("/style", StaticFiles(directory=HERE / "static")),
     ]
 

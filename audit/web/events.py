@@ -14,6 +14,7 @@ from starlette.responses import Response
 from audit import merkle
 from audit.log import Entry
 from audit.note import Checkpoint
+from audit.retention import origin_of
 from audit.search import Browser, Wanted
 from audit.sentences import TITLES, Fact, is_person, read, sentence
 from audit.web import asking, charting
@@ -29,6 +30,7 @@ TONES: Mapping[Verdict, Any] = {
     Verdict.FAILED: "warn",
 }
 RECENT = 8
+MOST_REMOVALS = 100
 QUERIES = frozenset({Action.QUERY_INTENT, Action.QUERY_OUTCOME, Action.QUERY_EXPLAINED})
 
 
@@ -133,9 +135,25 @@ def entry(room: Room, request: Request) -> Response:
         fact=fact,
         text=json.dumps(json.loads(found.body), indent=2, ensure_ascii=False) if found.body else "",
         related=_related(room, request, fact),
+        removals=_removals(room, request, found),
         names=names,
         **words_of(),
     )
+
+
+def _removals(room: Room, request: Request, entry: Entry) -> list[Fact]:
+    """Return the removals that an entry without a text may have been part of, mostly one."""
+    if entry.body is not None:
+        return []
+    origin, asked = origin_of(room.files), Wanted(action=Action.AUDIT_PURGED.value)
+    with room.browse(request) as browser:
+        found = browser.find(asked, limit=MOST_REMOVALS, newest_first=False)
+    return [
+        fact
+        for fact in found
+        if fact.detail["log"] == origin
+        and fact.detail["first"] <= entry.index <= fact.detail["last"]
+    ]
 
 
 def _related(room: Room, request: Request, fact: Fact | None) -> list[Fact]:

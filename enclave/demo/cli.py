@@ -20,6 +20,7 @@ from enclave.settings import Settings
 from enclave.store import ControlStore
 
 START_SECONDS = 90
+FIRST_PORT, HEALTH_OFFSET = 8000, 5  # the audit service's health, after the sites and the witness
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,7 +29,7 @@ def demo() -> None:
 
     \b
     Examples:
-      enclave demo up                    everything on ports 8000 to 8004
+      enclave demo up                    everything on ports 8000 to 8005
       enclave demo up --base-port 9000   elsewhere, when a port is taken
       enclave demo status                what runs
       enclave demo down                  nothing left running; the data is kept
@@ -38,6 +39,9 @@ def demo() -> None:
 def demo_settings(base_port: int | None) -> Settings:
     """Return the settings of this run: the environment's, with the ports moved together."""
     settings = Settings()
+    if settings.audit_metrics_address is None:
+        health = f"127.0.0.1:{(base_port or FIRST_PORT) + HEALTH_OFFSET}"
+        settings = settings.model_copy(update={"audit_metrics_address": health})
     if base_port is None:
         return settings
     urls = ("hub_url", "review_url", "audit_url", "oidc_issuer")
@@ -49,7 +53,7 @@ def demo_settings(base_port: int | None) -> Settings:
 
 
 @demo.command()
-@click.option("--base-port", type=int, help="First of five neighbouring ports (default 8000).")
+@click.option("--base-port", type=int, help="First of six neighbouring ports (default 8000).")
 def up(base_port: int | None) -> None:
     """Build, load and start everything; print where to go and who to be."""
     console = Console()
@@ -103,6 +107,7 @@ def print_welcome(console: Console, settings: Settings, seconds: float) -> None:
     sites.add_row("workspaces", settings.hub_url)
     sites.add_row("egress review", settings.review_url)
     sites.add_row("audit", settings.audit_url)
+    sites.add_row("audit service's health", f"http://{settings.audit_metrics_address}/healthz")
     console.print(sites)
     people = Table("account", "name", "may", "agency", title="Demo accounts", title_justify="left")
     for person in ControlStore(settings.database_url).people().values():

@@ -66,6 +66,7 @@ def check_machine(settings: Settings) -> str:
             settings.audit_url,
             settings.oidc_issuer,
             f"http://127.0.0.1:{witness.port(settings)}",
+            f"http://{settings.audit_metrics_address}",
         ):
             _require_free_port(url)
     return f"{free / 1e9:.0f} GB free"
