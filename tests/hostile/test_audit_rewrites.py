@@ -1,176 +1,167 @@
 """The operator as attacker: root, the signing key, all the time in the world.
 
 What the log says of itself passes every time; a checkpoint that somebody else kept catches each
-rewrite of what it covers. What it does not cover stays exposed, and that is tested too.
+rewrite of what it covers: run through the real `verify.pyz`. What it does not cover stays exposed,
+and that is tested too. (SATRE 2.5.03; R4)
 """
 
 from __future__ import annotations
 
-import json
 import shutil
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from audit.custody import AuditFiles, LogRefused, load_signer, open_log, sign_checkpoint
-from audit.log import Log, LogReader, Sender
-from audit.verify import Report, verify
+from audit.custody import AuditFiles, LogRefused, open_log, sign_checkpoint
+from audit.log import Sender
 from audit.watch import Level, Watch
 from enclave.settings import Settings
 from tests.support.audit_story import tell
-
-Body = tuple[bytes, Sender]
-
-
-def contents(files: AuditFiles) -> list[Body]:
-    with closing(LogReader.open(files.log)) as log:
-        return [(entry.body or b"", entry.sender) for entry in log.entries()]
-
-
-def rewrite(settings: Settings, bodies: list[Body]) -> None:
-    """Make a new log out of bodies, complete with tree and a genuine signature."""
-    files = AuditFiles(settings.audit_dir)
-    signer = load_signer(files, settings.origin)
-    for suffix in ("", "-wal", "-shm"):
-        files.log.with_name(files.log.name + suffix).unlink(missing_ok=True)
-    numbers: dict[tuple[str, str], int] = {}
-    with closing(Log(files.log)) as log:
-        with log.write() as batch:
-            for body, sender in bodies:
-                key = (sender.source, sender.instance)
-                seq = numbers.get(key, 0)
-                numbers[key] = seq + 1
-                batch.add(renumbered(body, seq), Sender(*key, seq))
-        sign_checkpoint(log, files, signer)
+from tests.support.rewrites import (
+    ATTACKS,
+    Body,
+    contents,
+    denial,
+    edit,
+    fork,
+    insert,
+    remove,
+    rewrite,
+    swap,
+    tamper,
+    truncate,
+    wrong,
+)
+from tests.support.verifier import verify_log
 
 
-def renumbered(body: bytes, seq: int) -> bytes:
-    """A careful forger leaves no gap in anybody's numbering."""
-    event = json.loads(body)
-    event["metadata"]["sequence"] = event["unmapped"]["enclave"]["seq"] = seq
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def edit(bodies: list[Body]) -> list[Body]:
-    place = _denial(bodies)
-    body, sender = bodies[place]
-    forged = body.replace(b'"verdict":"denied"', b'"verdict":"allowed"')
-    return [*bodies[:place], (forged, sender), *bodies[place + 1 :]]
-
-
-def remove(bodies: list[Body]) -> list[Body]:
-    place = _denial(bodies)
-    return [*bodies[:place], *bodies[place + 1 :]]
-
-
-def swap(bodies: list[Body]) -> list[Body]:
-    place = _denial(bodies)
-    return [*bodies[: place - 1], bodies[place], bodies[place - 1], *bodies[place + 1 :]]
-
-
-def truncate(bodies: list[Body]) -> list[Body]:
-    return bodies[:-3]
-
-
-def fork(bodies: list[Body]) -> list[Body]:
-    return [*bodies[:-3], *bodies[:3]]
-
-
-def insert(bodies: list[Body]) -> list[Body]:
-    return [bodies[0], *bodies]
-
-
-def _denial(bodies: list[Body]) -> int:
-    return next(i for i, (body, _) in enumerate(bodies) if b"query.denied" in body)
-
-
-REWRITES = [edit, remove, swap, truncate, fork, insert]
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An honest log's directories."""
+    place = tmp_path_factory.mktemp("honest")
+    tell(Settings(state_dir=place / "s", run_dir=place / "r"), days=6)
+    return place
 
 
 @pytest.fixture
-def kept(settings: Settings) -> tuple[str, str]:
-    """The checkpoint and the key that the auditor saved."""
-    tell(settings, days=6)
-    files = AuditFiles(settings.audit_dir)
-    return files.checkpoint.read_text(), files.public_key.read_text()
+def settings(honest: Path, tmp_path: Path) -> Settings:
+    """Settings of a copy of it, for one test to spoil."""
+    shutil.copytree(honest / "s", tmp_path / "s")
+    return Settings(state_dir=tmp_path / "s", run_dir=tmp_path / "r")
 
 
-def check(settings: Settings, checkpoint: str, key: str) -> Report:
-    return verify(settings.audit_dir, checkpoint=checkpoint, key=key)
+@pytest.fixture
+def kept(honest: Path) -> tuple[Path, Path]:
+    """The checkpoint and the key that the auditor saved, where the operator cannot reach."""
+    return honest / "s" / "audit" / "checkpoint", honest / "s" / "audit" / "public.key"
 
 
-@pytest.mark.parametrize("attack", REWRITES)
-def test_a_rewrite_with_the_real_key_is_caught_by_a_checkpoint_kept_elsewhere(
-    settings: Settings, kept: tuple[str, str], attack: Callable[[list[Body]], list[Body]]
+def test_the_honest_log_passes(settings: Settings, kept: tuple[Path, Path]) -> None:
+    found = verify_log(settings.audit_dir, *kept)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "VERIFIED: " in found.stdout
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_rewrite_is_caught_by_a_checkpoint_kept_elsewhere_and_by_nothing_less(
+    settings: Settings, kept: tuple[Path, Path], name: str
 ) -> None:
-    rewrite(settings, attack(contents(AuditFiles(settings.audit_dir))))
-    found = check(settings, *kept)
-    assert not found.passed
-    assert [c for c in found.checks if "your checkpoint covers" in c.question and not c.passed]
+    attack, files = ATTACKS[name], AuditFiles(settings.audit_dir)
+    attack.run(settings)
+    found = verify_log(files.directory, *kept)
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert [line for line in wrong(found.stdout) if attack.caught in line], found.stdout
+    assert "NOT VERIFIED" in found.stdout
+    own = verify_log(files.directory, files.checkpoint, files.public_key)
+    assert (own.returncode == 0) is attack.careful, own.stdout
+
+
+def _later(settings: Settings, bodies: list[Body]) -> list[Body]:
+    """Let the log grow by what the kept checkpoint does not cover."""
+    covered = contents(AuditFiles(settings.audit_dir))
+    rewrite(settings, [*covered, *_told_later(bodies)])
+    return covered
+
+
+def _told_later(bodies: list[Body]) -> list[Body]:
+    return [
+        (body.replace(b'"instance":"', b'"instance":"later-'), replace(sender, instance=_of(body)))
+        for body, sender in bodies
+    ]
+
+
+def _of(body: bytes) -> str:
+    return "later-" + body.partition(b'"instance":"')[2].partition(b'"')[0].decode()
+
+
+def test_exposed_entries_newer_than_the_kept_checkpoint_can_vanish(
+    settings: Settings, kept: tuple[Path, Path]
+) -> None:
+    start = contents(AuditFiles(settings.audit_dir))[:2]
+    covered = _later(settings, start)
+    grown = verify_log(settings.audit_dir, *kept)
+    assert "newer and exposed: 2" in grown.stdout
+    rewrite(settings, covered)
+    found = verify_log(settings.audit_dir, *kept)
+    assert found.returncode == 0, found.stdout
+    assert "newer and exposed: 0" in found.stdout
+
+
+def test_exposed_an_event_that_was_never_written_is_missed_by_nobody(
+    settings: Settings, tmp_path: Path
+) -> None:
+    files = AuditFiles(settings.audit_dir)
+    bodies = contents(files)
+    without = [*bodies[: denial(bodies)], *bodies[denial(bodies) + 1 :]]
+    rewrite(settings, without)  # so it was from the first day on: nobody kept anything else
+    shutil.copy(files.checkpoint, tmp_path / "kept")
+    found = verify_log(files.directory, tmp_path / "kept", files.public_key)
+    assert found.returncode == 0, found.stdout
+    assert "That everything was written" in found.stdout
+
+
+def test_exposed_all_keepers_together_with_the_operator_defeat_it(
+    settings: Settings, tmp_path: Path
+) -> None:
+    files = AuditFiles(settings.audit_dir)
+    rewrite(settings, edit(contents(files)))
+    shutil.copy(files.checkpoint, tmp_path / "what-the-auditor-now-says-was-kept")
+    given = (tmp_path / "what-the-auditor-now-says-was-kept", files.public_key)
+    assert verify_log(files.directory, *given).returncode == 0
+
+
+@pytest.fixture
+def watched(settings: Settings) -> Iterator[AuditFiles]:
+    """The log's files after the auditor's site has looked at them once."""
+    files = AuditFiles(settings.audit_dir)
+    assert Watch(files, late=float("inf")).look().level is Level.GREEN
+    yield files
+
+
+@pytest.mark.parametrize("attack", [edit, remove, swap, truncate, fork, insert])
+def test_the_auditors_site_turns_red_after_a_rewrite_of_what_it_has_seen(
+    settings: Settings, watched: AuditFiles, attack: object
+) -> None:
+    assert callable(attack)
+    rewrite(settings, attack(contents(watched)))
+    assert Watch(watched, late=float("inf")).look().level is Level.RED
 
 
 @pytest.mark.parametrize("attack", [edit, swap, insert])
-def test_the_log_itself_believes_such_a_rewrite_which_is_why_one_keeps_a_checkpoint(
-    settings: Settings, kept: tuple[str, str], attack: Callable[[list[Body]], list[Body]]
+def test_the_log_s_own_service_believes_a_rewrite_which_is_why_one_keeps_a_checkpoint(
+    settings: Settings, attack: object
 ) -> None:
+    assert callable(attack)
     files = AuditFiles(settings.audit_dir)
     rewrite(settings, attack(contents(files)))
-    own = check(settings, files.checkpoint.read_text(), kept[1])
-    assert not [c for c in own.checks if "checkpoint covers" in c.question and not c.passed]
     log, _ = open_log(files, settings.origin)
     log.close()
 
 
-@pytest.mark.parametrize("attack", REWRITES)
-def test_the_auditors_site_turns_red_after_a_rewrite_of_what_it_has_seen(
-    settings: Settings, kept: tuple[str, str], attack: Callable[[list[Body]], list[Body]]
-) -> None:
-    files = AuditFiles(settings.audit_dir)
-    assert Watch(files, late=float("inf")).look().level is Level.GREEN
-    rewrite(settings, attack(contents(files)))
-    assert Watch(files, late=float("inf")).look().level is Level.RED
-
-
-def test_what_is_newer_than_the_kept_checkpoint_stays_exposed(
-    settings: Settings, kept: tuple[str, str]
-) -> None:
-    files = AuditFiles(settings.audit_dir)
-    covered = contents(files)
-    later = [(body, Sender("hub", "later", n)) for n, (body, _) in enumerate(covered[8:10])]
-    rewrite(settings, [*covered, *later])
-    rewrite(settings, covered)  # the two newer entries vanish again
-    found = check(settings, *kept)
-    assert not [c for c in found.checks if "checkpoint covers" in c.question and not c.passed]
-
-
-def tamper(files: AuditFiles, *statements: str) -> None:
-    """Change the stored file as root would: triggers dropped first."""
-    with closing(sqlite3.connect(files.log)) as log:
-        triggers = log.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-        for (name,) in triggers:
-            log.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            log.execute(statement)
-        log.commit()
-
-
-def test_an_edited_text_is_found_by_rehashing_although_the_tree_was_left_alone(
-    settings: Settings, kept: tuple[str, str]
-) -> None:
-    tamper(
-        AuditFiles(settings.audit_dir),
-        "UPDATE entry SET body = CAST(replace(CAST(body AS TEXT), 'rosa', 'nobody') AS BLOB)"
-        " WHERE idx = 10",
-    )
-    found = check(settings, *kept)
-    assert "entry 10" in [place for c in found.checks for place in c.wrong]
-
-
 def test_a_service_refuses_to_start_on_a_shorter_log(
-    settings: Settings, kept: tuple[str, str]
+    settings: Settings,
 ) -> None:
     files = AuditFiles(settings.audit_dir)
     tamper(files, "DELETE FROM entry WHERE idx > (SELECT max(idx) - 3 FROM entry)")
@@ -179,7 +170,7 @@ def test_a_service_refuses_to_start_on_a_shorter_log(
 
 
 def test_a_service_refuses_to_start_on_a_forked_tree(
-    settings: Settings, kept: tuple[str, str]
+    settings: Settings,
 ) -> None:
     files = AuditFiles(settings.audit_dir)
     tamper(files, "UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE level = 0 AND n = 0")
@@ -188,7 +179,7 @@ def test_a_service_refuses_to_start_on_a_forked_tree(
 
 
 def test_a_service_refuses_to_start_without_its_tiles(
-    settings: Settings, kept: tuple[str, str]
+    settings: Settings,
 ) -> None:
     files = AuditFiles(settings.audit_dir)
     tamper(files, "DELETE FROM tile WHERE level = 0")
@@ -198,7 +189,7 @@ def test_a_service_refuses_to_start_without_its_tiles(
 
 @pytest.mark.parametrize("missing", ["checkpoint", "signing.key", "log.db"])
 def test_a_service_refuses_to_start_when_a_file_of_its_is_gone(
-    settings: Settings, kept: tuple[str, str], missing: str
+    settings: Settings, missing: str
 ) -> None:
     files = AuditFiles(settings.audit_dir)
     for path in files.directory.glob(f"{missing}*"):
@@ -208,7 +199,7 @@ def test_a_service_refuses_to_start_when_a_file_of_its_is_gone(
 
 
 def test_a_service_refuses_a_database_that_is_none(
-    settings: Settings, kept: tuple[str, str]
+    settings: Settings,
 ) -> None:
     files = AuditFiles(settings.audit_dir)
     files.log.write_bytes(b"not a database at all" * 100)
@@ -217,14 +208,15 @@ def test_a_service_refuses_a_database_that_is_none(
 
 
 def test_a_service_refuses_a_key_under_another_origin(
-    settings: Settings, kept: tuple[str, str]
+    settings: Settings,
 ) -> None:
     with pytest.raises(LogRefused, match="another log"):
         open_log(AuditFiles(settings.audit_dir), "elsewhere")
 
 
-def test_a_flipped_bit_in_the_wal_never_goes_unnoticed(settings: Settings, tmp_path: Path) -> None:
+def test_a_flipped_bit_in_the_wal_never_goes_unnoticed(tmp_path: Path) -> None:
     """SQLite drops every commit after the flipped frame without a word; the checkpoint does not."""
+    settings = Settings(state_dir=tmp_path / "empty", run_dir=tmp_path / "r")
     files = AuditFiles(settings.audit_dir)
     log, signer = open_log(files, settings.origin)
     for number in range(40):

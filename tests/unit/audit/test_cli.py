@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from audit.cli import audit, main
 from audit.custody import AuditFiles
 from enclave.settings import Settings
-from tests.hostile.test_audit_rewrites import contents, edit, rewrite
 from tests.support.audit_story import tell
+from tests.support.rewrites import contents, edit, rewrite
 
 
 @pytest.fixture
