@@ -176,6 +176,13 @@ def batches(place: Path, server: Postgres) -> list[Row]:
     ]
 
 
+def busy(service: AuditProcess) -> float:
+    """Return the seconds of CPU a service has used."""
+    assert service.process is not None
+    fields = Path(f"/proc/{service.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def hammer(service: AuditProcess, callers: int) -> Row:
     """Append from as many threads of one process, each waiting for its receipt."""
     latencies: list[list[float]] = [[] for _ in range(callers)]
@@ -188,6 +195,7 @@ def hammer(service: AuditProcess, callers: int) -> Row:
             client.append(event)
             mine.append(time.perf_counter() - began)
 
+    before = busy(service), time.process_time()
     with service.client("gateway") as client:
         threads = [threading.Thread(target=call, args=(client, mine)) for mine in latencies]
         began = time.perf_counter()
@@ -198,10 +206,13 @@ def hammer(service: AuditProcess, callers: int) -> Row:
         for thread in threads:
             thread.join()
         took = time.perf_counter() - began
+    after, many = (busy(service), time.process_time()), sum(map(len, latencies))
     found = sorted(second for mine in latencies for second in mine[len(mine) // 20 :])
     return {
         "callers": callers,
-        "appends/s": sum(map(len, latencies)) / took,
+        "appends/s": many / took,
+        "service us": (after[0] - before[0]) / many * 1e6,  # of CPU an event; load alters it less
+        "caller us": (after[1] - before[1]) / many * 1e6,
         "p50 ms": found[len(found) // 2] * 1000,
         "p99 ms": found[int(len(found) * 0.99)] * 1000,
         "most ms": found[-1] * 1000,
