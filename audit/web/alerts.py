@@ -67,8 +67,8 @@ def listing(room: Room, request: Request) -> Response:
     latest, waiting = outbox.latest(), outbox.waiting()
     columns: list[Column[Rule]] = [
         Column("name", "Tells of", lambda r: Cell(_title(r, searches), f"/alerts/{r.id}")),
-        Column("how", "How", _how),
         Column("state", "State", lambda r: _state(r, latest.get(r.id))),
+        Column("how", "How", _how),
         Column("waiting", "Waiting", lambda r: waiting.get(r.id, 0), numeric=True),
         Column("last", "Last message", lambda r: _last(latest.get(r.id)), sortable=False),
     ]
