@@ -127,7 +127,7 @@ def _filters(
 def _charts(room: Room, reader: Reader, sought: Sought) -> tuple[Chart, ...]:
     began = Counter(at // DAY_MS for at in reader.began(sought))
     last = max(began)
-    first = min(min(began), last - DAYS_DRAWN + 1) if sought.since else last - DAYS_DRAWN + 1
+    first = min(*began, last - DAYS_DRAWN + 1) if sought.since else last - DAYS_DRAWN + 1
     first = max(first, last - MOST_DAYS + 1)
     days = [(_day(day), float(began[day])) for day in range(first, last + 1)]
     kinds = reader.per(sought, "kind")
