@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -14,11 +17,12 @@ from audit.note import Checkpoint, Verifier
 from audit.web.app import add_filters, make_audit_app, make_site, routes
 from audit.web.room import Room
 from enclave.audit_client import AuditClient
-from enclave.events import Action, Event
+from enclave.events import Action, Event, Verdict
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from tests.support import audit_story
 from tests.support.audit import AuditProcess
+from tests.support.audit_bulk import write_log
 from tests.support.axe import assert_accessible
 from tests.support.browser import NARROW, WIDE, console_errors, log_in, screenshot
 from tests.support.idp import IdentityProviderProcess
@@ -90,6 +94,7 @@ def new_url(new_site: AuditSite) -> Iterator[str]:
 
 def _serve(site: AuditSite) -> Iterator[str]:
     room = Room(site.settings, site.store, site.client)
+    room.index.catch_up()
     running = serving(
         make_site,
         routes(room),
@@ -130,6 +135,11 @@ PAGES = {
     "project-unknown": "/projects/nothing",
     "people": "/people",
     "person": "/people/rosa",
+    "columns": "/columns",
+    "column": "/columns/wages.wage",
+    "column-unknown": "/columns/nothing.at-all",
+    "agencies": "/agencies",
+    "agency": "/agencies/dol",
     "verification": "/verification",
 }
 
@@ -184,7 +194,8 @@ def test_the_whole_way_can_be_walked_by_keyboard(page: Page, url: str) -> None:
     for _ in range(40):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.textContent.trim()"))
-    assert {"Events", "Projects", "People", "Verification", "What this means"} <= set(reached)
+    sites = {"Events", "Projects", "People", "Columns", "Agencies", "Verification"}
+    assert sites | {"What this means"} <= set(reached)
     page.goto(f"{url}/events")
     page.get_by_label("Words in the event").focus()
     page.keyboard.type("employer_id")
@@ -194,7 +205,8 @@ def test_the_whole_way_can_be_walked_by_keyboard(page: Page, url: str) -> None:
 
 def test_an_empty_log_still_gives_pages_one_can_read(page: Page, new_url: str) -> None:
     enter(page, new_url)
-    for path in ("/", "/events", "/projects", "/people", "/verification", "/events/0"):
+    paths = ("/", "/events", "/projects", "/people", "/columns", "/agencies", "/verification")
+    for path in (*paths, "/events/0"):
         answer = page.goto(new_url + path)
         assert answer is not None
         assert answer.status == 200
@@ -211,6 +223,164 @@ def test_a_story_tells_a_query_once_and_in_order(page: Page, url: str) -> None:
     assert any("interrupted" in line for line in told)
     order = [int(re.search(r"Entry ([\d,]+)", line)[1].replace(",", "")) for line in told]
     assert order == sorted(order)
+
+
+def test_a_story_shows_the_text_that_was_asked_and_the_clause_that_decided(
+    visitor: Visitor,
+) -> None:
+    visitor.log_in("alma")
+    text = visitor.get("/projects/credential-pay").text
+    assert "SELECT industry, avg(wage) FROM wages WHERE year = ? GROUP BY industry" in text
+    assert f"Refused under {audit_story.CLAUSE}" in text
+    assert "Allowed under dsa-credential-pay" in text
+
+
+def test_who_has_touched_a_column_is_answered_with_persons_projects_and_times(
+    page: Page, url: str
+) -> None:
+    enter(page, url)
+    page.get_by_role("link", name="Columns", exact=True).click()
+    page.get_by_role("link", name="wages.wage", exact=True).click()
+    expect(page.get_by_role("heading", name="Who has touched wages.wage?")).to_be_visible()
+    people = page.get_by_role("table", name=re.compile("Persons"))
+    row = people.get_by_role("row").filter(has_text="rosa")
+    number = row.get_by_role("link").nth(1)
+    told = number.text_content()
+    number.click()
+    expect(page.get_by_text(f"of {told}").or_(page.get_by_text(f"to {told}")).first).to_be_visible()
+
+
+def test_what_an_agencys_data_took_part_in_is_counted_and_leads_to_the_entries(
+    visitor: Visitor,
+) -> None:
+    visitor.log_in("alma")
+    text = visitor.get("/agencies/dol").text
+    counted = set(re.findall(r'<b>[\d,]+</b> <a href="[^"]*">([^<]+)</a>', text))
+    assert {"queries", "outputs released", "deliveries", "refused"} <= counted
+    address = re.search(r'href="(/events\?[^"]*output\.released)"', text)
+    assert address is not None
+    assert "released an output" in visitor.get(address[1].replace("&amp;", "&")).text
+
+
+# Downloads ---------------------------------------------------------------------------------------
+
+
+def test_what_a_filter_finds_is_downloaded_as_it_is_hashed_and_logged_first(
+    visitor: Visitor, site: AuditSite
+) -> None:
+    visitor.log_in("alma")
+    expected = [
+        body
+        for body in site.service.bodies()
+        if b'"verdict":"denied"' in body and b'"project":"credential-pay"' in body
+    ]
+    answer = visitor.get("/events.jsonl?project=credential-pay&verdict=denied")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.content.splitlines() == expected
+    look = site.looks()[-1]["detail"]
+    assert isinstance(look, dict)
+    assert (look["page"], look["found"]) == ("download", len(expected))
+    everything = visitor.get("/events.jsonl?lookups=yes").content.splitlines()
+    assert len(everything) >= len(expected)
+    assert everything == site.service.bodies()[: len(everything)]
+
+
+def test_nothing_is_downloaded_when_the_look_cannot_be_logged(
+    visitor: Visitor, site: AuditSite
+) -> None:
+    visitor.log_in("alma")
+    site.service.kill()
+    answer = visitor.get("/events.jsonl")
+    assert answer.status_code == 503
+    assert b"unmapped" not in answer.content
+
+
+def test_the_verifier_and_the_report_can_be_taken_along(visitor: Visitor) -> None:
+    visitor.log_in("alma")
+    assert visitor.get("/report").status_code == 404
+    visitor.post("/verification")
+    report = visitor.get("/report").text
+    assert "VERIFIED" in report
+    assert "What this cannot show" in report
+    verifier = visitor.get("/verify.pyz")
+    assert zipfile.is_zipfile(io.BytesIO(verifier.content))
+
+
+# Stewards ----------------------------------------------------------------------------------------
+
+
+def test_a_steward_sees_entries_on_the_own_agencys_data_and_nothing_of_others(
+    settings: Settings, people: IdentityProviderProcess
+) -> None:
+    with _site(settings, people, 4) as site:
+        secret = Event(
+            Action.QUERY_DENIED, "zoe", Verdict.DENIED, project="oec-only", agencies=("oec",),
+            datasets=("hidden-set",), columns=("hidden-set.field",), clause="secret-clause",
+            intent="q-zoe", detail={"sql": "SELECT unheard"},
+        )  # fmt: skip
+        index = site.client.append(secret).index
+        visitor = Visitor(make_audit_app(site.settings, site.store, site.client), people)
+        visitor.log_in("stella")
+        words = ("zoe", "oec-only", "hidden-set", "secret-clause", "unheard", "q-zoe")
+        shown = ("/", "/events", "/people", "/projects", "/columns", "/agencies", "/agencies/dol")
+        for path in (*shown, "/events?agency=dol", "/people/rosa", "/events.jsonl?lookups=yes"):
+            answer = visitor.get(path)
+            assert answer.status_code == 200, path
+            assert not [word for word in words if word in answer.text], path
+        for word in words:
+            assert "Nothing fits these filters" in visitor.get(f"/events?words={word}").text
+            assert visitor.get(f"/events.jsonl?words={word}").content == b""
+        hidden = (f"/events/{index}", f"/events/{index}/proof", "/people/zoe", "/projects/oec-only")
+        for path in (*hidden, "/columns/hidden-set.field", "/agencies/nobody", "/export"):
+            assert visitor.get(path).status_code == 404, path
+        assert visitor.post("/verification").status_code == 404
+        bodies = visitor.get("/events.jsonl?lookups=yes").content.splitlines()
+        own = [body for body in site.service.bodies() if b'"dol"' in body.split(b"detail")[0]]
+        assert bodies == own
+
+
+# Many --------------------------------------------------------------------------------------------
+
+MANY = int(os.environ.get("EVENTS", "20000"))
+MANY_PAGES = {
+    "overview": "/",
+    "events": "/events",
+    "events-deep": f"/events?page={MANY // 50}",
+    "events-words": "/events?words=wage&verdict=denied&agency=dol",
+    "person": "/people/r001",
+    "person-deep": "/people/r001?page=2",
+    "project": "/projects/credential-pay",
+    "column": "/columns/wages.wage",
+    "agency": "/agencies/dol",
+}
+
+
+def test_pages_over_many_events_stay_readable_wide_and_narrow(
+    page: Page, settings: Settings, people: IdentityProviderProcess
+) -> None:
+    write_log(settings, MANY)
+    with _site(settings, people, 0) as site, contextmanager(_serve)(site) as url:
+        enter(page, url)
+        for name, path in MANY_PAGES.items():
+            page.goto(url + path)
+            expect(page.get_by_text("The site is still reading the log")).to_have_count(0)
+            for width, size in (("wide", WIDE), ("narrow", NARROW)):
+                page.set_viewport_size(size)
+                screenshot(page, f"audit-many-{name}-{width}")
+                overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert overflow <= 0, f"{path} is {overflow}px too wide at {size}"
+            assert_accessible(page)
+
+
+def test_while_the_index_lags_behind_every_page_says_how_far_it_is(
+    visitor: Visitor, site: AuditSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit.web.room.INDEX_STEP", 0)
+    monkeypatch.setattr("audit.indexing.Indexer.build_in_background", lambda _self: None)
+    monkeypatch.setattr("audit.indexing.Indexer.behind", lambda _self: 5000)
+    visitor.log_in("alma")
+    for path in ("/", "/events", "/people"):
+        assert "The site is still reading the log" in visitor.get(path).text
 
 
 def test_verifying_everything_in_front_of_the_auditor_passes(page: Page, url: str) -> None:
@@ -273,7 +443,7 @@ def test_the_bar_turns_red_and_says_so_when_the_log_is_rewritten(
     visitor: Visitor, site: AuditSite
 ) -> None:
     visitor.log_in("alma")
-    assert "aud-bar--green" in visitor.get("/").text
+    assert "aud-bar--amber" in visitor.get("/").text  # no witness here
     site.service.files.checkpoint.write_text(
         site.service.files.checkpoint.read_text().replace("enclave.demo/audit\n", "other\n", 1)
     )
