@@ -30,13 +30,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to verify and against what. `kept` maps names to the auditor's own checkpoints."""
+    """What to verify and against what. `kept` maps names to the auditor's own checkpoints.
+
+    Entries are read `stretch` at a time (whole tiles), by `jobs` processes.
+    """
 
     directory: Path
     trust: Trust
     kept: dict[str, str]
     open_seconds: float = OPEN_SECONDS
     jobs: int = 1
+    stretch: int = STRETCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ def _read(question: Question, source: Source, sizes: set[int], progress: Progres
     for stretch in _stretches(question, source, total, tuple(sorted(sizes))):
         read.add(stretch, source)
         progress(stretch.end, total)
-        if stretch.end < min(stretch.begin + STRETCH, total):
+        if stretch.end < min(stretch.begin + question.stretch, total):
             break  # what follows a hole has no place in the tree
     read.whole.finish(source.tile)
     return read
@@ -172,7 +176,8 @@ def _stretches(
     question: Question, source: Source, total: int, marks: tuple[int, ...]
 ) -> Iterator[Stretch]:
     """Yield every stretch in order, read here or by several processes."""
-    spans = [(begin, min(begin + STRETCH, total)) for begin in range(0, total, STRETCH)]
+    step = question.stretch
+    spans = [(begin, min(begin + step, total)) for begin in range(0, total, step)]
     several = question.jobs > 1 and len(spans) > 2
     if not several or "fork" not in multiprocessing.get_all_start_methods():
         for begin, end in spans:
