@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,8 @@ from audit.keeper import keeping
 from audit.log import Sender, open_reader
 from audit.note import COSIGNATURE, ML_DSA_44, Checkpoint, Signer, Verifier
 from audit.publication import PolicyRefused
+from audit.rekeying import rotate_key
+from audit.retention import purge
 from audit.rotation import finish, rotate
 from audit.store import StoreError
 from audit.watch import Level, Watch
@@ -282,3 +288,36 @@ def test_a_retry_of_what_a_closed_log_holds_is_answered_with_its_first_receipt(
         assert (found.index, found.leaf.hex()) == (receipt.index, receipt.leaf)
         assert earlier.find(Sender("gateway", "i", 1)) is None
         assert earlier.here(Sender("hub", "j", 7)).seq == 7
+
+
+def test_an_auditor_with_the_first_key_and_checkpoint_can_verify_all_that_followed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    tell(settings, days=30)
+    settings = settings.model_copy(update={"audit_retention_days": 1})
+    files = AuditFiles.of(settings)
+    kept, key = tmp_path / "kept", tmp_path / "key"
+    shutil.copy(files.checkpoint, kept)
+    shutil.copy(files.public_key, key)
+    days = iter(datetime.now(UTC).date() - timedelta(days=20 - n) for n in range(0, 10, 5))
+
+    def forget() -> None:
+        with keeping(settings, actor=HAND) as hand:
+            assert len(purge(hand, next(days), "DSA 9.2")) == 1
+
+    forget()
+    with keeping(settings, actor=HAND) as hand:
+        rotate_key(hand)
+    rotate(settings, actor=HAND)
+    forget()  # in the closed log
+    with keeping(settings, actor=HAND) as hand:
+        rotate_key(hand, overlap_days=0)
+    copy = tmp_path / "copy"
+    shutil.copytree(files.directory, copy, ignore=shutil.ignore_patterns("signing.key"))
+    command = [sys.executable, "-m", "audit.cli", "verify", str(copy), "--jobs", "1"]
+    given = ["--checkpoint", str(kept), "--key", str(key)]
+    done = subprocess.run([*command, *given], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "in 2 removals" in done.stdout
+    assert done.stdout.count("1 replaced") == 2
+    assert "Does this log begin with the final checkpoint of the one before? yes" in done.stdout
