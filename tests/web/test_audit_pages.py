@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 import pytest
 from playwright.sync_api import Page, expect
 
-from audit.log import LogReader
+from audit.log import open_reader
 from audit.note import Checkpoint, Verifier
 from audit.web.app import add_filters, make_audit_app, make_site, routes
 from audit.web.room import Room
@@ -459,7 +459,7 @@ def test_an_entry_newer_than_the_checkpoint_is_said_to_be_unproved(
     with _site(slow, people, 2) as site:
         visitor = Visitor(make_audit_app(site.settings, site.store, site.client), people)
         visitor.log_in("alma")
-        with closing(LogReader.open(site.service.files.log)) as log:
+        with closing(open_reader(site.service.files.place)) as log:
             newest = log.count() - 1
         assert "cannot be proved yet" in visitor.get(f"/events/{newest}/proof").text
 
