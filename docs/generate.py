@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from enclave import cli, events, model
+from enclave import cli, events, model, told
 from enclave.errors import EnclaveError
 from enclave.settings import Settings
 
@@ -51,6 +51,30 @@ def events_page() -> str:
         for number, name in (events.OCSF[action.split(".", maxsplit=1)[0]],)
     )
     return table("Audit events", "| event | OCSF 1.8 class |", rows)
+
+
+def audited_page() -> str:
+    """Return what each command and happening leaves in the log, and the tests that show it."""
+    commands = (
+        f"| `{name}` | {_codes(what) if isinstance(what, tuple) else f'none: {what}'} |"
+        for name, what in told.COMMANDS.items()
+    )
+    happenings = (
+        f"| {each.what} | {_codes(each.actions)} | {_shown(each.tests)} |"
+        for each in told.HAPPENINGS
+    )
+    intro = "A changing command that fails or is refused leaves `command.failed` as well.\n\n"
+    head = "| command | events, or why none is needed |"
+    second = table("", "| what happens | events | shown by |", happenings).split("\n\n", 2)[2]
+    return table("What is audited", head, commands, intro) + f"\n## Besides commands\n\n{second}"
+
+
+def _codes(actions: Iterable[events.Action]) -> str:
+    return ", ".join(f"`{action.value}`" for action in actions)
+
+
+def _shown(tests: Iterable[str]) -> str:
+    return "<br>".join(f"`{test.split('::')[1]}`" for test in tests)
 
 
 def states_page() -> str:
@@ -121,6 +145,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "events.md": events_page,
+    "audited.md": audited_page,
     "states.md": states_page,
     "egress-states.md": egress_states_page,
     "commands.md": commands_page,

@@ -88,6 +88,15 @@ def test_who_may_not_enter_is_refused_with_a_sentence_and_logged(hub, person: st
     assert denied["verdict"] == "denied" and word in denied["detail"]["sentence"]
 
 
+def test_a_log_in_begun_elsewhere_is_refused_and_logged(hub):
+    before = len(events(hub, "login", "unknown"))
+    forged = f"{hub.settings.hub_url}/hub/oauth_callback?code=stolen&state=forged"
+    assert Caller(hub).go("GET", forged).status == 400
+    (denied,) = events(hub, "login", "unknown")[before:]
+    assert (denied["verdict"], denied["detail"]["code"]) == ("denied", "hub.login-refused")
+    assert "stolen" not in str(denied)
+
+
 def test_an_account_the_provider_does_not_know_cannot_be_invented(hub):
     assert Caller(hub).log_in("eve").status == 400
 

@@ -14,6 +14,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,16 @@ def of_deliveries(files: Iterable[Path]) -> Secrets:
     found["social security number"] |= {n.replace("-", "") for n in found["social security number"]}
     found["name"] = {part for name in found["name"] for part in _WORD.findall(name)} - _our_words()
     found["address"] = {each for each in found["address"] if len(each) > 10 and "None" not in each}
-    shape = SHAPES["record id"]  # anything shorter stands in many words
-    found["record id"] = {each for each in found["record id"] if shape.fullmatch(each)}
-    return {kind: {each for each in values if len(each) > 2} for kind, values in found.items()}
+    found["birth date"] |= {_as_iso(each) for each in found["birth date"]}
+    for kind, shape in SHAPES.items():  # what was misspelt beyond recognition is nobody's
+        found[kind] = {each for each in found[kind] if shape.fullmatch(each)}
+    return dict(found)
+
+
+def _as_iso(day: str) -> str:
+    """Return a birth date as programs write it; of the young it could be an agreement's date."""
+    month, date, year = [*day.split("/"), "", ""][:3]
+    return f"{year}-{month}-{date}" if year and year < "2005" else ""
 
 
 def _our_words() -> set[str]:
@@ -116,7 +124,7 @@ def _credentials(path: Path) -> Iterator[str]:
         for table, columns in TABLES.items():
             for column in columns:
                 with suppress(sqlite3.Error):
-                    rows = database.execute(f"SELECT {column} FROM {table}")  # noqa: S608 - ours
+                    rows = database.execute(f"SELECT {column} FROM {table}")
                     yield from (str(value) for (value,) in rows if value)
 
 
@@ -139,6 +147,6 @@ def _holds(told: str, kind: str, values: set[str]) -> bool:
         return not values.isdisjoint(shape.findall(told))
     if kind == "address":  # by their first two words: a number and the street's name
         words = told.split()
-        starts = {f"{one} {other}" for one, other in zip(words, words[1:], strict=False)}
+        starts = {f"{one} {other}" for one, other in pairwise(words)}
         return any(start in each for start in starts if start[0].isdigit() for each in values)
     return any(value in told for value in values if len(value) > 4)

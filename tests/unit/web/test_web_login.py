@@ -41,6 +41,14 @@ def test_someone_without_the_role_is_told_what_to_do_and_it_is_logged(visitor, l
     assert fact["detail"]["reason"] == "login.not-admitted"
 
 
+def test_a_page_refused_to_somebody_signed_in_is_logged(visitor, logged):
+    visitor.log_in("dora")
+    assert visitor.get("/denied?of=321-54-9876").status_code == 403
+    (fact,) = of("access.denied", logged())
+    assert (fact["actor"], fact["verdict"], fact["detail"]["page"]) == ("dora", "denied", "denied")
+    assert "321-54-9876" not in str(fact)
+
+
 def test_someone_the_provider_knows_and_we_do_not_is_not_admitted(visitor, logged):
     answer = visitor.log_in("stranger@example.org")
     assert answer.status_code == 403
