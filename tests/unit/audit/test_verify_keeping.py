@@ -199,10 +199,12 @@ def test_an_export_verifies_like_the_log_itself(
     assert (mine.entries, mine.root) == (theirs.entries, theirs.root)
 
 
-@pytest.mark.parametrize("name", ["*/entries", "tile/0"])
+@pytest.mark.parametrize("name", ["texts", "tile/0"])
 def test_a_changed_file_of_an_export_is_found(
     told: Settings, kept: tuple[str, str], exported: Path, name: str
 ) -> None:
+    if name == "texts":  # in a bundle, or beside it where texts were removed
+        name = "tile/entries" if (exported / "tile" / "entries").exists() else "enclave/entries"
     path = next(each for each in sorted(exported.glob(f"{name}/**/*")) if each.is_file())
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
