@@ -6,6 +6,7 @@ Only geometry and words; the numbers come from the index.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from enclave.web.charts import Chart, heat_map, timeline
 DAYS_DRAWN = 30
 DAYS_IN_GRID = 7
 MOST_DAYS = 3660
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def by_day(browser: Browser, wanted: Wanted) -> Chart:
@@ -34,6 +36,32 @@ def by_hour(browser: Browser, wanted: Wanted) -> Chart:
         "Entries by hour of day",
         {(_weekday(day), f"{hour:02}"): float(n) for (day, hour), n in numbers.items()},
         rows=[_weekday(day) for day in range(first, last + 1)],
+        columns=[f"{hour:02}" for hour in range(24)],
+        unit="entries",
+        id="by-hour",
+    )
+
+
+def whole(browser: Browser, wanted: Wanted) -> list[Chart]:
+    """Draw the entries from the first that fits to the last: by day, and by weekday and hour."""
+    numbers = browser.per_day(wanted)
+    first, last = (min(numbers), max(numbers)) if numbers else (0, -1)
+    first = max(first, last - MOST_DAYS)
+    days = [(_name(day), float(numbers.get(day, 0))) for day in range(first, last + 1)]
+    return [
+        timeline("Entries by day", days, label="Day (UTC)", unit="entries", id="by-day"),
+        _by_weekday(browser, wanted),
+    ]
+
+
+def _by_weekday(browser: Browser, wanted: Wanted) -> Chart:
+    values: Counter[tuple[str, str]] = Counter()
+    for (day, hour), number in browser.per_hour_of_day(wanted).items():
+        values[WEEKDAYS[(day + 3) % 7], f"{hour:02}"] += number  # 1970 began on a Thursday
+    return heat_map(
+        "Entries by weekday and hour (UTC)",
+        {place: float(number) for place, number in values.items()},
+        rows=WEEKDAYS,
         columns=[f"{hour:02}" for hour in range(24)],
         unit="entries",
         id="by-hour",

@@ -107,7 +107,7 @@ def listing(room: Room, request: Request) -> Response:
             empty="Nothing has been logged yet.",
             filters=asking.filters(browser, names),
         )
-        drawn = [charting.by_day(browser, asked), charting.by_hour(browser, asked)]
+        drawn = charting.whole(browser, asked)
         hidden = 0 if asked.lookups or asked.action else _lookups(browser, asked)
     context = {
         "charts": drawn if total else (),

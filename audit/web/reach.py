@@ -6,7 +6,7 @@ entries on their own agency's data alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -63,7 +63,7 @@ def _list(room: Room, request: Request, kind: Kind, heading: str, lead: str) -> 
     room.look(request, heading.lower())
     with room.browse(request) as browser:
         found = browser.tally(kind)
-    table = _table(request, found, kind, caption=heading, empty="Nothing has been logged yet.")
+    table = _table(request, found, kind)
     return room.show(request, "subjects.html", table=table, heading=heading, lead=lead)
 
 
@@ -77,8 +77,9 @@ def column(room: Room, request: Request) -> Response:
         queries = replace(asked, action=Action.QUERY_INTENT.value)
         refused = replace(asked, verdict=Verdict.DENIED.value)
         numbers = [_number(browser, "queries", queries), _number(browser, "refused", refused)]
+        kinds = (Kind.ACTOR, Kind.PROJECT)
         shown = {
-            "tables": tables_of(browser, request, asked, (Kind.ACTOR, Kind.PROJECT)),
+            "tables": tables_of(browser, request, asked, kinds, room.names()),
             **_drawn(browser, asked),
         }
     heading = f"Who has touched {name}?"
@@ -98,7 +99,7 @@ def agency(room: Room, request: Request) -> Response:
         numbers = [_number(browser, n, w) for n, w in (*counted, ("refused", refused))]
         kinds = (Kind.PROJECT, Kind.ACTOR, Kind.COLUMN)
         shown = {
-            "tables": tables_of(browser, request, asked, kinds),
+            "tables": tables_of(browser, request, asked, kinds, room.names()),
             **_drawn(browser, asked),
         }
     heading = f"What did {name.upper()}'s data take part in?"
@@ -112,33 +113,40 @@ def _known(browser: Browser, asked: Wanted) -> None:
 
 
 def _number(browser: Browser, name: str, asked: Wanted) -> Number:
-    return Number(name, browser.count(asked), _address(asked), asked.verdict == Verdict.DENIED)
+    return Number(name, browser.count(asked), address(asked), asked.verdict == Verdict.DENIED)
 
 
 def _drawn(browser: Browser, asked: Wanted) -> dict[str, Any]:
     return {
-        "charts": [charting.by_day(browser, asked), charting.by_hour(browser, asked)],
+        "charts": charting.whole(browser, asked),
         "latest": browser.find(replace(asked, folded=True), limit=LATEST),
     }
 
 
-CAPTIONS = {Kind.ACTOR: "Persons and services", Kind.PROJECT: "Projects", Kind.COLUMN: "Columns"}
+CAPTIONS = {
+    Kind.ACTOR: "Persons and services",
+    Kind.PROJECT: "Projects",
+    Kind.COLUMN: "Columns",
+    Kind.AGENCY: "Agencies",
+}
+TITLES = {
+    Kind.ACTOR: "Person",
+    Kind.PROJECT: "Project",
+    Kind.COLUMN: "Column",
+    Kind.AGENCY: "Agency",
+}
 
 
 def tables_of(
-    browser: Browser, request: Request, asked: Wanted, kinds: Sequence[Kind]
+    browser: Browser,
+    request: Request,
+    asked: Wanted,
+    kinds: Sequence[Kind],
+    names: Mapping[str, str],
 ) -> list[Table]:
     """Return, for each kind, a table of what occurs among these entries, and how often."""
     return [
-        _table(
-            request,
-            browser.tally(kind, asked),
-            kind,
-            caption=CAPTIONS[kind],
-            empty="None.",
-            within=asked,
-            prefix=f"{kind}-",
-        )
+        _table(request, browser.tally(kind, asked), kind, within=asked, names=names)
         for kind in kinds
     ]
 
@@ -148,23 +156,21 @@ def _table(
     found: Sequence[Tally],
     kind: Kind,
     *,
-    caption: str,
-    empty: str,
     within: Wanted | None = None,
-    prefix: str = "",
+    names: Mapping[str, str] | None = None,
 ) -> Table:
     """Return a table of tallies; its numbers lead to the entries they count."""
     asked = within or Wanted()
 
     def entries(one: Tally) -> str:
-        return _address(_also(asked, kind, one.name))
+        return address(_also(asked, kind, one.name))
 
     def refused(one: Tally) -> Cell | int:
         wanted = replace(_also(asked, kind, one.name), verdict=Verdict.DENIED.value)
-        return Cell(f"{one.denied:,}", _address(wanted)) if one.denied else 0
+        return Cell(f"{one.denied:,}", address(wanted)) if one.denied else 0
 
     shown: list[Column[Tally]] = [
-        Column("name", kind.value.capitalize(), lambda one: _name(kind, one.name)),
+        Column("name", TITLES[kind], lambda one: _name(kind, one.name, names or {})),
         Column(
             "entries",
             "Entries",
@@ -175,8 +181,10 @@ def _table(
         Column("denied", "Denied", refused, sort=lambda one: one.denied, numeric=True),
         Column("last", "Last entry", lambda o: words.when_ms(o.last), sort=lambda o: o.last),
     ]
-    at = tables.state(request, shown, sort="-entries" if within else "name", prefix=prefix)
-    return tables.of(found, shown, at, caption=caption, empty=empty)
+    order, prefix = ("-entries", f"{kind}-") if within else ("name", "")
+    at = tables.state(request, shown, sort=order, prefix=prefix)
+    empty = "None." if within else "Nothing has been logged yet."
+    return tables.of(found, shown, at, caption=CAPTIONS[kind], empty=empty)
 
 
 def _also(asked: Wanted, kind: Kind, name: str) -> Wanted:
@@ -200,14 +208,16 @@ PLACES = {
 }
 
 
-def _name(kind: Kind, name: str) -> Cell:
+def _name(kind: Kind, name: str, names: Mapping[str, str]) -> Cell:
     if kind is Kind.ACTOR and not is_person(name):
         return Cell(name, note="a service")
     text = name.upper() if kind is Kind.AGENCY else name
-    return Cell(text, f"{PLACES[kind]}{quote(name, safe='')}")
+    person = names.get(name) if kind is Kind.ACTOR else None
+    note = name if person else None
+    return Cell(person or text, f"{PLACES[kind]}{quote(name, safe='')}", note=note)
 
 
-def _address(asked: Wanted) -> str:
+def address(asked: Wanted) -> str:
     """Return where the list of these entries is."""
     filters = ("person", "project", "agency", "dataset", "column", "action", "verdict")
     named = {name: getattr(asked, name) for name in filters}
@@ -217,5 +227,5 @@ def _address(asked: Wanted) -> str:
 def _show(room: Room, request: Request, asked: Wanted, **context: Any) -> Response:
     names = room.names()
     return room.show(
-        request, "reach.html", all=_address(asked), names=names, **words_of(), **context
+        request, "reach.html", all=address(asked), names=names, **words_of(), **context
     )

@@ -181,10 +181,13 @@ def _story(
         found = browser.find(
             asked, offset=(number - 1) * STORY_SIZE, limit=STORY_SIZE, newest_first=False
         )
-        charts = [charting.by_day(browser, asked), charting.by_hour(browser, asked)]
+        every = replace(asked, folded=False)  # as the lists count, which the numbers lead to
+        charts = charting.whole(browser, every)
         others = Kind.ACTOR if asked.project else Kind.PROJECT
-        tables_shown = reach.tables_of(browser, request, asked, (others, Kind.COLUMN))
-        denied = browser.count(replace(asked, verdict=Verdict.DENIED.value))
+        kinds = (others, Kind.COLUMN)
+        tables_shown = reach.tables_of(browser, request, every, kinds, names)
+        entries = browser.count(every)
+        denied = browser.count(replace(every, verdict=Verdict.DENIED.value))
         asked_texts = browser.beginnings(found)
     kind = ("Projects", "/projects") if asked.project else ("People", "/people")
     return room.show(
@@ -199,6 +202,7 @@ def _story(
         pages=pages,
         charts=charts,
         tables=tables_shown,
+        entries=entries,
         denied=denied,
         asked_texts=asked_texts,
         slots=tables.page_slots(number, pages),
@@ -213,7 +217,7 @@ def _story(
 
 
 def _link(asked: Wanted) -> str:
-    return f"/events?project={asked.project}" if asked.project else f"/events?person={asked.person}"
+    return reach.address(replace(asked, folded=False))
 
 
 def _days(facts: list[Fact]) -> list[Day]:
