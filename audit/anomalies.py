@@ -8,11 +8,11 @@ from the entries on its own data alone (`scope`), so they tell its steward of no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit.sentences import Fact, is_person
 from audit.thresholds import Kind, Thresholds
@@ -80,8 +80,10 @@ class Past:
 
     def stored(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
+        plain = {name: getattr(self, name) for name in self.__slots__}
         sets = {"columns": sorted(self.columns), "datasets": sorted(self.datasets)}
-        return {**asdict(self), **sets}
+        running = {name: asdict(each) for name, each in self.running.items()}
+        return {**plain, **sets, "running": running}
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> Past:
@@ -97,8 +99,7 @@ def finding(stored: dict[str, Any]) -> Finding:
     return Finding(**{**stored, "kind": kind, "entries": entries})
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(NamedTuple):
     """One entry as one scope sees it: the person's past, the working day, the local hour."""
 
     fact: Fact
@@ -129,19 +130,19 @@ class Detector:
         local = datetime.fromtimestamp(fact.time / 1000, tz=self._zone)
         # a night belongs to the day before it
         day = local.toordinal() - (local.hour < self._limits[Kind.NIGHT]["to_hour"])
+        weekend, checks = local.weekday() >= 5, _checks(fact)
         found: list[Finding] = []
         for scope in (EVERYTHING, *dict.fromkeys(fact.agencies)):
             past = self._recall(scope, fact.actor)
-            moment = _Moment(fact, scope, past, day, local.hour, local.weekday() >= 5)
-            found += self._judge(moment)
+            found += self._judge(_Moment(fact, scope, past, day, local.hour, weekend), checks)
         return found
 
-    def _judge(self, at: _Moment) -> list[Finding]:
+    def _judge(self, at: _Moment, checks: Iterable[Check]) -> list[Finding]:
         found = [*self._dormant(at)]
         if at.day > at.past.day:
             self._turn(at)
         at.past.seen = max(at.past.seen, at.fact.time)
-        for check in _checks(at.fact):
+        for check in checks:
             found += check(self, at)
         return found
 
@@ -272,19 +273,25 @@ class Detector:
             yield _grown(at, Kind.COLUMNS, "", numbers)
 
 
-def _checks(fact: Fact) -> Iterable[Check]:
+_OF_ACTION: Mapping[Action, Check] = {
+    Action.QUERY_INTENT: Detector.begun,
+    Action.QUERY_OUTCOME: Detector.answered,
+}
+
+
+def _checks(fact: Fact) -> list[Check]:
+    checks: list[Check] = []
     if fact.action is Action.LOGIN:
-        yield Detector.logins
+        checks.append(Detector.logins)
     elif fact.verdict is Verdict.DENIED:
-        yield Detector.denials
-    elif fact.action is Action.QUERY_INTENT:
-        yield Detector.begun
-    elif fact.action is Action.QUERY_OUTCOME:
-        yield Detector.answered
+        checks.append(Detector.denials)
+    elif fact.action in _OF_ACTION:
+        checks.append(_OF_ACTION[fact.action])
     if fact.source in COMMANDS:
-        yield Detector.command
+        checks.append(Detector.command)
     elif fact.actor != UNKNOWN:
-        yield Detector.night
+        checks.append(Detector.night)
+    return checks
 
 
 def _series(

@@ -23,7 +23,7 @@ from audit.thresholds import Thresholds
 from enclave.errors import EnclaveError
 
 VERSION = 1
-CHUNK = 5000  # entries a transaction
+CHUNK = 20_000  # entries a transaction
 MOST_PASTS = 20_000  # kept in memory
 
 logger = logging.getLogger("audit.findings")
