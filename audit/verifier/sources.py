@@ -18,6 +18,9 @@ from audit.verifier.checks import Unreadable, plain
 LARGEST_FILE = 4 << 20  # bytes of a key, checkpoint, policy or tile; entries are read otherwise
 CHUNK = 256  # entries a tile covers
 
+# A damaged file's own words can be in SQLite's message, and those are not always UTF-8.
+_BROKEN = (sqlite3.Error, OverflowError, UnicodeError)
+
 Row = tuple[int, bytes, bytes | None, bytes | None, bytes | None, int | None]
 """(index, leaf, text or None once removed, source, instance, seq); the last three None in tiles."""
 
@@ -96,7 +99,7 @@ class SqliteCopy:
             connection = sqlite3.connect(f"{address}?{mode}", uri=True, isolation_level=None)
             try:
                 self._prepare(connection)
-            except sqlite3.Error as error:
+            except _BROKEN as error:
                 connection.close()
                 failed = error
             except Unreadable:
@@ -142,7 +145,7 @@ class SqliteCopy:
             with closing(self._connection.execute(query, (begin, end))) as cursor:
                 while rows := cursor.fetchmany(CHUNK):
                     yield rows
-        except (sqlite3.Error, OverflowError) as error:
+        except _BROKEN as error:
             raise Unreadable(
                 f"log.db is damaged between entries {begin:,} and {end:,}: {reason(error)}."
             ) from error
@@ -169,7 +172,7 @@ class SqliteCopy:
     def _ask(self, query: str, *values: int) -> list[tuple[object, ...]]:
         try:
             return self._connection.execute(query, values).fetchall()
-        except (sqlite3.Error, OverflowError) as error:
+        except _BROKEN as error:
             raise Unreadable(f"log.db is damaged: {reason(error)}.") from error
 
 
