@@ -204,6 +204,7 @@ class Cosigner:
         self._newest: str | None = None
         self._done: str | None = None  # what the last round took to the witnesses
         self._cosigned = -1  # size under the newest quorum
+        self._confirmed = 0.0  # on the monotonic clock: when the newest round with a quorum began
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="audit-cosign", daemon=True)
 
@@ -231,6 +232,18 @@ class Cosigner:
         with self._changed:
             return self._changed.wait_for(lambda: self._cosigned >= size, timeout=seconds)
 
+    def confirm(self, size: int, seconds: float) -> bool:
+        """Like `wait`, but the quorum must answer now: what it cosigned before is not enough."""
+        asked = time.monotonic()
+        with self._changed:
+            self._done = None
+            for each in self._asked.values():
+                each.due = 0.0  # whoever was away may be back
+            self._changed.notify_all()
+            return self._changed.wait_for(
+                lambda: self._confirmed >= asked and self._cosigned >= size, timeout=seconds
+            )
+
     def states(self) -> tuple[WitnessState, ...]:
         """Return how each witness with an address stands."""
         return tuple(asked.state for asked in self._asked.values())
@@ -243,10 +256,9 @@ class Cosigner:
                 self._changed.wait_for(self._has_work, timeout=self._pause())
                 if self._stopping:
                     return
-                note = self._newest
+                note = self._done = self._newest
             if note is not None:
                 self._round(note)
-                self._done = note
 
     def _has_work(self) -> bool:
         return self._stopping or self._newest != self._done
@@ -270,7 +282,7 @@ class Cosigner:
                 lines = answer.result()
                 if lines:
                     note = with_lines(note, lines.splitlines(keepends=True))
-                    self._settle(checkpoint, note)
+                    self._settle(checkpoint, note, began=now)
         self._write_states()
 
     def _ask(self, asked: _Asked, checkpoint: Checkpoint, note: str) -> str:
@@ -290,7 +302,7 @@ class Cosigner:
         asked.succeeded(checkpoint, int(time.time()))
         return lines
 
-    def _settle(self, checkpoint: Checkpoint, note: str) -> None:
+    def _settle(self, checkpoint: Checkpoint, note: str, *, began: float) -> None:
         """Keep the checkpoint if the policy is content with its cosignatures."""
         try:
             judgement = self._policy.judge(note)
@@ -302,6 +314,7 @@ class Cosigner:
             return
         with self._changed:
             self._cosigned = max(self._cosigned, checkpoint.size)
+            self._confirmed = began
             self._changed.notify_all()
 
     def _write_states(self) -> None:

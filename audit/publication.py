@@ -109,6 +109,10 @@ class Publication:
         """Wait until the quorum has cosigned `size` entries; say whether it has."""
         return self._cosigner is not None and self._cosigner.wait(size, seconds)
 
+    def confirmed(self, size: int, seconds: float) -> bool:
+        """Ask the quorum to cosign `size` entries now; say whether it has."""
+        return self._cosigner is not None and self._cosigner.confirm(size, seconds)
+
     def states(self) -> tuple[WitnessState, ...]:
         """Return how each witness with an address stands."""
         return self._cosigner.states() if self._cosigner is not None else ()

@@ -285,7 +285,8 @@ class Service:
             logger.error("cannot sign a checkpoint: %s", error)
             conversation.fail("The audit log cannot be written at the moment.")
             return
-        held = await self._cosigned(self._writer.signed)
+        publication, size = self._writer.publication, self._writer.signed
+        held = await asyncio.to_thread(publication.confirmed, size, QUORUM_SECONDS)
         refusal = "The log's witnesses do not answer, so nothing is released now."
         self._queue_up(conversation, sent, None if held else refusal)
         conversation.go_on("the witnesses")
