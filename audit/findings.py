@@ -21,6 +21,7 @@ from audit.log import LogReader
 from audit.sentences import read
 from audit.thresholds import Thresholds
 from enclave.errors import EnclaveError
+from enclave.events import Action
 
 VERSION = 1
 CHUNK = 20_000  # entries a transaction
@@ -134,10 +135,12 @@ class Findings:
             end = size if limit is None else min(size, at + limit)
             while at < end:
                 step = min(end, at + CHUNK)
-                found, leaf = _look(log, detector, at, step)
+                found, leaf, purged = _look(log, detector, at, step)
                 # findings, pasts and place become durable together or not at all
                 connection.execute("BEGIN IMMEDIATE")
                 _keep(connection, found)
+                if purged:
+                    _forget(connection, log)
                 pasts.store()
                 connection.execute("DELETE FROM built")
                 built = (self._thresholds.mark, step, leaf)
@@ -253,10 +256,13 @@ class _Pasts:
 
 def _look(
     log: LogReader, detector: Detector, begin: int, end: int
-) -> tuple[Iterable[Finding], bytes]:
-    """Return what the entries [begin, end) make known, and the leaf of the last."""
+) -> tuple[Iterable[Finding], bytes, bool]:
+    """Return what the entries [begin, end) make known, the last's leaf, whether texts were removed.
+
+    An entry that cannot be read as an event is left out.
+    """
     found: dict[str, Finding] = {}
-    leaf = b""
+    leaf, purged = b"", False
     for entry in log.entries(begin, end):
         leaf = entry.leaf
         if entry.body is None:
@@ -266,8 +272,17 @@ def _look(
         except (ValueError, KeyError, TypeError, IndexError):
             logger.warning("entry %d cannot be read as an event", entry.index)
             continue
+        purged = purged or fact.action is Action.AUDIT_PURGED
         found.update((each.id, each) for each in detector.see(fact))
-    return found.values(), leaf
+    return found.values(), leaf, purged
+
+
+def _forget(connection: sqlite3.Connection, log: LogReader) -> None:
+    """Remove the findings whose entries retention has emptied: they tell of a person, too."""
+    for id, last in connection.execute("SELECT id, last FROM finding").fetchall():
+        entry = log.entry(last)
+        if entry is None or entry.body is None:
+            connection.execute("DELETE FROM finding WHERE id = ?", (id,))
 
 
 def _keep(connection: sqlite3.Connection, found: Iterable[Finding]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -13,14 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit.anomalies import MOST_LINKS, Detector, Finding, Past
-from audit.custody import AuditFiles
+from audit.custody import AuditFiles, open_log
 from audit.explaining import explain
 from audit.findings import Findings, Sought
-from audit.log import open_reader
+from audit.log import Sender, open_reader
 from audit.sentences import Fact
 from audit.thresholds import LIMITS, SHIPPED, Kind, Thresholds, load, zone_of
 from enclave.errors import Invalid
-from enclave.events import Action, Event, Verdict
+from enclave.events import Action, Event, Stamp, Verdict, encode
 from enclave.settings import Settings
 from tests.support import audit_story
 from tests.support.audit_bulk import write_log
@@ -346,6 +347,29 @@ def test_a_scope_is_never_open_and_filters_cut(kept: tuple[Settings, Findings]) 
         assert one in reader.find(sought)
         assert reader.count(sought) <= reader.count(Sought(""))
         assert sum(reader.per(Sought(""), "kind").values()) == len(everything)
+
+
+def test_findings_on_entries_that_retention_emptied_are_removed(
+    kept: tuple[Settings, Findings], thresholds: Thresholds
+) -> None:
+    settings, findings = kept
+    findings.catch_up()
+    old = [each for each in _all(findings) if each.last < 3_000]
+    new = [each for each in _all(findings) if each.last >= 3_000]
+    assert old
+    assert new
+    files = AuditFiles.of(settings)
+    log, _ = open_log(files, settings.origin)
+    with closing(log), closing(sqlite3.connect(files.log)) as connection:
+        connection.execute("UPDATE entry SET body = NULL WHERE idx < 3000")
+        connection.commit()
+        with log.write() as batch:
+            purge = Event(Action.AUDIT_PURGED, "adam", detail={"ground": "the schedule"})
+            stamp = Stamp(max(each.ended for each in new), "admin", "test", 0, "0" * 32)
+            batch.add(encode(purge, stamp), Sender("admin", "test", 0))
+    findings.catch_up()
+    assert {each.id for each in _all(findings)} >= {each.id for each in new}
+    assert not {each.id for each in _all(findings)} & {each.id for each in old}
 
 
 # The thresholds -------------------------------------------------------------------------------
