@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from audit.custody import AuditFiles, known_keys
+from audit.merkle import ProofError
+from audit.policy import Policy
+from audit.proof import Proof
 from egress_review.model import State
 from egress_review.render import MARK
 from egress_review.service import CERTIFICATE
@@ -42,6 +48,19 @@ def test_a_release_happens_when_every_agency_has_agreed_and_carries_a_certificat
         "output.voted",
         "output.voted",
     ]
+    proofs = said["proofs"]
+    assert [each["action"] for each in proofs] == [
+        "output.voted",
+        "output.voted",
+        "output.released",
+    ]
+    policy = Policy.parse("quorum none\n").for_log(known_keys(AuditFiles.of(world.settings)))
+    for each in proofs:  # offline: with nothing but the log's key
+        proof = Proof.parse(each["proof"])
+        proof.check_leaf(bytes.fromhex(each["leaf"]), policy)
+        assert proof.index == each["entry"]
+    with pytest.raises(ProofError):
+        Proof.parse(proofs[0]["proof"]).check_leaf(bytes.fromhex(proofs[2]["leaf"]), policy)
 
 
 def test_sums_and_counts_are_hidden_together(world: World) -> None:
