@@ -48,6 +48,8 @@ bench: $(VENV)/.dev .demo-data-venv/.ready ## print the benchmark tables, write 
 nightly: $(VENV)/.dev ## a million broken queries, 20,000 made-up ones, all on Spark where it is installed
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)
 	DIFFERENTIAL=20000 $(VENV)/bin/python -m pytest tests/unit/gateway/test_differential.py -k made
+	@.ci/host-packages $(TEST_PACKAGES)
+	$(SUDO) env INJECTIONS=all $(VENV)/bin/python -m pytest $(foreach part,faults kill outages wal,tests/hostile/test_audit_$(part).py)
 	@[ ! -x .spark-venv/bin/python ] || $(MAKE) spark-test SPARK=all ARGS=
 
 docs: $(VENV)/.dev ## write the generated reference pages
