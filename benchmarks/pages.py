@@ -2,7 +2,8 @@
 
 EVENTS=1000000 and ROUNDS=20 by default. The real programs: `audit serve` and `audit web` in
 processes of their own, pages asked for over HTTP by somebody who is logged in, each look logged
-before its page. A page's time is from the request to the last byte. Targets: every page's p95 at
+before its page. A page's time is from the request to the last byte; beside it stands what it
+took of the processor in the site's process, which says more on a busy machine. Targets: every page's p95 at
 most 300 ms.
 """
 
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,8 +117,8 @@ class SiteProcess(Child):
 
 
 @contextmanager
-def site(settings: Settings, person: str) -> Iterator[httpx.Client]:
-    """Run the service and the site; yield a client that is logged in."""
+def site(settings: Settings, person: str) -> Iterator[tuple[httpx.Client, int]]:
+    """Run the service and the site; yield a client that is logged in, and the site's process."""
     service, web = AuditProcess(settings).start(), SiteProcess()
     store = ControlStore(settings.database_url)
     try:
@@ -128,21 +130,36 @@ def site(settings: Settings, person: str) -> Iterator[httpx.Client]:
         web.start(settings)
         headers = {"Cookie": f"{SESSION}={secret}", "Host": urlsplit(settings.audit_url).netloc}
         with httpx.Client(base_url=loopback(settings), headers=headers, timeout=60) as client:
-            yield client
+            assert web.process is not None
+            yield client, web.process.pid
     finally:
         web.stop()
         service.stop()
         store.close()
 
 
-def timed(client: httpx.Client, path: str) -> float:
-    """Return how many milliseconds a page takes; raises when it is not the page."""
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Took:
+    """One page: milliseconds by the clock, and of the processor in the site's process."""
+
+    clock: float
+    processor: float
+
+
+def timed(client: httpx.Client, path: str, process: int) -> Took:
+    """Ask for a page; raises when what comes is not the page."""
+    worked, began = processor(process), time.perf_counter()
     answer = client.get(path)
     took = (time.perf_counter() - began) * 1000
     if answer.status_code != 200:
         raise RuntimeError(f"{path}: {answer.status_code}")
-    return took
+    return Took(took, processor(process) - worked)
+
+
+def processor(process: int) -> float:
+    """Return the milliseconds a process has had of a processor, all its threads together."""
+    tasks = Path(f"/proc/{process}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
 
 def build(settings: Settings) -> tuple[float, float]:
@@ -153,23 +170,28 @@ def build(settings: Settings) -> tuple[float, float]:
     return time.perf_counter() - began, time.process_time() - worked
 
 
-def ask(settings: Settings, asked: dict[str, str], person: str) -> dict[str, list[float]]:
+def ask(settings: Settings, asked: dict[str, str], person: str) -> dict[str, list[Took]]:
     """Return the times of every page, each round in turn, after one round that is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in asked}
-    with site(settings, person) as client:
+    times: dict[str, list[Took]] = {name: [] for name in asked}
+    with site(settings, person) as (client, process):
         for number in range(ROUNDS + 1):
             for name, path in asked.items():
-                took = timed(client, path)
+                took = timed(client, path, process)
                 if number:
                     times[name].append(took)
     return times
 
 
-def summary(taken: list[float]) -> dict[str, float]:
-    """Return the middle, the 95th percentile and the longest, in ms."""
-    ordered = sorted(taken)
-    p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
-    return {"p50_ms": statistics.median(ordered), "p95_ms": p95, "max_ms": ordered[-1]}
+def summary(taken: list[Took]) -> dict[str, float]:
+    """Return the middle and the 95th percentile of both times, in ms."""
+    clock, worked = sorted(one.clock for one in taken), sorted(one.processor for one in taken)
+    at = min(len(taken) - 1, int(len(taken) * 0.95))
+    return {
+        "p50_ms": statistics.median(clock),
+        "p95_ms": clock[at],
+        "processor_p50_ms": statistics.median(worked),
+        "processor_p95_ms": worked[at],
+    }
 
 
 def measure(settings: Settings) -> dict[str, Any]:
@@ -198,12 +220,12 @@ def measure(settings: Settings) -> dict[str, Any]:
 
 def show(found: dict[str, Any]) -> None:
     """Print what was measured."""
-    table = Table("page", "p50 ms", "p95 ms", "max ms", title=f"Pages, {found['events']:,} events")
+    names = ("page", "p50 ms", "p95 ms", "processor p50 ms", "p95 ms")
+    table = Table(*names, title=f"Pages, {found['events']:,} events")
     for name, one in {**found["pages"], "all": found["all"]}.items():
         late = " late" if one["p95_ms"] > TARGET_MS else ""
-        table.add_row(
-            name, f"{one['p50_ms']:.0f}", f"{one['p95_ms']:.0f}{late}", f"{one['max_ms']:.0f}"
-        )
+        worked = f"{one['processor_p50_ms']:.0f}", f"{one['processor_p95_ms']:.0f}"
+        table.add_row(name, f"{one['p50_ms']:.0f}", f"{one['p95_ms']:.0f}{late}", *worked)
     console = Console()
     console.print(table)
     console.print(
