@@ -92,11 +92,6 @@ class LogReader:
         self._store = store
         self._full_tiles: dict[tuple[int, int], bytes] = {}
 
-    @classmethod
-    def open(cls, path: Path) -> LogReader:
-        """Open an existing SQLite log for reading."""
-        return open_reader(path)
-
     def close(self) -> None:
         """Close the connection."""
         self._store.close()
@@ -209,8 +204,8 @@ class LogReader:
 class Log(LogReader):
     """The log as its one writer holds it."""
 
-    def __init__(self, store: Store | Path):
-        super().__init__(store := _open(store, writing=True) if isinstance(store, Path) else store)
+    def __init__(self, store: Store):
+        super().__init__(store)
         try:
             self._follow(self.count())
         except BaseException:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audit.custody import AuditFiles
-from audit.log import LogReader
+from audit.log import open_reader
 from enclave.audit_client import SOURCES, AuditClient, socket_path
 from enclave.settings import Settings
 from tests.support.child import Child
@@ -25,7 +25,7 @@ class AuditProcess(Child):
     def __init__(self, settings: Settings):
         super().__init__()
         self.settings = settings
-        self.files = AuditFiles(settings.audit_dir)
+        self.files = AuditFiles.of(settings)
 
     def start(self, *, wrapper: tuple[str, ...] = ()) -> AuditProcess:
         """Start the service and wait until every source's socket answers."""
@@ -65,7 +65,7 @@ class AuditProcess(Child):
 
     def bodies(self) -> list[bytes]:
         """The exact bytes of every entry."""
-        log = LogReader.open(self.files.log)
+        log = open_reader(self.files.place)
         try:
             return [entry.body or b"" for entry in log.entries()]
         finally:

@@ -64,7 +64,7 @@ class Step:
 
 def write_log(settings: Settings, count: int, *, seed: int = 0) -> None:
     """Write a new, signed log of exactly `count` entries that end about now."""
-    files = AuditFiles(settings.audit_dir)
+    files = AuditFiles.of(settings)
     log, signer = open_log(files, settings.origin)
     with closing(log):
         if log.size:

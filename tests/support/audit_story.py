@@ -109,7 +109,7 @@ def tell(settings: Settings, *, days: int = 30, repeat: int = 1) -> int:
 
     `repeat` writes each day's work several times over, for a log of any size.
     """
-    files = AuditFiles(settings.audit_dir)
+    files = AuditFiles.of(settings)
     log, signer = open_log(files, settings.origin)
     start = int(time.time() * 1000) - days * DAY
     numbers: dict[str, int] = {}

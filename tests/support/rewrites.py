@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from audit.custody import AuditFiles, load_signer, show_public, sign_checkpoint, write_durably
-from audit.log import Log, LogReader, Sender
+from audit.log import Sender, open_reader, open_writer
 from audit.note import Checkpoint, Signer
 from audit.signers import Signers
 from enclave.settings import Settings
@@ -32,7 +32,7 @@ HOUR = 3_600_000
 
 def contents(files: AuditFiles) -> list[Body]:
     """Return every entry's text and sender."""
-    with closing(LogReader.open(files.log)) as log:
+    with closing(open_reader(files.place)) as log:
         return [(entry.body or b"", entry.sender) for entry in log.entries()]
 
 
@@ -43,7 +43,7 @@ def rewrite(settings: Settings, bodies: list[Body], signer: Signers | None = Non
     for suffix in ("", "-wal", "-shm"):
         files.log.with_name(files.log.name + suffix).unlink(missing_ok=True)
     numbers: dict[tuple[str, str], int] = {}
-    with closing(Log(files.log)) as log:
+    with closing(open_writer(files.place)) as log:
         with log.write() as batch:
             for body, sender in bodies:
                 key = (sender.source, sender.instance)

@@ -8,14 +8,16 @@ import stat
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
 
 from audit.custody import kept_checkpoint
-from audit.log import LogReader
+from audit.gauges import BUCKETS, Counting
+from audit.log import open_reader
 from audit.note import Verifier
+from audit.service import Service
 from enclave.audit_client import SOURCES, AuditClient, socket_path
 from enclave.errors import AuditRefused, AuditUnavailable, Invalid
 from enclave.events import Action, Event, Verdict
@@ -155,6 +157,9 @@ def test_one_senders_gap_does_not_stop_another(
         b'{"seq": 0, "event": {"action": "login"}}',
         b'{"seq": "0", "event": null}',
         b'{"seq": 0, "surprise": 1}',
+        b'{"seq": 0, "bye": true}',
+        b'{"prove": -1}',
+        b'{"bye": false}',
     ],
 )
 def test_what_breaks_the_protocol_ends_the_connection_and_only_it(
@@ -171,7 +176,14 @@ def test_what_breaks_the_protocol_ends_the_connection_and_only_it(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"action": "unheard.of"}, {"verdict": "maybe"}, {"source": "gateway"}, {"detail": {"a": []}}],
+    [
+        {"action": "unheard.of"},
+        {"verdict": "maybe"},
+        {"source": "gateway"},
+        {"detail": {"a": []}},
+        {"intent": "q\0"},
+        {"intent": "q" * 201},
+    ],
 )
 def test_an_event_that_is_not_in_the_vocabulary_is_refused(
     audit_service: AuditProcess, changes: dict[str, Any]
@@ -181,6 +193,78 @@ def test_an_event_that_is_not_in_the_vocabulary_is_refused(
         raw.hear()
         raw.say(raw.event(0, **changes))
         assert "could not read" in raw.hear()["error"]
+
+
+@pytest.mark.parametrize("seq", [-1, 1 << 62, 1 << 80])
+def test_a_number_that_no_sender_counts_to_ends_only_its_connection(
+    audit_service: AuditProcess, audit: AuditClient, seq: int
+) -> None:
+    with Raw(audit_service.settings) as raw:
+        raw.say({"hello": "odd"})
+        raw.hear()
+        raw.say(raw.event(seq))
+        assert "could not read" in raw.hear()["error"]
+    audit.append(Event(Action.LOGIN, "rosa"))
+
+
+def test_a_line_without_an_end_is_not_read_for_ever(
+    audit_service: AuditProcess, audit: AuditClient
+) -> None:
+    with Raw(audit_service.settings) as raw, suppress(OSError):
+        raw.say({"hello": "long"})
+        raw.hear()
+        for _ in range(40):
+            raw.socket.sendall(b"x" * 10_000)
+        assert "could not read" in raw.hear()["error"]
+    audit.append(Event(Action.LOGIN, "rosa"))
+
+
+def test_what_is_sent_in_pieces_is_read_whole_and_answered_in_order(
+    audit_service: AuditProcess,
+) -> None:
+    with Raw(audit_service.settings) as raw:
+        lines = [{"hello": "slow"}, *(raw.event(seq) for seq in range(30))]
+        text = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        for begin in range(0, len(text), 701):
+            raw.socket.sendall(text[begin : begin + 701])
+        assert raw.hear() == {"welcome": "admin"}
+        assert [raw.hear()["seq"] for _ in range(30)] == list(range(30))
+
+
+def test_what_was_sent_before_a_goodbye_still_has_its_receipts(audit_service: AuditProcess) -> None:
+    with Raw(audit_service.settings) as raw:
+        lines = [{"hello": "brief"}, *(raw.event(seq) for seq in range(3)), {"bye": True}]
+        for line in lines:
+            raw.say(line)
+        raw.socket.shutdown(socket.SHUT_WR)
+        raw.hear()
+        assert [raw.hear().get("seq") for _ in range(4)] == [0, 1, 2, None]
+
+
+def test_a_sender_that_sends_more_than_the_queue_holds_is_answered_all_the_same(
+    audit_service: AuditProcess,
+) -> None:
+    count = 6000  # of a queue of 4096
+    with Raw(audit_service.settings) as raw, ThreadPoolExecutor(1) as pool:
+        raw.say({"hello": "much"})
+        raw.hear()
+        text = b"".join(json.dumps(raw.event(seq)).encode() + b"\n" for seq in range(count))
+        sending = pool.submit(raw.socket.sendall, text)
+        assert [raw.hear()["seq"] for _ in range(count)] == list(range(count))
+        sending.result()
+
+
+def test_the_service_counts_what_it_does(settings: Settings) -> None:
+    counting = Counting()
+    counting.batch([1.0, 1.03, 0.0], 1.035, refused=1)
+    counting.signed(7)
+    found = counting.snapshot(entries=7, queue=2)
+    assert (found.events, found.refused, found.batches, found.largest_batch) == (3, 1, 1, 3)
+    assert (found.signed_size, found.queue, sum(found.latencies)) == (7, 2, 3)
+    assert found.latencies[BUCKETS.index(0.005)] == 1
+    assert found.latencies[BUCKETS.index(0.04)] == 1
+    assert found.latencies[BUCKETS.index(5.0)] == 1
+    assert Service(settings).gauges().entries == 0
 
 
 def test_an_event_too_large_is_refused_before_it_is_numbered(audit: AuditClient) -> None:
@@ -331,7 +415,7 @@ def test_sigterm_ends_it_cleanly_with_everything_signed(audit_service: AuditProc
     assert audit_service.stop() == 0
     verifier = Verifier.parse(audit_service.files.public_key.read_text())
     checkpoint = kept_checkpoint(audit_service.files, verifier)
-    with closing(LogReader.open(audit_service.files.log)) as log:
+    with closing(open_reader(audit_service.files.place)) as log:
         assert checkpoint.size == log.count()
         assert checkpoint.root == log.root(log.count())
 
