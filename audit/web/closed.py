@@ -1,7 +1,6 @@
 """The logs that were closed before this one: their last checkpoints, keys, and the logs themselves.
 
-For those who see every entry. Lists and hands out; a closed log is searched after it was brought
-home, or by running the site over its directory (docs/how-to/audit-operations.md).
+For those who see every entry. Lists and hands out: the site's own search is of the present log.
 """
 
 from __future__ import annotations
@@ -24,9 +23,10 @@ from enclave.web import tables, words
 from enclave.web.app import Attachment
 from enclave.web.tables import Cell, Column
 
+_NOT_KEPT = {"Cache-Control": "no-store"}
 LEAD = (
-    "Once a year a log is closed and the next begins with its last checkpoint. A closed log can "
-    "not be signed again: its private key was deleted."
+    "Once a year a log is closed and the next begins with its last checkpoint. A closed log "
+    "cannot be signed again: its private key was deleted."
 )
 
 
@@ -43,6 +43,7 @@ def listing(room: Room, request: Request) -> Response:
         ),
         _file("checkpoint", "Last checkpoint", "checkpoint"),
         _file("keys", "Public keys", "public.keys"),
+        _file("events", "Events (OCSF)", "events.jsonl"),
         _file("whole", "Whole log", "log.tar"),
     ]  # fmt: skip
     at = tables.state(request, shown, sort="-closed")
@@ -79,6 +80,7 @@ def file(room: Room, request: Request) -> Response:
     makers: dict[str, Callable[[ClosedLog], Response]] = {
         "checkpoint": lambda each: _text(newest_note(each.files), "checkpoint"),
         "public.keys": lambda each: _text(each.files.public_keys.read_text(), "public.keys"),
+        "events.jsonl": _lines,
         "log.tar": _tar,
     }
     found = next((each for each in _logs(room) if each.name == name), None)
@@ -92,6 +94,20 @@ def _text(text: str, name: str) -> Response:
     return Attachment(text.encode(), name, "text/plain")
 
 
+def _lines(each: ClosedLog) -> Response:
+    """Send every text there still is, as it was logged, one a line."""
+    reader = open_reader(each.files.place)
+
+    def pieces() -> Iterator[bytes]:
+        with closing(reader):
+            for entry in reader.entries():
+                if entry.body is not None:
+                    yield entry.body + b"\n"
+
+    kept = {"Content-Disposition": 'attachment; filename="events.jsonl"', **_NOT_KEPT}
+    return StreamingResponse(pieces(), media_type="application/jsonl", headers=kept)
+
+
 def _tar(each: ClosedLog) -> Response:
     reader = open_reader(each.files.place)
 
@@ -100,5 +116,5 @@ def _tar(each: ClosedLog) -> Response:
             keys = each.files.public_keys.read_bytes()
             yield from stream(reader, newest_note(each.files), extras={"public.keys": keys})
 
-    kept = {"Content-Disposition": 'attachment; filename="log.tar"', "Cache-Control": "no-store"}
+    kept = {"Content-Disposition": 'attachment; filename="log.tar"', **_NOT_KEPT}
     return StreamingResponse(pieces(), media_type="application/x-tar", headers=kept)

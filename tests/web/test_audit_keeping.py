@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -122,8 +123,16 @@ def test_closed_logs_are_listed_and_handed_out_to_who_may_see_everything(
     with tarfile.open(fileobj=content) as tar:
         assert any(member.name.endswith("checkpoint") for member in tar.getmembers())
     assert checkpoint.size > 100
+    lines = alma.get(f"/closed/{name}/events.jsonl").text.splitlines()
+    assert 0 < len(lines) < checkpoint.size  # some texts are removed
+    assert {json.loads(line)["metadata"]["version"] for line in lines} == {"1.8.0"}
     looked = [fact["detail"] for fact in next_year.service.facts() if "file" in fact["detail"]]
-    assert [each["file"] for each in looked] == ["checkpoint", "public.keys", "log.tar"]
+    assert [each["file"] for each in looked] == [
+        "checkpoint",
+        "public.keys",
+        "log.tar",
+        "events.jsonl",
+    ]
 
 
 @pytest.mark.parametrize(
