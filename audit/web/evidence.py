@@ -9,6 +9,7 @@ from contextlib import closing
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from audit.custody import known_keys
 from audit.publication import export_extras, lodged_policy, newest_note
 from audit.tiles import stream
 from audit.verify import verify
@@ -43,7 +44,8 @@ def verify_all(room: Room, request: Request) -> Response:
     report = verify(
         room.files.directory,
         checkpoint=room.watch.seen(),
-        key=room.files.public_key.read_text(),
+        key="\n".join(key.export() for key in known_keys(room.files)),
+        place=room.files.place,
     )
     kept = {"entries": report.entries, "passed": report.passed}
     room.look(request, "verification", kept, action=Action.AUDIT_VERIFIED)
