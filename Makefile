@@ -10,10 +10,10 @@ ENCLAVE := $(SUDO) $(VENV)/bin/enclave
 DEMO_PACKAGES := docker.io debootstrap iptables bubblewrap e2fsprogs
 TEST_PACKAGES := $(DEMO_PACKAGES) chromium postgresql strace r-base-core r-cran-reticulate
 
-.PHONY: help demo demo-stop test check web-test spark-test bench nightly docs clean
+.PHONY: help demo demo-stop test check web-test spark-test bench nightly docs verify.pyz clean
 
 help: ## say what each target does
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.runtime .demo-data-venv/.ready ## bring up the whole enclave with simulated agencies
 	@.ci/host-packages $(DEMO_PACKAGES)
@@ -54,6 +54,9 @@ nightly: $(VENV)/.dev ## a million broken queries, 20,000 made-up ones, all on S
 
 docs: $(VENV)/.dev ## write the generated reference pages
 	$(VENV)/bin/python docs/generate.py
+
+verify.pyz: $(VENV)/.runtime ## build the auditor's offline verifier, one file
+	@$(VENV)/bin/audit verifier -o $@
 
 clean: ## remove environments and caches; the demo's data in .enclave stays
 	rm -rf .venv .spark-venv .tools .demo-data-venv .wheelhouse .mypy_cache .ruff_cache .pytest_cache
