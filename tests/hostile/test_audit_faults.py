@@ -8,20 +8,15 @@ A spread-out part runs each time; INJECTIONS=all runs every one.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from audit.custody import AuditFiles
-from enclave.audit_client import AuditClient
-from enclave.errors import AuditUnavailable
-from enclave.events import Action, Event, Receipt
+from enclave.events import Receipt
 from enclave.settings import Settings
 from tests.support.audit import AuditProcess
 from tests.support.faults import (
@@ -77,12 +72,12 @@ def name(lot: list[Fault]) -> str:
 
 @needs_strace
 @pytest.mark.slow
-@pytest.mark.parametrize("lot", lots(spread(WHILE_RUNNING, 27), 9), ids=name)
+@pytest.mark.parametrize("lot", lots(spread(WHILE_RUNNING, 28), 14), ids=name)
 def test_a_fault_under_a_hammer_loses_nothing_and_senders_go_on(
     settings: Settings, lot: list[Fault]
 ) -> None:
     service = AuditProcess(settings).start()
-    hammer, text = Hammer(), 0
+    hammer = Hammer()
     with service.client(timeout=60) as client, restarted_when_dead(service):
         hammer.begin(client)
         for fault in lot:
@@ -118,7 +113,7 @@ def crashed() -> Iterator[tuple[Path, dict[str, Receipt]]]:
 
 @needs_strace
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", spread(AT_START, 11), ids=str)
+@pytest.mark.parametrize("fault", spread(AT_START, 12), ids=str)
 def test_a_fault_while_starting_after_a_crash_loses_nothing(
     settings: Settings, crashed: tuple[Path, dict[str, Receipt]], fault: Fault
 ) -> None:

@@ -7,9 +7,12 @@ are tried in tests/unit/audit/test_postgres.py.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -42,13 +45,23 @@ TRIGGERS = {
 }
 
 
-@pytest.fixture
-def kept(settings: Settings) -> tuple[str, str]:
-    """A log with some days in it, and what an auditor saved of it."""
-    tell(settings, days=3)
-    files = AuditFiles(settings.audit_dir)
+@pytest.fixture(scope="module")
+def told() -> Iterator[Path]:
+    """A log with some days in it, made once."""
+    place = Path(tempfile.mkdtemp(prefix="enc-"))
+    tell(Settings(state_dir=place / "s", run_dir=place / "r"), days=3)
+    files = AuditFiles(place / "s" / "audit")
     with closing(_opened(files)) as connection:
         connection.execute("INSERT INTO cosigned VALUES (1, 'a note')")
+    yield files.directory
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def kept(settings: Settings, told: Path) -> tuple[str, str]:
+    """A copy of it, and what an auditor saved of it."""
+    shutil.copytree(told, settings.audit_dir)
+    files = AuditFiles(settings.audit_dir)
     return files.checkpoint.read_text(), files.public_key.read_text()
 
 
