@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 SEGMENT = 1 << 16
 _BITMAP = SEGMENT // 8
 _RUN = 5
+_RUNS = np.dtype([("zero", "u1"), ("first", "<u2"), ("last", "<u2")])
 _SHORTEST_RUN = 3
 _FEW = 64
 _AT_ONCE = 512  # bitmaps, 4 MiB
@@ -80,8 +81,8 @@ def counts(flags: Flags, rows: Sequence[tuple[int, bytes]]) -> list[int]:
     forms: dict[int, list[int]] = {_BITMAP: [], _RUN: [], 0: []}
     for at, (_, blob) in enumerate(rows):
         forms[len(blob) if len(blob) in forms else 0].append(at)
-    for at in forms[_RUN]:
-        found[at] = np.count_nonzero(_run(flags, *rows[at]))
+    if forms[_RUN]:
+        found[forms[_RUN]] = _in_runs(flags, [rows[at] for at in forms[_RUN]])
     for some in (forms[_BITMAP][i : i + _AT_ONCE] for i in range(0, len(forms[_BITMAP]), _AT_ONCE)):
         found[some] = _in_bitmaps(flags, [rows[at] for at in some])
     if lists := [rows[at][1] for at in forms[0]]:
@@ -95,6 +96,14 @@ def last(flags: Flags, segment: int, blob: bytes) -> int:
     """Return the last flagged entry of a set that has one."""
     places = unpack(blob).astype(np.int64) + segment * SEGMENT
     return int(places[flags[places]][-1])
+
+
+def _in_runs(flags: Flags, rows: Sequence[tuple[int, bytes]]) -> NDArray[np.int64]:
+    runs = np.frombuffer(b"".join(blob for _, blob in rows), dtype=_RUNS)
+    starts = np.array([segment for segment, _ in rows], dtype=np.int64) * SEGMENT
+    before = np.concatenate(([0], np.cumsum(flags, dtype=np.int64)))
+    found: NDArray[np.int64] = before[starts + runs["last"] + 1] - before[starts + runs["first"]]
+    return found
 
 
 def _in_bitmaps(flags: Flags, rows: Sequence[tuple[int, bytes]]) -> NDArray[np.int64]:

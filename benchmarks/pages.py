@@ -2,9 +2,9 @@
 
 EVENTS=1000000 and ROUNDS=20 by default. The real programs: `audit serve` and `audit web` in
 processes of their own, pages asked for over HTTP by somebody who is logged in, each look logged
-before its page. A page's time is from the request to the last byte; beside it stands what it
-took of the processor in the site's process, which says more on a busy machine. Targets: every page's p95 at
-most 300 ms.
+before its page. A page's time is from the request to the last byte; beside it stands what it took
+of the processor in the site's process, which says more on a busy machine. Target: every page's p95
+at most 300 ms.
 """
 
 from __future__ import annotations
