@@ -24,10 +24,12 @@ from audit.verifier.chain import verify_chain
 from audit.verifier.engine import Question, Report
 from audit.verifier.facts import SHAPE, parse
 from audit.verifier.trust import Trust
+from audit.verify import verify
 from enclave.events import Action, Event, Stamp, encode
 from enclave.settings import Settings
 from tests.support.audit_bulk import steps, write_log
 from tests.support.audit_story import tell
+from tests.support.postgres import Postgres
 from tests.support.rewrites import tamper
 
 HAND = "host:adam"
@@ -284,3 +286,23 @@ def test_the_service_s_own_texts_are_read_without_a_json_parser() -> None:
         assert matched.groups()[5:9] == facts[5:9]
         for place in (4, 9):
             assert json.loads(matched.groups()[place]) == json.loads(facts[place])
+
+
+@pytest.mark.postgres
+def test_the_site_verifies_a_log_that_lies_in_postgresql(
+    settings: Settings, postgres: Postgres
+) -> None:
+    there = settings.model_copy(update={"audit_database_url": postgres.database()})
+    with keeping(there, actor=HAND) as hand:
+        for number in range(300):
+            hand.append(Event(Action.LOGIN, f"p{number}"))
+        hand.sign()
+    files = AuditFiles.of(there)
+    report = verify(
+        files.directory,
+        checkpoint=files.checkpoint.read_text(),
+        key=files.public_key.read_text(),
+        place=files.place,
+    )
+    assert wrong([report]) == []
+    assert (report.entries, report.exposed) == (300, 0)
