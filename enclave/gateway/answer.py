@@ -86,8 +86,12 @@ class Answer(Iterator[pa.RecordBatch]):
     def close(self) -> None:
         """End the query if it has not ended; what was handed out so far is logged."""
 
+    def whole(self) -> pa.RecordBatchReader | None:
+        """Return all that is left at once, if nothing is to be done when its end is reached."""
+        return pa.RecordBatchReader.from_batches(self.schema, list(self))
+
     def _dress(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+        return batch.replace_schema_metadata(self.schema.metadata)
 
 
 class Stream(Answer):
@@ -120,6 +124,10 @@ class Stream(Answer):
         if is_last:
             self._complete(batch)
         return self._dress(batch)
+
+    @override
+    def whole(self) -> None:
+        return None
 
     @override
     def close(self) -> None:

@@ -46,7 +46,34 @@ _ACTIONS = (
 )
 
 
-class SessionServer(flight.FlightServerBase):
+class QuestionsOnly(flight.FlightServerBase):
+    """What a server of ours has no answer to, on whichever side of the network it stands."""
+
+    @override
+    def get_schema(
+        self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
+    ) -> flight.SchemaResult:
+        return flight.SchemaResult(pa.schema([]))  # never asked: `NoSchemas` stands before it
+
+    @override
+    def list_flights(
+        self, context: flight.ServerCallContext, criteria: bytes
+    ) -> Iterator[flight.FlightInfo]:
+        return iter(())
+
+    @override
+    def do_exchange(
+        self,
+        context: flight.ServerCallContext,
+        descriptor: flight.FlightDescriptor,
+        reader: flight.MetadataRecordBatchReader,
+        writer: flight.MetadataRecordBatchWriter,
+    ) -> None:
+        with edge():
+            raise refused()
+
+
+class SessionServer(QuestionsOnly):
     """One session's server. Listens as soon as it is made; `close` takes the socket away."""
 
     def __init__(self, gateway: Gateway, session: Session, path: Path):
@@ -89,12 +116,6 @@ class SessionServer(flight.FlightServerBase):
             return _info(self._listing(command).schema, descriptor, descriptor.command)
 
     @override
-    def get_schema(
-        self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
-    ) -> flight.SchemaResult:
-        return flight.SchemaResult(pa.schema([]))  # never asked: `NoSchemas` stands before it
-
-    @override
     def do_get(
         self, context: flight.ServerCallContext, ticket: flight.Ticket
     ) -> flight.FlightDataStream:
@@ -108,13 +129,13 @@ class SessionServer(flight.FlightServerBase):
                 return flight.RecordBatchStream(listing.make())
             if _EXPLAIN.match(question.text):
                 return flight.RecordBatchStream(self._explain(question))
-            call = self._calls.begin(ticket.ticket, context)
-            try:
-                stream = Stream(self._answer(question, call), call, self._calls)
-            except BaseException:
-                self._calls.end(call)
-                raise
-            return flight.GeneratorStream(stream.schema, stream)
+            with self._calls.begun(ticket.ticket, context) as call:
+                answer = self._answer(question, call)
+                whole = answer.whole()
+                if whole is not None:  # its outcome is logged: the rest needs no Python
+                    self._calls.end(call)
+                    return flight.RecordBatchStream(whole)
+                return flight.GeneratorStream(answer.schema, Stream(answer, call, self._calls))
 
     @override
     def do_put(
@@ -142,23 +163,6 @@ class SessionServer(flight.FlightServerBase):
     @override
     def list_actions(self, context: flight.ServerCallContext) -> list[tuple[str, str]]:
         return list(_ACTIONS)
-
-    @override
-    def list_flights(
-        self, context: flight.ServerCallContext, criteria: bytes
-    ) -> Iterator[flight.FlightInfo]:
-        return iter(())
-
-    @override
-    def do_exchange(
-        self,
-        context: flight.ServerCallContext,
-        descriptor: flight.FlightDescriptor,
-        reader: flight.MetadataRecordBatchReader,
-        writer: flight.MetadataRecordBatchWriter,
-    ) -> None:
-        with edge():
-            raise refused()
 
     def _act(self, action: flight.Action) -> list[bytes]:
         body = b"" if action.body is None else action.body.to_pybytes()

@@ -7,7 +7,8 @@ not given a row yet. Keeps nothing of a query but its ticket.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pyarrow import flight
@@ -62,6 +63,19 @@ class Calls:
                 self._watcher = threading.Thread(target=self._watch, daemon=True)
                 self._watcher.start()
         return call
+
+    @contextmanager
+    def begun(self, ticket: bytes, context: flight.ServerCallContext) -> Iterator[Call]:
+        """Watch a call that is being begun; whoever goes on with it says when it ends.
+
+        Watched no more when beginning it fails. Raises as `begin` does.
+        """
+        call = self.begin(ticket, context)
+        try:
+            yield call
+        except BaseException:
+            self.end(call)
+            raise
 
     def end(self, call: Call) -> None:
         """Watch it no more: its context, which is pyarrow's, ends with the call."""

@@ -23,7 +23,7 @@ from enclave import sessions
 from enclave.audit_client import AuditClient
 from enclave.errors import EnclaveError, Unavailable
 from enclave.gateway import flight_sql_pb2 as sql
-from enclave.gateway.flight import NoSchemas, edge
+from enclave.gateway.flight import NoSchemas, QuestionsOnly, edge
 from enclave.gateway.flight_calls import Call, Calls, stopped
 from enclave.gateway.front_door import Door
 from enclave.gateway.refusals import GatewayUnavailable
@@ -61,7 +61,7 @@ class _Admitted(flight.ServerMiddleware):
         self.token = token
 
 
-class Front(flight.FlightServerBase):
+class Front(QuestionsOnly):
     """Passes each call on to the socket of its token's session."""
 
     def __init__(self, settings: Settings, door: Door):
@@ -81,27 +81,17 @@ class Front(flight.FlightServerBase):
             return self._behind(context).get_flight_info(descriptor)
 
     @override
-    def get_schema(
-        self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
-    ) -> flight.SchemaResult:
-        return flight.SchemaResult(pa.schema([]))  # never asked: `NoSchemas` stands before it
-
-    @override
     def do_get(
         self, context: flight.ServerCallContext, ticket: flight.Ticket
     ) -> flight.FlightDataStream:
         with _relaying():
             client = self._behind(context)
             calls = self._door.calls_of(_token(context).session)
-            call = calls.begin(ticket.ticket, context)
-            try:
+            with calls.begun(ticket.ticket, context) as call:
                 # Until the first batch is there only the session itself can stop the query.
                 call.started(lambda: _cancel(client, ticket.ticket))
                 stream = _Relay(client.do_get(ticket), call, calls)
-            except BaseException:
-                calls.end(call)
-                raise
-            return flight.GeneratorStream(stream.schema, stream)
+                return flight.GeneratorStream(stream.schema, stream)
 
     @override
     def do_put(
@@ -132,22 +122,6 @@ class Front(flight.FlightServerBase):
     def list_actions(self, context: flight.ServerCallContext) -> list[Any]:
         with _relaying():
             return list(self._behind(context).list_actions())
-
-    @override
-    def list_flights(
-        self, context: flight.ServerCallContext, criteria: bytes
-    ) -> Iterator[flight.FlightInfo]:
-        return iter(())
-
-    @override
-    def do_exchange(
-        self,
-        context: flight.ServerCallContext,
-        descriptor: flight.FlightDescriptor,
-        reader: flight.MetadataRecordBatchReader,
-        writer: flight.MetadataRecordBatchWriter,
-    ) -> None:
-        raise flight.FlightUnauthorizedError("The gateway answers queries. [query.statement]")
 
     def _behind(self, context: flight.ServerCallContext) -> flight.FlightClient:
         """Return a client of the socket of the call's session."""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from enclave.errors import NotFound, Unavailable
@@ -134,7 +135,7 @@ class Journal:
             *(entry.query, entry.session, entry.person),
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             entry.sql,
-            *(json.dumps(names) for names in (entry.views, entry.columns, entry.agencies)),
+            *(_listed(names) for names in (entry.views, entry.columns, entry.agencies)),
             *(entry.epoch, entry.receipt, entry.asked),
             *_values(ended),
         )
@@ -180,6 +181,11 @@ class Journal:
                 self._connection.execute(statement, values)
         except sqlite3.Error:
             raise _shut() from None
+
+
+@lru_cache(maxsize=1024)
+def _listed(names: tuple[str, ...]) -> str:
+    return json.dumps(names)
 
 
 def _shut() -> Unavailable:

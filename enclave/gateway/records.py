@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from enclave.errors import EnclaveError
@@ -150,8 +151,7 @@ class Records:
 
     def _fingerprint(self, sql: str) -> str:
         """Return a keyed hash of a query's text: equal texts are seen, guesses are not tested."""
-        text = sql.encode(errors="surrogatepass")
-        return hmac.digest(self.key, text, hashlib.sha256).hex()[:32]
+        return _keyed(self.key, sql)
 
     def _of_text(
         self,
@@ -195,6 +195,12 @@ class Records:
             session=session.id,
             detail=detail,
         )
+
+
+@lru_cache(maxsize=256)
+def _keyed(key: bytes, sql: str) -> str:
+    text = sql.encode(errors="surrogatepass")
+    return hmac.digest(key, text, hashlib.sha256).hex()[:32]
 
 
 def new_id() -> str:
