@@ -30,7 +30,7 @@ class House(Protocol):
         """Take an event."""
         ...
 
-    def asked(self, conversation: Conversation, index: int) -> None:
+    def asked(self, conversation: Conversation, question: wire.Question) -> None:
         """Answer with the proof of an entry."""
         ...
 
@@ -150,7 +150,7 @@ class Conversation(asyncio.Protocol):
         if isinstance(said, wire.Sent):
             self._house.take(self, said)
         elif isinstance(said, wire.Question):
-            self._house.asked(self, said.index)
+            self._house.asked(self, said)
         else:
             self._said_goodbye = True
             self._house.bidden(self)

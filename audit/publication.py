@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from audit.closed import closed_logs
 from audit.cosign import Cosigner, WitnessState, read_states
 from audit.custody import AuditFiles, known_keys, write_durably
 from audit.log import LogReader, open_reader
+from audit.merkle import ProofError
 from audit.note import Checkpoint, NoteError, Verifier, split_note
 from audit.policy import Policy
 from audit.proof import make
@@ -117,19 +119,31 @@ class Publication:
         """Return how each witness with an address stands."""
         return self._cosigner.states() if self._cosigner is not None else ()
 
-    def proof(self, index: int) -> str:
+    def proof(self, index: int, leaf: str) -> str:
         """Return the proof of an entry (tlog-proof), under a cosigned checkpoint if one covers it.
 
-        Waits a little for the witnesses. Raises ProofError while no checkpoint covers the entry.
+        Waits a little for the witnesses. An entry of a closed log is proved under that log's last
+        checkpoint. Raises ProofError while no checkpoint covers it, or when no log here holds it.
         """
-        self.cosigned(index + 1, PATIENCE)
         with self._reader() as reader:
-            return make(reader, index, best_note(self._files, index))
+            if _holds(reader, index, leaf):
+                self.cosigned(index + 1, PATIENCE)
+                return make(reader, index, best_note(self._files, index))
+        for each in closed_logs(self._files):
+            with closing(open_reader(each.files.place)) as reader:
+                if _holds(reader, index, leaf):
+                    return make(reader, index, newest_note(each.files))
+        raise ProofError("no log here holds this entry")
 
     def stop(self) -> None:
         """End the rounds."""
         if self._cosigner is not None:
             self._cosigner.stop()
+
+
+def _holds(reader: LogReader, index: int, leaf: str) -> bool:
+    entry = reader.entry(index)
+    return entry is not None and entry.leaf.hex() == leaf
 
 
 def newest_note(files: AuditFiles) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -35,6 +36,7 @@ from enclave.settings import Settings
 MAX_BATCH = 256
 MAX_QUEUE = 4096
 QUORUM_SECONDS = 5.0  # how long a release that must be cosigned waits for the quorum
+_SWITCH = 0.001  # seconds until the sockets' thread lets the log's have the interpreter
 _AGAIN = 0.2  # seconds between two attempts to open a log that has failed
 
 logger = logging.getLogger("audit")
@@ -71,6 +73,7 @@ class Service:
 
     async def run(self) -> None:
         """Serve until told to stop. Raises LogRefused when the log must not be opened."""
+        sys.setswitchinterval(_SWITCH)
         with OneWriter(self._writer.files):
             await self._in_thread(self._writer.open)
             stop = asyncio.Event()
@@ -141,9 +144,9 @@ class Service:
         else:
             self._queue_up(conversation, sent)
 
-    def asked(self, conversation: Conversation, index: int) -> None:
+    def asked(self, conversation: Conversation, question: wire.Question) -> None:
         """Answer with a proof, when there is one."""
-        self._spawn(self._prove(conversation, index))
+        self._spawn(self._prove(conversation, question))
 
     def bidden(self, conversation: Conversation) -> None:
         """Queue a goodbye behind what the sender has sent."""
@@ -298,16 +301,18 @@ class Service:
         else:
             waiting.conversation.fail("The log's witnesses do not answer.")
 
-    async def _prove(self, conversation: Conversation, index: int) -> None:
+    async def _prove(self, conversation: Conversation, question: wire.Question) -> None:
         """Answer with the proof of an entry (tlog-proof), or with why there is none."""
         try:
-            if index >= self._writer.signed:
+            if question.index >= self._writer.signed:
                 await self._in_thread(self._writer.sign_if_grown)
-            proof = await asyncio.to_thread(self._writer.publication.proof, index)
+            proof = await asyncio.to_thread(
+                self._writer.publication.proof, question.index, question.leaf
+            )
         except (ProofError, LookupError, *FAILURES) as error:
-            conversation.answer(wire.proof(index, None, refused=f"No proof: {error}."))
+            conversation.answer(wire.proof(question, None, refused=f"No proof: {error}."))
         else:
-            conversation.answer(wire.proof(index, proof))
+            conversation.answer(wire.proof(question, proof))
 
     # -- intents whose sender is gone -------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The lines of the audit socket: JSON, one to a line, each way. Anything else is refused.
 
-A sender says `{"hello": instance}`, then any of `{"seq": n, "event": {...}}`, `{"prove": index}`
+A sender says `{"hello": instance}`, then any of `{"seq": n, "event": {...}}`, `{"prove": index,
+"leaf": hex}`
 and `{"bye": true}`. It hears `{"welcome": source}`, then for each event a receipt or a refusal, for
 each question a proof or why there is none, and `{"error": sentence}` before the connection closes.
 """
@@ -49,6 +50,7 @@ class _Line(TypedDict, total=False):
     seq: _Number
     event: _WireEvent
     prove: _Number
+    leaf: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bye: bool
 
 
@@ -65,9 +67,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A wish for the proof of an entry."""
+    """A wish for the proof of an entry: after a rotation its index alone would name another."""
 
     index: int
+    leaf: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,8 @@ def read_line(line: bytes) -> Sent | Question | Goodbye:
     said = _LINE.validate_json(line)
     if "seq" in said and "event" in said and len(said) == 2:
         return Sent(said["seq"], Event(**said["event"]))
-    if "prove" in said and len(said) == 1:
-        return Question(said["prove"])
+    if "prove" in said and "leaf" in said and len(said) == 2:
+        return Question(said["prove"], said["leaf"])
     if said == {"bye": True}:
         return Goodbye()
     raise ValueError("neither an event, nor a question, nor a goodbye")
@@ -110,9 +113,9 @@ def answer(seq: int, given: Answer) -> bytes:
     return b'{"seq":%d,"index":%d,"leaf":"%s"}\n' % (seq, given.index, given.leaf.encode())
 
 
-def proof(index: int, text: str | None, *, refused: str | None = None) -> bytes:
+def proof(asked: Question, text: str | None, *, refused: str | None = None) -> bytes:
     """Return the answer to a question: a proof, or why there is none."""
-    said: dict[str, Scalar] = {"index": index, "proof": text}
+    said: dict[str, Scalar] = {"index": asked.index, "leaf": asked.leaf, "proof": text}
     return _line(said if refused is None else {**said, "refused": refused})
 
 

@@ -71,7 +71,7 @@ class AuditClient:
         self._sending = False  # one thread sends at a time, for all who come meanwhile
         self._trouble = "The audit service does not answer."
         self._greeting = ""
-        self._proofs: dict[int, list[Future[str]]] = {}  # questions by the entry's index
+        self._proofs: dict[tuple[int, str], list[Future[str]]] = {}  # by the entry's index and leaf
         self._renew()
 
     def __enter__(self) -> Self:
@@ -124,20 +124,21 @@ class AuditClient:
         with self._lock:
             if self._stop.is_set():
                 raise AuditUnavailable("The connection to the audit service is closed.")
-            self._proofs.setdefault(receipt.index, []).append(proof)
+            asked = (receipt.index, receipt.leaf)
+            self._proofs.setdefault(asked, []).append(proof)
             self._start()
-            self._unsent.append(_question(receipt.index))
+            self._unsent.append(_question(*asked))
         self._flush()
         try:
             return proof.result(self._timeout)
         except TimeoutError as error:
             with self._lock:
-                self._proofs.pop(receipt.index, None)
+                self._proofs.pop(asked, None)
             raise AuditUnavailable(self._trouble, hint="Ask again later.") from error
 
     def _proved(self, answer: dict[str, Any]) -> None:
         with self._lock:
-            waiting = self._proofs.pop(answer["index"], [])
+            waiting = self._proofs.pop((answer["index"], answer["leaf"]), [])
         for proof in waiting:
             if answer["proof"] is None:
                 proof.set_exception(AuditRefused(str(answer["refused"])))
@@ -276,8 +277,8 @@ class AuditClient:
                 return False  # retired meanwhile: greet again under the new name; or closed
             for pending in list(self._pending.values()):
                 connection.sendall(pending.line)
-            for index in self._proofs:
-                connection.sendall(_question(index))
+            for asked in self._proofs:
+                connection.sendall(_question(*asked))
             self._socket, self._unsent = connection, []
         return True
 
@@ -316,8 +317,8 @@ def _receipt(answer: dict[str, Any]) -> Receipt | AuditRefused:
     return Receipt(answer["index"], answer["leaf"])
 
 
-def _question(index: int) -> bytes:
-    return b'{"prove":%d}\n' % index
+def _question(index: int, leaf: str) -> bytes:
+    return b'{"prove":%d,"leaf":"%s"}\n' % (index, leaf.encode())
 
 
 def _wire(event: Event) -> bytes:

@@ -19,6 +19,8 @@ from audit.custody import AuditFiles, LogRefused, known_keys, open_log
 from audit.keeper import keeping
 from audit.log import Sender, open_reader
 from audit.note import COSIGNATURE, ML_DSA_44, Checkpoint, Signer, Verifier
+from audit.policy import LogKey, Policy
+from audit.proof import Proof
 from audit.publication import PolicyRefused
 from audit.rekeying import rotate_key
 from audit.retention import purge
@@ -246,8 +248,7 @@ def test_a_client_that_was_there_before_goes_on_after_and_nothing_is_logged_twic
 ) -> None:
     settings = audit_service.settings
     with audit_service.client("gateway") as client:
-        for number in range(3):
-            client.append(Event(Action.LOGIN, f"before-{number}"))
+        before = [client.append(Event(Action.LOGIN, f"before-{n}")) for n in range(3)]
         audit_service.stop()
         waiting = [client.send(Event(Action.LOGIN, f"during-{number}")) for number in range(3)]
         rotate(settings, actor=HAND)
@@ -259,7 +260,11 @@ def test_a_client_that_was_there_before_goes_on_after_and_nothing_is_logged_twic
         audit_service.start()
         client.append(Event(Action.LOGIN, "after a restart"))
         assert client._instance == instance
+        proofs = [Proof.parse(client.prove(each)) for each in before]
     (old,) = closed_logs(audit_service.files)
+    policy = Policy((LogKey(known_keys(old.files)[0]),), (), (), "none")
+    for receipt, proof in zip(before, proofs, strict=True):  # a number alone names another by now
+        assert proof.check_leaf(bytes.fromhex(receipt.leaf), policy).checkpoint == old.checkpoint
     sent = [
         (fact["actor"], fact["seq"])
         for fact in audit_service.facts()
