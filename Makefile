@@ -50,6 +50,7 @@ nightly: $(VENV)/.dev ## a million broken queries, 20,000 made-up ones, all on S
 	DIFFERENTIAL=20000 $(VENV)/bin/python -m pytest tests/unit/gateway/test_differential.py -k made
 	@.ci/host-packages $(TEST_PACKAGES)
 	$(SUDO) env INJECTIONS=all $(VENV)/bin/python -m pytest $(foreach part,faults kill outages wal,tests/hostile/test_audit_$(part).py)
+	ENCLAVE_PYMERKLE=1 ENCLAVE_WITNESS_KILLS=50 $(VENV)/bin/python -m pytest tests/unit/audit/test_pymerkle.py tests/unit/audit/test_witness.py
 	@[ ! -x .spark-venv/bin/python ] || $(MAKE) spark-test SPARK=all ARGS=
 
 docs: $(VENV)/.dev ## write the generated reference pages
