@@ -9,10 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from audit.store import Row, StoreDamaged, StoreError, StoreRefused
+
+_AT_ONCE = 128  # rows an INSERT takes: 768 values, of 32,766 that SQLite allows
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
@@ -76,6 +80,12 @@ BEGIN SELECT raise(ABORT, 'an intent ends once'); END;
 """
 
 
+@cache
+def _insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - our own words
+
+
 @contextmanager
 def _errors() -> Iterator[None]:
     """Turn SQLite's errors into ours."""
@@ -131,9 +141,17 @@ class SqliteStore:
             return self._connection.execute(sql, values).rowcount
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
-        """Insert many rows at once."""
-        places = ", ".join("?" * len(columns))
-        self.many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)  # noqa: S608 - our own words
+        """Insert many rows with few statements.
+
+        Each one lets go of the interpreter and has to get it back from the sockets' thread; a
+        power of two of rows at a time keeps the prepared statements few.
+        """
+        waiting, begin = list(rows), 0
+        while begin < len(waiting):
+            count = min(_AT_ONCE, 1 << (len(waiting) - begin).bit_length() - 1)
+            values = chain.from_iterable(waiting[begin : begin + count])
+            self.run(_insertion(table, tuple(columns), count), tuple(values))
+            begin += count
 
     def many(self, sql: str, rows: Iterable[Row]) -> None:
         """Execute a statement for each row."""
