@@ -57,8 +57,10 @@ class Writer:
         return open_log(self.files, self._settings.origin, ml_dsa=self._settings.audit_ml_dsa)
 
     def close(self) -> None:
-        """Sign what is not signed yet, and close."""
+        """Say in the log that the service stops, sign what is not signed yet, and close."""
         if self._log is not None:
+            with suppress(*FAILURES):
+                self._append_own(self._log, Event(Action.SERVICE_STOPPED, "system"))
             self.sign_if_grown()
             self._log.close()
             self._earlier.close()
