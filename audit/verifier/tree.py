@@ -5,8 +5,11 @@ Keeps only what later stretches need. Never reads a file.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import itemgetter
 
 from audit.merkle import Frontier
 from audit.verifier.checks import Check, Findings
@@ -39,6 +42,7 @@ class Whole:
     _nameless: int = 0
     _skipped: int = 0
     _times: list[tuple[int, int, int]] = field(default_factory=list)
+    _earliest: list[int] = field(default_factory=list)  # from each chunk on
     _latest: int = 0
     _setbacks: Findings = field(default_factory=Findings)
 
@@ -119,9 +123,12 @@ class Whole:
         self._sequence.add(f"{place}: {source} sent {sent:,}, {due:,} was due")
 
     def _watch_clock(self, stretch: Stretch) -> None:
+        times, place, before = stretch.times, 0, self._latest
         for index, after in stretch.removed:
-            before = (low for begin, _, low in stretch.times if begin + CHUNK <= index)
-            self.removed.append((index, max(after, self._latest, *before)))
+            while place < len(times) and times[place][0] + CHUNK <= index:
+                before = max(before, times[place][2])
+                place += 1
+            self.removed.append((index, max(after, before)))
         for begin, earliest, latest in stretch.times:
             if earliest < self._latest - _SETBACK:
                 hours = (self._latest - earliest) / 3_600_000
@@ -136,8 +143,11 @@ class Whole:
         """
         if not self._times:
             return 0
-        earliest = min((low for begin, low, _ in self._times if begin + CHUNK > index), default=0)
-        return self._times[-1][2] - earliest
+        if len(self._earliest) != len(self._times):
+            lows = accumulate((low for _, low, _ in reversed(self._times)), min)
+            self._earliest = list(lows)[::-1]
+        place = bisect_right(self._times, index, key=itemgetter(0)) - 1
+        return self._times[-1][2] - self._earliest[max(place, 0)]
 
     def numbering(self) -> Check:
         """Return the answer on every sender's numbers."""
