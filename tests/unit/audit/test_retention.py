@@ -242,6 +242,8 @@ def test_a_removal_that_is_cut_anywhere_is_completed_by_the_next_run(
         last = [b for b in stored.values() if b is not None and action(b) == "audit.purged"][-1]
         assert facts(last)["detail"]["digest"] == retention._digest(gone)
         assert choose_count(settings, befores[-1]) == 0
+        done_up_to = int(AuditFiles.of(settings).purged.read_text())
+        assert stored[done_up_to] == last  # carried out to its end, the file written anew
         befores.append(TODAY - timedelta(days=next(days)))
     assert done > 4
 
