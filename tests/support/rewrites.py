@@ -7,6 +7,7 @@ and signature where the attacker would bother. `python -m tests.support.rewrites
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import sqlite3
@@ -20,7 +21,7 @@ from typing import Any
 
 from audit.custody import AuditFiles, load_signer, show_public, sign_checkpoint, write_durably
 from audit.log import Sender, open_reader, open_writer
-from audit.note import Checkpoint, Signer
+from audit.note import Checkpoint, Signer, Verifier
 from audit.signers import Signers
 from enclave.settings import Settings
 from tests.support.audit_story import DAY, tell
@@ -234,6 +235,18 @@ def _other_origin(settings: Settings) -> None:
     show_public(files, stranger)
 
 
+def _without_key(settings: Settings) -> None:
+    """Add an entry without having the key: its number stands before a signature of another's."""
+    files = AuditFiles(settings.audit_dir)
+    bodies, real = contents(files), Verifier.parse(files.public_key.read_text())
+    stranger = Signers.of(Signer.generate(settings.origin))
+    body, sender = bodies[0]
+    rewrite(settings, [*bodies, (body, sender)], stranger)
+    text, _, line = files.checkpoint.read_text().rpartition(" ")
+    forged = base64.b64encode(real.key_id + base64.b64decode(line)[4:]).decode()
+    files.checkpoint.write_text(f"{text} {forged}\n")
+
+
 def _empty(settings: Settings) -> None:
     """Begin again with nothing."""
     rewrite(settings, [])
@@ -278,6 +291,7 @@ ATTACKS = {
     "begin again with nothing": Attack(_empty),
     "another key": Attack(_other_key, KEY),
     "another origin": Attack(_other_origin, KEY),
+    "another's signature": Attack(_without_key, KEY, careful=False),
     "edit and mend the tree, unsigned": Attack(_unsigned, careful=False),
     "edit one text in place": Attack(_in_place, FITS, careful=False),
     "spoil the tiles": Attack(_tiles_only, "stored tiles", careful=False),
