@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import closing
 from urllib.parse import parse_qsl, urlsplit
 
+from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -220,7 +221,7 @@ def _fares(message: Message) -> Cell:
     return Cell("waiting", tone="neutral")
 
 
-def _last(message: Message | None) -> object:
+def _last(message: Message | None) -> Markup | None:
     return words.when_ms(message.made) if message else None
 
 
