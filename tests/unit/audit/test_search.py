@@ -286,19 +286,19 @@ def test_a_long_backlog_is_left_to_the_background_and_counted(
     assert indexer.behind() == 0
 
 
+LOST = "DELETE FROM posting;"  # what building anew must bring back
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "missing": lambda path: path.unlink(),
     "another kind of file": lambda path: path.write_bytes(b"not an index" * 1000),
-    "another form": lambda path: _sql(path, "PRAGMA user_version = 1"),
-    "another log": lambda path: _sql(path, "UPDATE level SET leaf = zeroblob(32)"),
-    "longer than the log": lambda path: _sql(path, "UPDATE level SET size = size + 9"),
+    "another form": lambda path: _sql(path, f"{LOST} PRAGMA user_version = 1"),
+    "another log": lambda path: _sql(path, f"{LOST} UPDATE level SET leaf = zeroblob(32)"),
+    "longer than the log": lambda path: _sql(path, f"{LOST} UPDATE level SET size = size + 9"),
 }
 
 
 def _sql(path: Path, text: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute(text)
-        connection.commit()
+        connection.executescript(text)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
