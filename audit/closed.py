@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from audit.custody import AuditFiles, compare, kept_checkpoint, known_keys
 from audit.log import Entry, Log, Sender, open_reader, open_writer
@@ -98,7 +98,7 @@ class Earlier:
             if len(self._bases) >= _SENDERS:
                 self._bases.clear()
             self._bases[key] = sum(log.next_seq(*key) for log in self._logs)
-        return replace(sender, seq=sender.seq - self._bases[key])
+        return sender._replace(seq=sender.seq - self._bases[key])
 
     def find(self, sender: Sender) -> Entry | None:
         """Return what became of an event by the sender's own number, if a closed log holds it."""
@@ -106,7 +106,7 @@ class Earlier:
         for log in self._logs:
             number = log.next_seq(sender.source, sender.instance)
             if seq < number:
-                return log.find(replace(sender, seq=seq))
+                return log.find(sender._replace(seq=seq))
             seq -= number
         return None
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from typing_extensions import override
 
@@ -24,6 +25,7 @@ TILE_HEIGHT = 8  # C2SP tlog-tiles: 256 hashes a tile
 _WIDTH = 1 << TILE_HEIGHT
 _NO_END = 1 << 62  # both databases' integers end a little later
 _CACHE = 1024  # full tiles kept in memory: at most 8 MiB
+_LEVELS = 256  # tiles of which every level is kept in memory: at most 11 MiB
 _CHUNK = 1000  # entries read at once
 _SENDERS = 4096  # whose next numbers are kept in memory
 
@@ -31,8 +33,7 @@ Place = Settings | str | Path
 """Where a log lies: settings, a PostgreSQL URL, or the path of an SQLite file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """Who sent an event, and as their how-manieth: what makes a retry recognisable."""
 
     source: str
@@ -91,6 +92,7 @@ class LogReader:
     def __init__(self, store: Store):
         self._store = store
         self._full_tiles: dict[tuple[int, int], bytes] = {}
+        self._levels: dict[tuple[int, int], list[list[bytes]]] = {}
 
     def close(self) -> None:
         """Close the connection."""
@@ -185,16 +187,28 @@ class LogReader:
     def node(self, level: int, n: int) -> bytes:
         """Return the hash of a perfect subtree (see `merkle.Node`)."""
         tile_level, within = divmod(level, TILE_HEIGHT)
-        start = n << within
-        tile = self.tile(tile_level, start >> TILE_HEIGHT)
-        offset = (start & (_WIDTH - 1)) * merkle.HASH_SIZE
-        block = tile[offset : offset + (merkle.HASH_SIZE << within)]
-        if len(block) != merkle.HASH_SIZE << within:
-            raise LookupError(f"tile {tile_level}/{start >> TILE_HEIGHT} is missing or too short")
-        hashes = [block[i : i + merkle.HASH_SIZE] for i in range(0, len(block), merkle.HASH_SIZE)]
-        while len(hashes) > 1:
-            hashes = [merkle.node_hash(*hashes[i : i + 2]) for i in range(0, len(hashes), 2)]
-        return hashes[0]
+        tile, place = divmod(n, _WIDTH >> within)
+        levels = self._levels.get((tile_level, tile))
+        if levels is None or place >= len(levels[within]):  # unknown, or it may have grown since
+            levels = self._read_levels(tile_level, tile)
+        if place >= len(levels[within]):
+            raise LookupError(f"tile {tile_level}/{tile} is missing or too short")
+        return levels[within][place]
+
+    def _read_levels(self, level: int, n: int) -> list[list[bytes]]:
+        """Return a tile's own hashes, and those of each level above them within the tile.
+
+        They are kept, of a tile that still grows as well: what a tile has never changes.
+        """
+        tile = self.tile(level, n)
+        whole = range(merkle.HASH_SIZE, len(tile) + 1, merkle.HASH_SIZE)
+        levels = [[tile[end - merkle.HASH_SIZE : end] for end in whole]]
+        while len(levels) < TILE_HEIGHT:
+            levels.append(merkle.parents(levels[-1]))
+        if len(self._levels) >= _LEVELS:
+            self._levels.clear()
+        self._levels[level, n] = levels
+        return levels
 
     def root(self, size: int) -> bytes:
         """Return the tree hash of the first `size` entries, out of the tiles."""
@@ -300,10 +314,9 @@ class Batch:
     def add(self, body: bytes, sender: Sender) -> Receipt:
         """Append one entry. Its receipt holds only once the transaction has committed."""
         index, leaf = self.size, merkle.leaf_hash(body)
-        source, instance, seq = sender.source, sender.instance, sender.seq
-        self._entries.append((index, leaf, body, source, instance, seq))
+        self._entries.append((index, leaf, body, *sender))
         self._leaves.append(leaf)
-        self.numbers[source, instance] = seq + 1
+        self.numbers[sender[:2]] = sender.seq + 1
         return Receipt(index, leaf.hex())
 
     def _tiles(self) -> Iterator[tuple[int, int, bytes]]:
@@ -327,7 +340,7 @@ class Batch:
     def find(self, sender: Sender) -> Entry | None:
         """Return what this sender's event became, in this batch or before it."""
         for index, leaf, body, *whose in reversed(self._entries):
-            if whose == [sender.source, sender.instance, sender.seq]:
+            if whose == list(sender):
                 return Entry(index, leaf, body, sender)
         return self._log.find(sender)
 
