@@ -8,6 +8,7 @@ retention has removed from the log is not kept here either. Never writes to the 
 from __future__ import annotations
 
 import logging
+import secrets
 import sqlite3
 import threading
 from collections import defaultdict
@@ -162,6 +163,8 @@ def _prepare(connection: sqlite3.Connection, log: LogReader) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
         connection.executescript(_SCHEMA)
+        # what a process keeps in memory of one index must not be taken for another's
+        connection.execute(f"PRAGMA application_id = {secrets.randbits(31)}")
     elif version != VERSION:
         raise IndexStale("it has another form")
     size, leaf = connection.execute("SELECT size, leaf FROM level").fetchone()

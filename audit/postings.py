@@ -75,21 +75,46 @@ def mark(flags: Flags, rows: Iterable[tuple[int, bytes]]) -> None:
         flags[_joined(lists, segments)] = True
 
 
-def counts(flags: Flags, rows: Sequence[tuple[int, bytes]]) -> list[int]:
-    """Return for each set, given as (segment, bytes), how many of its entries are flagged."""
-    found = np.zeros(len(rows), dtype=np.int64)
-    forms: dict[int, list[int]] = {_BITMAP: [], _RUN: [], 0: []}
-    for at, (_, blob) in enumerate(rows):
-        forms[len(blob) if len(blob) in forms else 0].append(at)
-    if forms[_RUN]:
-        found[forms[_RUN]] = _in_runs(flags, [rows[at] for at in forms[_RUN]])
-    for some in (forms[_BITMAP][i : i + _AT_ONCE] for i in range(0, len(forms[_BITMAP]), _AT_ONCE)):
-        found[some] = _in_bitmaps(flags, [rows[at] for at in some])
-    if lists := [rows[at][1] for at in forms[0]]:
-        places = _joined(lists, [rows[at][0] for at in forms[0]])
-        starts = np.cumsum([0, *(len(blob) // 2 for blob in lists[:-1])])
-        found[forms[0]] = np.add.reduceat(flags[places], starts, dtype=np.int64)
-    return [int(number) for number in found]
+class Sets:
+    """Sets of entries made ready to be counted again and again, each given as (segment, bytes)."""
+
+    def __init__(self, rows: Sequence[tuple[int, bytes]]):
+        self._size = len(rows)
+        forms: dict[int, list[int]] = {_BITMAP: [], _RUN: [], 0: []}
+        for at, (_, blob) in enumerate(rows):
+            forms[len(blob) if len(blob) in forms else 0].append(at)
+        self._runs = np.array(forms[_RUN], dtype=np.int64)
+        self._bounds = _bounds([rows[at] for at in forms[_RUN]])
+        self._maps = np.array(forms[_BITMAP], dtype=np.int64)
+        self._where = np.array([rows[at][0] for at in forms[_BITMAP]], dtype=np.int64)
+        bits = b"".join(rows[at][1] for at in forms[_BITMAP])
+        self._bits = np.frombuffer(bits, dtype=np.uint64).reshape(-1, _BITMAP // 8)
+        self._lists = np.array(forms[0], dtype=np.int64)
+        lists = [rows[at][1] for at in forms[0]]
+        self._places = _joined(lists, [rows[at][0] for at in forms[0]]).astype(np.int32)
+        self._starts = np.cumsum([0, *(len(blob) // 2 for blob in lists[:-1])])
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory this takes, about."""
+        return self._bits.nbytes + self._places.nbytes + self._bounds.nbytes + 8 * self._size
+
+    def counts(self, flags: Flags) -> NDArray[np.int64]:
+        """Return for each set how many of its entries are flagged."""
+        found = np.zeros(self._size, dtype=np.int64)
+        if len(self._runs):
+            inside = np.append(flags, np.False_).view(np.uint8)
+            found[self._runs] = np.add.reduceat(inside, self._bounds, dtype=np.int64)[::2]
+        if len(self._maps):
+            packed = np.packbits(flags, bitorder="little").view(np.uint64)
+            wanted = packed.reshape(-1, _BITMAP // 8)
+            for some in (slice(i, i + _AT_ONCE) for i in range(0, len(self._maps), _AT_ONCE)):
+                both = self._bits[some] & wanted[self._where[some]]
+                found[self._maps[some]] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
+        if len(self._lists):
+            there = flags[self._places].view(np.uint8)
+            found[self._lists] = np.add.reduceat(there, self._starts, dtype=np.int64)
+        return found
 
 
 def last(flags: Flags, segment: int, blob: bytes) -> int:
@@ -98,20 +123,11 @@ def last(flags: Flags, segment: int, blob: bytes) -> int:
     return int(places[flags[places]][-1])
 
 
-def _in_runs(flags: Flags, rows: Sequence[tuple[int, bytes]]) -> NDArray[np.int64]:
+def _bounds(rows: Sequence[tuple[int, bytes]]) -> NDArray[np.int64]:
+    """Return where each run begins and where it has ended, one after the other."""
     runs = np.frombuffer(b"".join(blob for _, blob in rows), dtype=_RUNS)
     starts = np.array([segment for segment, _ in rows], dtype=np.int64) * SEGMENT
-    before = np.concatenate(([0], np.cumsum(flags, dtype=np.int64)))
-    found: NDArray[np.int64] = before[starts + runs["last"] + 1] - before[starts + runs["first"]]
-    return found
-
-
-def _in_bitmaps(flags: Flags, rows: Sequence[tuple[int, bytes]]) -> NDArray[np.int64]:
-    bitmaps = np.frombuffer(b"".join(blob for _, blob in rows), dtype=np.uint64)
-    wanted = np.packbits(flags, bitorder="little").view(np.uint64).reshape(-1, _BITMAP // 8)
-    both = bitmaps.reshape(len(rows), -1) & wanted[[segment for segment, _ in rows]]
-    found: NDArray[np.int64] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
-    return found
+    return np.stack((starts + runs["first"], starts + runs["last"] + 1), axis=1).ravel()
 
 
 def _run(flags: Flags, segment: int, blob: bytes) -> Flags:
@@ -121,7 +137,7 @@ def _run(flags: Flags, segment: int, blob: bytes) -> Flags:
 
 def _joined(lists: Sequence[bytes], segments: Sequence[int]) -> NDArray[np.int64]:
     places = np.frombuffer(b"".join(lists), dtype="<u2").astype(np.int64)
-    lengths = np.array([len(blob) // 2 for blob in lists])
+    lengths = np.array([len(blob) // 2 for blob in lists], dtype=np.int64)
     return places + np.repeat(np.array(segments, dtype=np.int64) * SEGMENT, lengths)
 
 

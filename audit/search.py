@@ -11,24 +11,28 @@ entries on that agency's data alone, since every answer starts from `Browser.fou
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audit import terms
 from audit.indexing import Indexer, OpenLog
 from audit.log import LogReader
-from audit.postings import SEGMENT, Flags, counts, last, mark, unpack
+from audit.postings import SEGMENT, Flags, Sets, last, mark, unpack
 from audit.sentences import Fact, read
-from audit.terms import DAY_MS, HOUR_MS, Beginning, Kind
+from audit.shelf import Shelf
+from audit.terms import DAY_MS, Beginning, Kind
 from enclave.events import Action, Verdict
 
 __all__ = ["DAY_MS", "Browser", "Indexer", "Kind", "Tally", "Wanted"]
 
 _PAST_END = "\U0010ffff"
+_Name = TypeVar("_Name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +84,55 @@ class Tally:
     last: int
 
 
+class _Values:
+    """The sets of every value of one kind in some segments, by value and segment."""
+
+    def __init__(self, rows: Sequence[tuple[Any, int, bytes]]):
+        self.rows = rows
+        self.sets = Sets([(segment, places) for _, segment, places in rows])
+        self.nbytes = self.sets.nbytes + sum(len(places) + 100 for _, _, places in rows)
+
+
 class Browser:
     """Reads the index and the log for one page; not for use by two threads at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, log: LogReader, scope: str | None = None):
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        log: LogReader,
+        scope: str | None = None,
+        shelf: Shelf | None = None,
+    ):
         self._connection, self._log, self._scope = connection, log, scope
+        self._shelf = shelf or Shelf()
+        (self._index,) = connection.execute("PRAGMA application_id").fetchone()
         row = connection.execute("SELECT size FROM level").fetchone()
         self.size = int(row[0])
+        self._full = self.size // SEGMENT  # so many segments will not change any more
         self._room = -(-self.size // SEGMENT) * SEGMENT
         self._found: dict[Wanted, Flags] = {}
+        self._hours: dict[Wanted, dict[int, int]] = {}
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, open_log: OpenLog, *, scope: str | None = None) -> Iterator[Browser]:
+    def open(
+        cls,
+        path: Path,
+        open_log: OpenLog,
+        *,
+        scope: str | None = None,
+        shelf: Shelf | None = None,
+    ) -> Iterator[Browser]:
         """Open the index read-only, confined to one agency's data where `scope` names one.
 
-        All answers come out of one state of the index. Raises sqlite3.Error where there is none.
+        All answers come out of one state of the index. What `shelf` keeps of it is not read again.
+        Raises sqlite3.Error where there is no index.
         """
         address = f"{path.resolve().as_uri()}?mode=ro"
         connection = sqlite3.connect(address, uri=True, isolation_level=None)
         with closing(connection), closing(open_log()) as log:
             connection.execute("BEGIN")
-            yield cls(connection, log, scope)
+            yield cls(connection, log, scope, shelf)
 
     def found(self, wanted: Wanted) -> Flags:
         """Return which entries fit, as one flag for each entry; not to be changed."""
@@ -146,11 +177,23 @@ class Browser:
 
         An entry whose text retention has removed meanwhile is left out.
         """
-        found = np.flatnonzero(self.found(wanted))
-        ordered = found[::-1] if newest_first else found
-        return [
-            fact for index in ordered[offset : offset + limit] if (fact := self.fact(int(index)))
-        ]
+        found = self._cut(self.found(wanted), offset, limit, newest_first=newest_first)
+        return [fact for index in found if (fact := self.fact(index))]
+
+    def _cut(self, found: Flags, offset: int, limit: int, *, newest_first: bool) -> Sequence[int]:
+        """Return a slice of the flagged entries, looking only where it lies."""
+        step = -1 if newest_first else 1
+        segments = found.reshape(-1, SEGMENT)
+        cut: list[int] = []
+        for number in range(len(segments))[::step]:
+            many = int(np.count_nonzero(segments[number]))
+            if offset < many:
+                places = np.flatnonzero(segments[number])[::step] + number * SEGMENT
+                cut += places[offset : offset + limit - len(cut)].tolist()
+            offset = max(0, offset - many)
+            if len(cut) == limit:
+                break
+        return cut
 
     def fact(self, index: int) -> Fact | None:
         """Return an entry as the log holds it, or None where there is none or its text is gone."""
@@ -177,62 +220,60 @@ class Browser:
 
     def choices(self, kind: str) -> list[str]:
         """Return the values that occur: of `actor`, `project`, `action`, `agency`, ..."""
-        if self._scope is not None:
-            rows = self._connection.execute(
-                "SELECT value, segment, places FROM posting WHERE kind = ? ORDER BY value", (kind,)
-            ).fetchall()
-            numbers = counts(self._all(), [(segment, places) for _, segment, places in rows])
-            there = (row[0] for row, number in zip(rows, numbers, strict=True) if number)
-            return list(dict.fromkeys(there))
-        query = "SELECT DISTINCT value FROM posting WHERE kind = ? ORDER BY value"
-        return [value for (value,) in self._connection.execute(query, (kind,))]
+        if self._scope is None:
+            return sorted({name for some in self._values(kind) for name, _, _ in some.rows})
+        return sorted({name for name, _, _, _ in self._counted(kind, self._all())})
+
+    def _values(self, kind: str) -> tuple[_Values, _Values]:
+        """Return the sets of a kind's values: those of full segments, and those of the newest."""
+        key = (self._index, self._full, kind)
+        full = self._shelf.get(key, lambda: self._read_values(kind, 0, self._full))
+        return full, self._read_values(kind, self._full, self._full + 1)
+
+    def _read_values(self, kind: str, first: int, end: int) -> _Values:
+        query = (
+            "SELECT value, segment, places FROM posting"
+            " WHERE kind = ? AND segment >= ? AND segment < ? ORDER BY value, segment"
+        )
+        return _Values(self._connection.execute(query, (kind, first, end)).fetchall())
+
+    def _counted(self, kind: str, fits: Flags) -> Iterator[tuple[Any, int, bytes, int]]:
+        """Yield each value's sets that have fitting entries, and how many; older ones first."""
+        for some in self._values(kind):
+            numbers = some.sets.counts(fits)
+            for at in np.flatnonzero(numbers).tolist():
+                yield *some.rows[at], int(numbers[at])
 
     def per_day(self, wanted: Wanted) -> dict[int, int]:
         """Return the number of fitting entries a day; keys are days since 1970, UTC."""
-        return self._per(wanted, Kind.DAY, DAY_MS)
+        return _summed((hour // 24, number) for hour, number in self._per_hour(wanted).items())
 
     def per_hour_of_day(self, wanted: Wanted) -> dict[tuple[int, int], int]:
         """Return the number of fitting entries for each (day since 1970, hour of that day)."""
-        hours = self._per(wanted, Kind.HOUR, HOUR_MS)
-        return {divmod(hour, 24): number for hour, number in hours.items()}
+        return {divmod(hour, 24): number for hour, number in self._per_hour(wanted).items()}
 
-    def _per(self, wanted: Wanted, kind: Kind, length: int) -> dict[int, int]:
-        found = self.found(wanted)
-        query = "SELECT value, segment, places FROM posting WHERE kind = ?"
-        values: list[str | int] = [kind.value]
-        for time, test in ((wanted.since, ">="), (wanted.until, "<=")):
-            if time is not None:
-                query += f" AND value {test} ?"
-                values.append(time // length)
-        rows = self._connection.execute(query, values).fetchall()
-        numbers: dict[int, int] = {}
-        counted = counts(found, [(segment, places) for _, segment, places in rows])
-        for (value, _, _), number in zip(rows, counted, strict=True):
-            if number:
-                numbers[value] = numbers.get(value, 0) + number
-        return numbers
+    def _per_hour(self, wanted: Wanted) -> dict[int, int]:
+        if wanted not in self._hours:
+            counted = self._counted(Kind.HOUR, self.found(wanted))
+            self._hours[wanted] = _summed((hour, number) for hour, _, _, number in counted)
+        return self._hours[wanted]
 
     def tally(self, kind: str, wanted: Wanted | None = None) -> list[Tally]:
         """Return for each value of a kind that occurs among the fitting entries how often it does.
 
         In the order of the names. Without `wanted`: among all but look-ups.
         """
-        rows = self._connection.execute(
-            "SELECT value, segment, places FROM posting WHERE kind = ? ORDER BY value, segment",
-            (kind,),
-        ).fetchall()
-        sets = [(segment, places) for _, segment, places in rows]
         fits = self.found(wanted or Wanted())
-        numbers = counts(fits, sets)
-        refused = counts(fits & self._of(Kind.VERDICT, Verdict.DENIED), sets)
-        totals: dict[str, tuple[int, int, tuple[int, bytes]]] = {}
-        for (name, *newest), number, bad in zip(rows, numbers, refused, strict=True):
-            if number:  # segments come in order: what comes later is newer
-                before = totals.get(name, (0, 0, ()))
-                totals[name] = (before[0] + number, before[1] + bad, (newest[0], newest[1]))
+        denied = fits & self._of(Kind.VERDICT, Verdict.DENIED)
+        entries: dict[str, int] = {}
+        newest: dict[str, tuple[int, bytes]] = {}
+        for name, segment, places, number in self._counted(kind, fits):
+            entries[name] = entries.get(name, 0) + number
+            newest[name] = segment, places
+        refused = _summed((name, number) for name, _, _, number in self._counted(kind, denied))
         return [
-            Tally(name, number, bad, self._time(last(fits, *newest)))
-            for name, (number, bad, newest) in totals.items()
+            Tally(name, entries[name], refused.get(name, 0), self._time(last(fits, *newest[name])))
+            for name in sorted(entries)
         ]
 
     def _time(self, index: int) -> int:
@@ -248,16 +289,33 @@ class Browser:
 
     def _of(self, kind: Kind, value: str) -> Flags:
         """Return the entries that have a value."""
-        found = self._none()
-        query = "SELECT segment, places FROM posting WHERE kind = ? AND value = ?"
-        mark(found, self._connection.execute(query, (kind.value, str(value))))
-        return found
+        return self._marked(kind, "value = ?", (str(value),))
 
     def _from(self, kind: Kind, first: str | int, end: str | int) -> Flags:
         """Return the entries that have a value in [first, end)."""
-        found = self._none()
-        query = "SELECT segment, places FROM posting WHERE kind = ? AND value >= ? AND value < ?"
-        mark(found, self._connection.execute(query, (kind.value, first, end)))
+        return self._marked(kind, "value >= ? AND value < ?", (first, end))
+
+    def _marked(self, kind: Kind, test: str, values: tuple[str | int, ...]) -> Flags:
+        """Return the entries of the sets that a test of their values finds."""
+        found, full = self._none(), self._full * SEGMENT
+        query = (
+            f"SELECT segment, places FROM posting WHERE kind = ? AND {test}"  # noqa: S608 - ours
+            " AND segment >= ? AND segment < ?"
+        )
+
+        def read(first: int, end: int) -> None:
+            mark(found, self._connection.execute(query, (kind.value, *values, first, end)))
+
+        def of_full() -> NDArray[np.uint8]:
+            read(0, self._full)
+            return np.packbits(found[:full], bitorder="little")
+
+        if kind is Kind.ENDED:  # grows in full segments too: a query may end much later
+            read(0, self._full)
+        else:
+            kept = self._shelf.get((self._index, self._full, kind, *values), of_full)
+            found[:full] = np.unpackbits(kept, bitorder="little").view(np.bool_)
+        read(self._full, self._full + 1)
         return found
 
     def _beginning(self, beginning: Beginning) -> Flags:
@@ -296,3 +354,10 @@ class Browser:
                 )  # fmt: skip
                 found[np.fromiter((idx for (idx,) in rows), dtype=np.int64)] = True
         return found
+
+
+def _summed(numbers: Iterable[tuple[_Name, int]]) -> dict[_Name, int]:
+    sums: dict[_Name, int] = {}
+    for name, number in numbers:
+        sums[name] = sums.get(name, 0) + number
+    return sums

@@ -22,6 +22,7 @@ from audit.saved import Saved
 from audit.scope import sight_of
 from audit.search import Browser
 from audit.sentences import read
+from audit.shelf import Shelf
 from audit.store import StoreError
 from audit.thresholds import load
 from audit.verify import Report
@@ -46,6 +47,7 @@ class Room:
         self.files = AuditFiles.of(settings)
         self.watch = Watch.of(settings)
         self.index = Indexer(self.files.index, self.log)
+        self.shelf = Shelf()
         self.thresholds = load(settings)
         self.findings = Findings(self.files.findings, self.log, self.thresholds)
         self.saved = Saved(self.files.site)
@@ -92,7 +94,8 @@ class Room:
         scope = self.scope(request)
         try:
             self.index.keep_level(INDEX_STEP)
-            with Browser.open(self.files.index, self.log, scope=scope) as browser:
+            opened = Browser.open(self.files.index, self.log, scope=scope, shelf=self.shelf)
+            with opened as browser:
                 yield browser
         except sqlite3.OperationalError as error:
             raise Unavailable("The index of the log is busy.", hint="Try again.") from error
