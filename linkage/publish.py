@@ -20,7 +20,7 @@ from enclave.settings import Settings
 from enclave.store import Appends, ControlStore, DeliveryRow
 from enclave.vault import crosswalk, deliveries, keys
 from enclave.vault.deliveries import RECORD_KEY
-from linkage.pseudonym import ID_BYTES, pseudonym_key, pseudonymise
+from enclave.vault.pseudonym import ID_BYTES, pseudonym_key, pseudonymise
 from linkage.zone import zone
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enclave.errors import Invalid
-from linkage.pseudonym import ID_BYTES, pseudonym_key, pseudonymise, reidentify
+from enclave.vault.pseudonym import ID_BYTES, pseudonym_key, pseudonymise, reidentify
 
 ONE, OTHER = pseudonym_key(b"1" * 32), pseudonym_key(b"2" * 32)
 
