@@ -25,6 +25,7 @@ ENDS = frozenset({Action.QUERY_OUTCOME, Action.QUERY_DENIED, Action.INTERRUPTED}
 # through, it must not become permanent.
 _IDENTIFIER = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
 MASK = "[identifier removed]"
+_NONCE = 16  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,12 @@ def admit(log: Log, requests: Sequence[Request]) -> list[Answer]:
     with log.write() as batch:
         intents = {request.event.intent for request in requests}
         batch.foresee([intent for intent in intents if intent is not None])
-        return [_admit_one(batch, request) for request in requests]
+        random = secrets.token_hex(_NONCE * len(requests))  # the system is asked once a batch
+        nonces = (random[at : at + 2 * _NONCE] for at in range(0, len(random), 2 * _NONCE))
+        return [_admit_one(batch, *each) for each in zip(requests, nonces, strict=True)]
 
 
-def _admit_one(batch: Batch, request: Request) -> Answer:
+def _admit_one(batch: Batch, request: Request, nonce: str) -> Answer:
     sender = request.sender
     due = batch.next_seq(sender.source, sender.instance)
     if sender.seq > due:
@@ -70,7 +73,7 @@ def _admit_one(batch: Batch, request: Request) -> Answer:
         return repeat(batch.find(sender))
     objection = request.objection or _object(batch, request.event)
     event = request.event if objection is None else _refusal(request.event, objection)
-    receipt = batch.add(_stamp(event, sender), sender)
+    receipt = batch.add(_stamp(event, sender, nonce), sender)
     if objection is not None:
         return AuditRefused(objection)
     _follow_intent(batch, event, receipt.index)
@@ -121,13 +124,13 @@ def _follow_intent(batch: Batch, event: Event, index: int) -> None:
         batch.end_intent(event.intent, index)
 
 
-def _stamp(event: Event, sender: Sender) -> bytes:
+def _stamp(event: Event, sender: Sender, nonce: str) -> bytes:
     stamp = Stamp(
         time=time.time_ns() // 1_000_000,
         source=sender.source,
         instance=sender.instance,
         seq=sender.seq,
-        nonce=secrets.token_hex(16),
+        nonce=nonce,
     )
     if any(isinstance(value, str) and "-" in value for value in event.detail.values()):
         event = replace(event, detail=_masked(event.detail))
