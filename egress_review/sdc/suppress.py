@@ -2,31 +2,35 @@
 
 A cutting-plane loop after Fischetti and Salazar (2001, Management Science 47(7), 1008-1027): a
 master chooses cells; an attacker's linear program finds what it still learns; the program's dual
-is a constraint on the choice; repeat. Beyond `EXACT_CELLS` or the time budget, one linear program
-per exposed cell instead. Never the last word: `attacker` certifies every answer.
+is a constraint on the choice; repeat. Beyond its reach one linear program per exposed cell
+instead, several times over, and the exact search again on the cells that those chose. Never the
+last word: `attacker` certifies every answer.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import highspy
 import numpy as np
-from scipy.sparse import csc_matrix, hstack
 
-from egress_review.sdc.system import KNOWN, Flags, Floats, Integers, Need, System
+from egress_review.sdc.choice import Choice
+from egress_review.sdc.detour import Cover
+from egress_review.sdc.movement import Movement, OutOfTime, violated
+from egress_review.sdc.pieces import Piece, split
+from egress_review.sdc.system import KNOWN, Flags, Floats, Need, System
 
-EXACT_CELLS = 3_000
-TOLERANCE = 1e-6
+STARTS = 6
+CLOSE = 1e-6
+_SEED = 5  # the same table gets the same pattern
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """Which gates to hide; `proved` if none is cheaper; `bound` is below every possible cost.
 
-    `unprotected` are the needs that stay unmet even when every cell is hidden.
+    `impossible` are the needs that stay unmet even when every cell is hidden; `unprotected` are
+    those and the ones for which the time did not suffice.
     """
 
     hidden: Flags
@@ -34,214 +38,129 @@ class Pattern:
     cost: float
     bound: float
     unprotected: tuple[Need, ...] = ()
+    impossible: tuple[Need, ...] = ()
+
+    @property
+    def gap(self) -> float:
+        """How much cheaper, as a share of the cost, a pattern could be at most."""
+        return 0.0 if self.cost <= 0 else max(0.0, (self.cost - self.bound) / self.cost)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """`coefficients @ pattern >= least`."""
+@dataclass(slots=True)
+class _Answer:
+    """What is known of one piece so far: `hidden` meets every need of it but `unmet`."""
 
-    coefficients: Floats
-    least: float
+    hidden: Floats
+    bound: float
+    unmet: tuple[Need, ...]
+    proved: bool = False
 
 
 def suppress(system: System, *, budget: float = 20.0) -> Pattern:
-    """Return a pattern that meets every need that can be met.
+    """Return the cheapest pattern found within `budget` seconds (the wall's) that meets the needs.
 
-    `budget` in seconds bounds the exact search; past it the heuristic completes the pattern.
+    What cannot be protected, or could not in time, is in `unprotected`.
     """
-    attack = _Attack(system)
-    everything = np.ones(len(system.weight))
-    unprotected = tuple(need for need, _ in _violated(attack, system.needs, everything))
-    needs = tuple(need for need in system.needs if need not in unprotected)
-    deadline = time.monotonic() + budget
-    exact = len(system.weight) <= EXACT_CELLS
-    found, bound, proved = _search(attack, needs, deadline if exact else 0.0)
-    if not proved:
-        found = _complete(attack, needs, found)
-    hidden = found > 0.5
-    return Pattern(hidden, proved, float(system.weight @ hidden), bound, unprotected)
+    begun = time.monotonic()
+    pieces, lost = split(system)
+    hidden = system.forced.astype(float)
+    proved, bound = True, float(system.weight[system.forced].sum())
+    unprotected, impossible = list(lost), list(lost)
+    for number, piece in enumerate(pieces):
+        left = begun + budget - time.monotonic()
+        share = max(left, 0.0) * _size(piece) / sum(_size(one) for one in pieces[number:])
+        answer, never = _solve(piece.system, time.monotonic() + share)
+        whole = dict(zip(piece.system.needs, piece.needs, strict=True))
+        impossible += [whole[need] for need in never]
+        unprotected += [whole[need] for need in (*never, *answer.unmet)]
+        hidden[piece.gates] = np.maximum(hidden[piece.gates], answer.hidden)
+        proved &= answer.proved
+        bound += answer.bound - float(piece.system.weight[piece.system.forced].sum())
+    chosen = hidden > 0.5
+    cost = float(system.weight @ chosen)
+    return Pattern(chosen, proved, cost, bound, tuple(unprotected), tuple(impossible))
 
 
-def _search(
-    attack: _Attack, needs: tuple[Need, ...], deadline: float
-) -> tuple[Floats, float, bool]:
-    """Return (pattern, lower bound, whether it is proved cheapest and safe)."""
-    master = _Master(attack.system)
-    pattern, bound = attack.system.forced.astype(float), 0.0
-    whole = False  # first the relaxation, then whole cells
-    while time.monotonic() < deadline:
-        pattern, bound = master.solve(whole=whole)
-        cuts = [cut for _, cut in _violated(attack, needs, pattern)]
-        if cuts:
-            master.add(cuts)
-        elif whole or np.allclose(pattern, np.round(pattern), atol=TOLERANCE):
-            return np.round(pattern), bound, True
-        else:
-            whole = True
-    return attack.system.forced.astype(float), bound, False
+def _size(piece: Piece) -> float:
+    return float(len(piece.system.value) * len(piece.needs))
 
 
-def _complete(attack: _Attack, needs: tuple[Need, ...], start: Floats) -> Floats:
-    """Hide, for each exposed cell in turn, the cheapest cells that let it move far enough."""
-    pattern = start.copy()
-    detour = _Detour(attack.system)
-    for need in needs:
-        for up, wanted in ((True, need.up), (False, need.down)):
-            if wanted > 0 and not attack.reaches(need, pattern, up=up):
-                pattern = np.maximum(pattern, detour.support(need.variable, wanted, up, pattern))
-    return pattern
+def _solve(system: System, deadline: float) -> tuple[_Answer, tuple[Need, ...]]:
+    """Return the answer for one piece and the needs that nothing can meet."""
+    least = float(system.weight[system.forced].sum())
+    try:
+        attack = Movement(system, deadline)
+        everything = np.ones(len(system.weight))
+        never = tuple(dict.fromkeys(need for need, _ in violated(attack, system.needs, everything)))
+        system = replace(system, needs=tuple(n for n in system.needs if n not in never))
+    except OutOfTime:
+        return _Answer(system.forced.astype(float), least, system.needs), ()
+    answer = _Answer(system.forced.astype(float), least, system.needs)
+    begun = time.monotonic()
+    half = begun + 0.5 * (deadline - begun)
+    clean = _improve(system, answer, (deadline, half))
+    if not (answer.proved or clean):
+        _merge(system, answer, deadline)
+    return answer, never
 
 
-def _violated(
-    attack: _Attack, needs: tuple[Need, ...], pattern: Floats
-) -> Iterator[tuple[Need, _Cut]]:
-    """Yield each need an attacker defeats under a pattern, with the cut that says why.
-
-    A point the attacker's program visits shows a range for many cells at once, so most needs are
-    met without a program of their own.
-    """
-    attack.open(pattern)
-    for up in (True, False):
-        reached = np.zeros(len(attack.system.value))
-        for need in needs:
-            wanted = need.up if up else need.down
-            if reached[need.variable] >= wanted - TOLERANCE:
-                continue
-            moved = attack.push(need.variable, up=up)
-            reached = np.maximum(reached, moved if up else -moved)
-            if reached[need.variable] < wanted - TOLERANCE:
-                yield need, attack.cut(need.variable, wanted)
-
-
-def _program(
-    matrix: csc_matrix, cost: Floats, bounds: tuple[Floats, Floats], sides: tuple[Floats, Floats]
-) -> highspy.Highs:
-    """Return a silent solver holding `min cost @ x`, `sides[0] <= matrix @ x <= sides[1]`."""
-    model = highspy.HighsLp()
-    model.num_row_, model.num_col_ = matrix.shape
-    model.col_cost_, model.col_lower_, model.col_upper_ = cost, bounds[0], bounds[1]
-    model.row_lower_, model.row_upper_ = sides
-    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    model.a_matrix_.start_, model.a_matrix_.index_ = matrix.indptr, matrix.indices
-    model.a_matrix_.value_ = matrix.data
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    solver.silent()
-    solver.passModel(model)
-    return solver
+def _improve(system: System, answer: _Answer, limits: tuple[float, float]) -> bool:
+    """Search exactly; return whether the search came to its end."""
+    deadline, half = limits
+    start = system.forced.astype(float)
+    try:
+        choice, attack = Choice(system, half), Movement(system, half)
+        while True:
+            start, answer.bound = choice.relaxed()
+            cuts = [cut for _, cut in violated(attack, system.needs, start)]
+            choice.add(cuts)
+            if not cuts and not choice.tie(choice.lonely(start)):
+                break
+        if np.allclose(start, np.round(start), atol=CLOSE):
+            answer.hidden, answer.unmet, answer.proved = np.round(start), (), True
+            return True
+        _cover(system, answer, start, (system.weight, deadline))
+        if not answer.unmet:
+            choice.fix(float(system.weight @ answer.hidden))
+        while True:
+            found, bound = choice.whole(answer.hidden)
+            answer.bound = max(answer.bound, bound)
+            cuts = [cut for _, cut in violated(attack, system.needs, found)]
+            if not cuts:
+                answer.hidden, answer.unmet, answer.proved = found, (), True
+                return True
+            choice.add(cuts)
+            choice.tie(choice.lonely(found))
+    except OutOfTime:
+        return False
 
 
-class _Attack:
-    """The attacker's program: how far one unknown can move while every equation still holds."""
-
-    def __init__(self, system: System):
-        self.system = system
-        self._columns: Integers = np.flatnonzero(system.gate != KNOWN)
-        self._place = {int(column): place for place, column in enumerate(self._columns)}
-        self._matrix = csc_matrix(system.equations[:, self._columns])
-        zero = np.zeros(len(self._columns))
-        rows = np.zeros(self._matrix.shape[0])
-        self._solver = _program(self._matrix, zero, (zero, zero), (rows, rows))
-        self._solver.changeObjectiveSense(highspy.ObjSense.kMaximize)
-        self._down = (system.value - system.low)[self._columns]
-        self._up = (system.high - system.value)[self._columns]
-        self._aim = 0
-
-    def open(self, pattern: Floats) -> None:
-        """Let each unknown move as far as the (possibly fractional) pattern hides it."""
-        share = self.system.share(pattern)[self._columns]
-        every = np.arange(len(self._columns), dtype=np.int32)
-        self._solver.changeColsBounds(len(every), every, -self._down * share, self._up * share)
-
-    def push(self, variable: int, *, up: bool) -> Floats:
-        """Return the movement of every unknown (0 for known ones) that moves one the furthest."""
-        self._solver.changeColCost(self._aim, 0.0)
-        self._aim = self._place[variable]
-        self._solver.changeColCost(self._aim, 1.0 if up else -1.0)
-        self._solver.run()
-        moved = np.zeros(len(self.system.value))
-        moved[self._columns] = self._solver.getSolution().col_value
-        return moved
-
-    def reaches(self, need: Need, pattern: Floats, *, up: bool) -> bool:
-        """Say whether one need, one way, is met under a pattern."""
-        self.open(pattern)
-        moved = self.push(need.variable, up=up)[need.variable]
-        return bool((moved if up else -moved) >= (need.up if up else need.down) - TOLERANCE)
-
-    def cut(self, variable: int, wanted: float) -> _Cut:
-        """Return what every safe pattern satisfies, from the dual of the last program.
-
-        Any multipliers bound how far the unknown moves by the ranges of the hidden unknowns; a
-        coefficient above what is wanted tells no more than what is wanted.
-        """
-        reduced = np.asarray(self._solver.getSolution().col_dual)
-        power = np.where(reduced > 0, reduced * self._up, -reduced * self._down)
-        gate = self.system.gate[self._columns]
-        least = wanted - power[gate < 0].sum()
-        coefficients = np.zeros(len(self.system.weight))
-        np.add.at(coefficients, gate[gate >= 0], power[gate >= 0])
-        return _Cut(np.minimum(coefficients, least), least)
+def _cover(system: System, answer: _Answer, start: Floats, how: tuple[Floats, float]) -> Floats:
+    """Find a pattern without a search, keep it if it is better; return it."""
+    weight, deadline = how
+    cover = Cover(system, system.needs, weight=weight, deadline=deadline)
+    cover.fill(np.where(start > 0.9, 1.0, 0.0))
+    cover.drop()
+    better = system.weight @ cover.pattern < system.weight @ answer.hidden
+    unmet = cover.unmet()
+    if len(unmet) < len(answer.unmet) or (len(unmet) == len(answer.unmet) and better):
+        answer.hidden, answer.unmet = cover.pattern, unmet
+    return cover.pattern
 
 
-class _Master:
-    """Chooses the cheapest cells that satisfy every cut so far."""
-
-    def __init__(self, system: System):
-        gates = len(system.weight)
-        empty = csc_matrix((0, gates))
-        bounds = (system.forced.astype(float), np.ones(gates))
-        none = np.zeros(0)
-        self._gates = gates
-        self._solver = _program(empty, system.weight, bounds, (none, none))
-
-    def add(self, cuts: list[_Cut]) -> None:
-        """Add cuts to the program."""
-        for cut in cuts:
-            where = np.flatnonzero(cut.coefficients > 0).astype(np.int32)
-            self._solver.addRow(
-                cut.least, highspy.kHighsInf, len(where), where, cut.coefficients[where]
-            )
-
-    def solve(self, *, whole: bool) -> tuple[Floats, float]:
-        """Return the cheapest choice, in whole cells or not, and a bound below every choice."""
-        every = np.arange(self._gates, dtype=np.int32)
-        kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
-        self._solver.changeColsIntegrality(self._gates, every, np.array([kind] * self._gates))
-        self._solver.run()
-        info = self._solver.getInfo()
-        bound = info.mip_dual_bound if whole else info.objective_function_value
-        chosen = np.clip(np.asarray(self._solver.getSolution().col_value), 0.0, 1.0)
-        return (np.round(chosen) if whole else chosen), float(bound)
-
-
-class _Detour:
-    """Finds the cheapest set of cells through which one unknown can move a wanted distance."""
-
-    def __init__(self, system: System):
-        self._system = system
-        matrix = csc_matrix(system.equations)
-        self._count = matrix.shape[1]
-        zero, rows = np.zeros(2 * self._count), np.zeros(matrix.shape[0])
-        both = csc_matrix(hstack([matrix, -matrix]))
-        self._solver = _program(both, zero, (zero, zero), (rows, rows))
-
-    def support(self, variable: int, wanted: float, up: bool, pattern: Floats) -> Floats:
-        """Return the gates used when `variable` moves by `wanted`; hidden ones cost nothing."""
-        system, every = self._system, np.arange(2 * self._count, dtype=np.int32)
-        movable = system.gate != KNOWN
-        top = np.concatenate([(system.high - system.value), (system.value - system.low)])
-        top = np.where(np.tile(movable, 2), top, 0.0)
-        low = np.zeros(2 * self._count)
-        there, back = (0, self._count) if up else (self._count, 0)
-        low[variable + there] = wanted
-        top[variable + back] = 0.0  # moving there and back again is no movement
-        gated = np.maximum(system.gate, 0)
-        cost = np.where(system.gate >= 0, (system.weight * (1 - pattern))[gated], 0.0)
-        self._solver.changeColsBounds(len(every), every, low, np.maximum(top, low))
-        self._solver.changeColsCost(len(every), every, np.tile(cost, 2))
-        self._solver.run()
-        flow = np.asarray(self._solver.getSolution().col_value)
-        used = (flow[: self._count] + flow[self._count :] > TOLERANCE) & (system.gate >= 0)
-        support = np.zeros(len(system.weight))
-        support[system.gate[used]] = 1.0
-        return support
+def _merge(system: System, answer: _Answer, deadline: float) -> None:
+    """Try other prices, then search exactly among the cells that any of those patterns hides."""
+    dice = np.random.default_rng(_SEED)
+    union = answer.hidden.copy()
+    begun = time.monotonic()
+    for turn in range(STARTS):
+        if time.monotonic() > begun + 0.5 * (deadline - begun) and not answer.unmet:
+            break
+        noise = dice.uniform(0.7, 1.4, len(system.weight)) if turn else 1.0
+        none = system.forced.astype(float)
+        union = np.maximum(union, _cover(system, answer, none, (system.weight * noise, deadline)))
+    known = np.where(system.gate >= 0, union[np.maximum(system.gate, 0)] < 0.5, False)
+    narrow = replace(system, gate=np.where(known, KNOWN, system.gate))
+    bound = answer.bound
+    _improve(narrow, answer, (deadline, deadline))
+    answer.bound, answer.proved = bound, False

@@ -17,15 +17,22 @@ Flags = npt.NDArray[np.bool_]
 
 FREE = -1  # an unknown nobody publishes: always hidden
 KNOWN = -2  # published before: never hidden again
+NOBODY = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """How far from its true value an attacker must still think a variable can lie, each way."""
+    """How far from its true value an attacker must still think a variable can lie.
+
+    `up` and `down` each way, `width` both together. `insider` is the variable whose true value
+    this attacker knows besides what is published (its only contributor), or NOBODY.
+    """
 
     variable: int
     up: float
     down: float
+    width: float = 0.0
+    insider: int = NOBODY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,133 @@
+"""The master program: the cheapest cells to hide that satisfy every constraint found so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import highspy
+import numpy as np
+from scipy.sparse import csc_matrix
+
+from egress_review.sdc.movement import Cut, program, run
+from egress_review.sdc.system import FREE, Floats, Integers, Need, System
+
+SPARSE = 1e-9
+
+
+class Choice:
+    """Chooses among the gates of one piece; first fractions of cells, then whole ones."""
+
+    def __init__(self, system: System, deadline: float):
+        self.system, self.deadline = system, deadline
+        self._gates = len(system.weight)
+        bounds = (system.forced.astype(float), np.ones(self._gates))
+        self._solver = program(csc_matrix((0, self._gates)), system.weight, bounds, _NO_ROWS)
+        self._lines = _gates_of_lines(system)
+        self.add(_first_cuts(system))
+        self._whole = False
+
+    def add(self, cuts: Iterable[Cut]) -> None:
+        """Add cuts to the program."""
+        for cut in cuts:
+            where = np.flatnonzero(cut.coefficients > SPARSE * cut.least).astype(np.int32)
+            weights = cut.coefficients[where] / cut.least
+            self._solver.addRow(1.0, highspy.kHighsInf, len(where), where, weights)
+
+    def lonely(self, pattern: Floats) -> Iterator[Cut]:
+        """Yield what a pattern breaks of this: no cell is hidden alone in an equation, for nothing.
+
+        True of every cheapest pattern: a cell hidden alone in an equation does not move at all.
+        """
+        for gates in self._lines:
+            chosen = pattern[gates]
+            most = int(chosen.argmax())
+            if chosen[most] > chosen.sum() - chosen[most] + 0.05:
+                coefficients = np.zeros(self._gates)
+                coefficients[gates] = 1.0
+                coefficients[gates[most]] = -1.0
+                yield Cut(coefficients, 0.0)
+
+    def tie(self, cuts: Iterable[Cut]) -> int:
+        """Add constraints of `lonely`; return how many."""
+        number = 0
+        for number, cut in enumerate(cuts, 1):
+            where = np.flatnonzero(cut.coefficients).astype(np.int32)
+            self._solver.addRow(0.0, highspy.kHighsInf, len(where), where, cut.coefficients[where])
+        return number
+
+    def relaxed(self) -> tuple[Floats, float]:
+        """Return the cheapest choice in fractions of cells, and its cost: a lower bound."""
+        run(self._solver, self.deadline)
+        cost = float(self._solver.getInfo().objective_function_value)
+        return np.clip(np.asarray(self._solver.getSolution().col_value), 0.0, 1.0), cost
+
+    def fix(self, most: float) -> None:
+        """Rule out each cell that no pattern cheaper than `most` hides (by its reduced cost)."""
+        cost = float(self._solver.getInfo().objective_function_value)
+        reduced = np.asarray(self._solver.getSolution().col_dual)
+        never = (cost + reduced > most + 1e-6 * max(1.0, most)) & ~self.system.forced
+        for gate in np.flatnonzero(never):
+            self._solver.changeColBounds(int(gate), 0.0, 0.0)
+
+    def whole(self, start: Floats) -> tuple[Floats, float]:
+        """Return the cheapest choice of whole cells and a bound below every choice."""
+        if not self._whole:
+            every = np.arange(self._gates, dtype=np.int32)
+            kinds = np.array([highspy.HighsVarType.kInteger] * self._gates)
+            self._solver.changeColsIntegrality(self._gates, every, kinds)
+            self._solver.setOptionValue("mip_rel_gap", 1e-9)
+            self._whole = True
+        guess = highspy.HighsSolution()
+        guess.col_value = list(start)
+        self._solver.setSolution(guess)
+        run(self._solver, self.deadline)
+        chosen = np.round(np.asarray(self._solver.getSolution().col_value))
+        return chosen, float(self._solver.getInfo().mip_dual_bound)
+
+
+_NO_ROWS = (np.zeros(0), np.zeros(0))
+
+
+def _gates_of_lines(system: System) -> list[Integers]:
+    """Return, for each equation in which every unknown has a gate, its gates."""
+    matrix = system.equations
+    lines = [
+        system.gate[matrix.indices[matrix.indptr[line] : matrix.indptr[line + 1]]]
+        for line in range(matrix.shape[0])
+    ]
+    return [np.unique(gates) for gates in lines if (gates >= 0).all() and len(set(gates)) > 1]
+
+
+def _first_cuts(system: System) -> Iterator[Cut]:
+    """In each equation of a sensitive cell, the others must leave it room enough."""
+    matrix, columns = system.equations, system.equations.tocsc()
+    down, up = system.value - system.low, system.high - system.value
+    for need in system.needs:
+        span = slice(columns.indptr[need.variable], columns.indptr[need.variable + 1])
+        for line, own in zip(columns.indices[span], columns.data[span], strict=True):
+            here = slice(matrix.indptr[line], matrix.indptr[line + 1])
+            sign = -matrix.data[here] / own
+            others = matrix.indices[here]
+            rises = np.where(sign > 0, up[others], down[others]) * abs(sign)
+            falls = np.where(sign > 0, down[others], up[others]) * abs(sign)
+            for wanted, room in (
+                (need.up, rises),
+                (need.down, falls),
+                (need.width, rises + falls),
+            ):
+                if wanted > 0:
+                    yield from _room(system, need, wanted, (others, room))
+
+
+def _room(
+    system: System, need: Need, wanted: float, line: tuple[Integers, Floats]
+) -> Iterator[Cut]:
+    others, room = line
+    counted = (others != need.variable) & (others != need.insider)
+    gate, room = system.gate[others[counted]], room[counted]
+    least = wanted - room[gate == FREE].sum()
+    if least <= 1e-6 * wanted:
+        return
+    gated = gate >= 0
+    coefficients = np.bincount(gate[gated], room[gated], minlength=len(system.weight))
+    yield Cut(np.minimum(coefficients, least), least)

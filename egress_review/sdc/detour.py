@@ -1,0 +1,192 @@
+"""Patterns without a search: a cheapest detour for each exposed cell, then what is not needed goes.
+
+The heuristic for tables beyond the exact search. It ends in time: what it could not protect by
+then it names.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress as ignoring
+
+import numpy as np
+from scipy.sparse import csc_matrix, hstack
+
+from egress_review.sdc.movement import Movement, OutOfTime, program, run, short
+from egress_review.sdc.system import KNOWN, NOBODY, Floats, Integers, Need, System
+
+USED = 1e-7
+
+
+class Detour:
+    """Finds the cheapest set of cells through which one unknown can move a wanted distance."""
+
+    def __init__(self, system: System, weight: Floats, deadline: float):
+        self._system, self._weight, self._deadline = system, weight, deadline
+        matrix = csc_matrix(system.equations)
+        self._count = matrix.shape[1]
+        movable = system.gate != KNOWN
+        top = np.concatenate([system.high - system.value, system.value - system.low])
+        self._top = np.where(np.tile(movable, 2), top, 0.0)
+        zero, rows = np.zeros(2 * self._count), np.zeros(matrix.shape[0])
+        both = csc_matrix(hstack([matrix, -matrix]))
+        self._solver = program(both, zero, (zero, self._top), (rows, rows))
+        self._every = np.arange(2 * self._count, dtype=np.int32)
+
+    def movement(self, need: Need, wanted: float, *, up: bool, pattern: Floats) -> Floats:
+        """Return the movement of every unknown, cheapest in what must be hidden besides.
+
+        Raises `OutOfTime`.
+        """
+        system, variable = self._system, need.variable
+        low, top = np.zeros(2 * self._count), self._top.copy()
+        there, back = (0, self._count) if up else (self._count, 0)
+        low[variable + there] = wanted
+        top[variable + back] = 0.0  # moving there and back again is no movement
+        if need.insider != NOBODY:
+            top[[need.insider, need.insider + self._count]] = 0.0
+        room = np.maximum(np.minimum(self._top, wanted), USED)
+        gated = np.maximum(system.gate, 0)
+        price = np.where(system.gate >= 0, (self._weight * (1 - pattern))[gated], 0.0)
+        # a cell with little room is dear: all of its weight buys only that little
+        cost = np.tile(price, 2) / room
+        self._solver.changeColsBounds(len(top), self._every, low, np.maximum(top, low))
+        self._solver.changeColsCost(len(top), self._every, cost)
+        run(self._solver, self._deadline)
+        flow = np.asarray(self._solver.getSolution().col_value)
+        return np.asarray(flow[: self._count] - flow[self._count :])
+
+
+class Cover:
+    """A pattern under construction, with a movement that proves each need met so far."""
+
+    def __init__(
+        self, system: System, needs: Sequence[Need], *, weight: Floats, deadline: float
+    ) -> None:
+        self.system, self.deadline = system, deadline
+        self.pattern = system.forced.astype(float)
+        self._weight = weight
+        self._claims = [
+            (need, way) for need in needs for way in ("up", "down", "width") if getattr(need, way)
+        ]
+        self._proof: dict[int, frozenset[int]] = {}  # per claim the movements that prove it
+        self._moves: list[frozenset[int]] = []  # per movement the gates that it moves
+        self._movement = Movement(system, deadline)
+        self._claimed = _Claimed(self._claims)
+
+    def unmet(self) -> tuple[Need, ...]:
+        """Return the needs without a proof."""
+        missing = (need for n, (need, _) in enumerate(self._claims) if n not in self._proof)
+        return tuple(dict.fromkeys(missing))
+
+    def fill(self, start: Floats) -> None:
+        """Hide more until every need is met, or the time is up."""
+        self.pattern = np.maximum(self.pattern, start)
+        detour = Detour(self.system, self._weight, self.deadline)
+        with ignoring(OutOfTime):
+            self._movement.open(self.pattern)
+            for number in self._claimed.order:
+                if number not in self._proof and not self._prove(number):
+                    self._extend(number, detour)
+
+    def _extend(self, number: int, detour: Detour) -> None:
+        """Hide what lets one claim be met."""
+        need, way = self._claims[number]
+        ways = {"up": (True,), "down": (False,), "width": (True, False)}[way]
+        best: Floats | None = None
+        for up in ways:
+            wanted = getattr(need, way)
+            moved = detour.movement(need, wanted, up=up, pattern=self.pattern)
+            if short(moved[need.variable] * (1 if up else -1), wanted):
+                continue
+            used = self._gates(moved)
+            cost = float((self._weight * (1 - self.pattern))[used].sum())
+            if best is None or cost < best[0]:
+                best = np.concatenate([[cost], moved])
+        if best is not None:
+            for gate in self._gates(best[1:]):
+                self.pattern[gate] = 1.0
+                self._movement.turn(int(gate), hidden=True)
+            self._record(best[1:], need.insider)
+
+    def _gates(self, moved: Floats) -> Integers:
+        gates = self.system.gate[np.abs(moved) > USED]
+        return np.unique(gates[gates >= 0])
+
+    def _prove(self, number: int) -> bool:
+        """Let the attacker try one claim under the present pattern; keep every proof it shows."""
+        need, way = self._claims[number]
+        self._movement.pin(need.insider)
+        moved = []
+        for up in {"up": (True,), "down": (False,), "width": (True, False)}[way]:
+            moved.append(self._movement.push(need.variable, up=up))
+            self._record(moved[-1], need.insider)
+        if way == "width" and number not in self._proof:
+            wide = moved[0][need.variable] - moved[1][need.variable]
+            if not short(wide, need.width):
+                self._proof[number] = self._keep(moved[0]) | self._keep(moved[1])
+        return number in self._proof
+
+    def _record(self, moved: Floats, insider: int) -> None:
+        """Note one movement as the proof of each claim it meets that has none."""
+        met = [n for n in self._claimed.met(moved, insider) if n not in self._proof]
+        if met:
+            kept = self._keep(moved)
+            self._proof.update(dict.fromkeys(met, kept))
+
+    def _keep(self, moved: Floats) -> frozenset[int]:
+        """Remember which cells a movement needs hidden; return its number."""
+        self._moves.append(frozenset(self._gates(moved).tolist()))
+        return frozenset({len(self._moves) - 1})
+
+    def drop(self) -> None:
+        """Show again, heaviest first, each cell that no need depends on, until the time is up."""
+        spare = (self.pattern > 0.5) & ~self.system.forced
+        order = sorted(np.flatnonzero(spare), key=lambda gate: -self._weight[gate])
+        with ignoring(OutOfTime):
+            self._movement.open(self.pattern)
+            for gate in order:
+                self._try_without(int(gate))
+
+    def _try_without(self, gate: int) -> None:
+        used = {number for proof in self._proof.values() for number in proof}
+        used = {number for number in used if gate in self._moves[number]}
+        affected = [n for n, proof in self._proof.items() if proof & used]
+        kept = {number: self._proof.pop(number) for number in affected}
+        self.pattern[gate] = 0.0
+        self._movement.turn(gate, hidden=False)
+        try:
+            possible = all(number in self._proof or self._prove(number) for number in affected)
+        except OutOfTime:
+            possible = False
+        if not possible:
+            self.pattern[gate] = 1.0
+            self._movement.turn(gate, hidden=True)
+            self._proof.update(kept)
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
+
+
+class _Claimed:
+    """The claims as arrays, to see at once which of them a movement meets."""
+
+    def __init__(self, claims: Sequence[tuple[Need, str]]):
+        self._variable = np.array([need.variable for need, _ in claims], dtype=np.int64)
+        self._insider = np.array([need.insider for need, _ in claims], dtype=np.int64)
+        self._wanted = np.array([getattr(need, way) for need, way in claims])
+        self._up = np.array([way != "down" for _, way in claims], dtype=bool)
+        self._down = np.array([way != "up" for _, way in claims], dtype=bool)
+        # the hardest first: what they need hidden often serves the rest
+        self.order = [int(number) for number in np.argsort(-self._wanted, kind="stable")]
+
+    def met(self, moved: Floats, insider: int) -> list[int]:
+        """Return the claims that one movement meets by itself."""
+        mine = moved[self._variable]
+        reach = np.maximum(np.where(self._up, mine, 0.0), np.where(self._down, -mine, 0.0))
+        enough = reach >= self._wanted - np.maximum(1e-6, 1e-6 * self._wanted)
+        held = (self._insider == NOBODY) | (self._insider == insider)
+        if insider == NOBODY:
+            still = np.abs(moved[np.maximum(self._insider, 0)]) <= USED
+            held = (self._insider == NOBODY) | still
+        return [int(number) for number in np.flatnonzero(enough & held)]

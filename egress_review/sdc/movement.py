@@ -1,0 +1,185 @@
+"""The attacker's program: how far one unknown can move while every equation still holds.
+
+Used while patterns are sought; never the last word on one (that is `attacker`). A search that was
+cut short says so (`OutOfTime`), so that nobody takes "found no weakness" for "has none".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from scipy.sparse import csc_matrix
+
+from egress_review.sdc.system import FREE, NOBODY, Floats, Need, System
+
+TOLERANCE = 1e-6  # in the unit of the system, and of a need where that is larger
+NOISE = 1e-9  # of a dual, below which it is the solver's rounding
+
+
+class OutOfTime(Exception):
+    """The time given is used up; what was asked is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """`coefficients @ pattern >= least` holds for every safe pattern."""
+
+    coefficients: Floats
+    least: float
+
+
+def program(
+    matrix: csc_matrix, cost: Floats, bounds: tuple[Floats, Floats], sides: tuple[Floats, Floats]
+) -> highspy.Highs:
+    """Return a silent solver holding `min cost @ x`, `sides[0] <= matrix @ x <= sides[1]`."""
+    model = highspy.HighsLp()
+    model.num_row_, model.num_col_ = matrix.shape
+    model.col_cost_, model.col_lower_, model.col_upper_ = cost, bounds[0], bounds[1]
+    model.row_lower_, model.row_upper_ = sides
+    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    model.a_matrix_.start_, model.a_matrix_.index_ = matrix.indptr, matrix.indices
+    model.a_matrix_.value_ = matrix.data
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.silent()
+    solver.setOptionValue("threads", 1)
+    solver.passModel(model)
+    return solver
+
+
+def run(solver: highspy.Highs, deadline: float) -> None:
+    """Solve within the time left. Raises `OutOfTime`."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise OutOfTime
+    solver.setOptionValue("time_limit", solver.getRunTime() + left)
+    solver.run()
+    if solver.getModelStatus() == highspy.HighsModelStatus.kTimeLimit:
+        raise OutOfTime
+
+
+class Movement:
+    """One piece's program; bounds change with the pattern, the rest stays warm."""
+
+    def __init__(self, system: System, deadline: float):
+        self.system, self.deadline = system, deadline
+        self._count = len(system.value)
+        zero, rows = np.zeros(self._count), np.zeros(system.equations.shape[0])
+        matrix = csc_matrix(system.equations)
+        self._solver = program(matrix, zero, (zero, zero), (rows, rows))
+        self._solver.setOptionValue("presolve", "off")
+        self._solver.changeObjectiveSense(highspy.ObjSense.kMaximize)
+        self._down, self._up = system.value - system.low, system.high - system.value
+        self._every = np.arange(self._count, dtype=np.int32)
+        self._share = np.zeros(self._count)
+        self._aim, self._pinned = 0, NOBODY
+        self._behind: list[list[int]] = [[] for _ in system.weight]
+        for variable, gate in enumerate(system.gate):
+            if gate >= 0:
+                self._behind[gate].append(variable)
+
+    def open(self, pattern: Floats) -> None:
+        """Let each unknown move as far as the (possibly fractional) pattern hides it."""
+        self._share = self.system.share(pattern)
+        self._pinned = NOBODY
+        low, high = -self._down * self._share, self._up * self._share
+        self._solver.changeColsBounds(self._count, self._every, low, high)
+
+    def turn(self, gate: int, *, hidden: bool) -> None:
+        """Hide or show one cell, leaving the rest as it is."""
+        for variable in self._behind[gate]:
+            self._share[variable] = float(hidden)
+            if variable != self._pinned:
+                low, high = (-self._down[variable], self._up[variable]) if hidden else (0.0, 0.0)
+                self._solver.changeColBounds(variable, low, high)
+
+    def pin(self, variable: int) -> None:
+        """Hold one unknown still (an insider knows it), letting go of the one held before."""
+        if variable == self._pinned:
+            return
+        if self._pinned != NOBODY:
+            held, share = self._pinned, self._share[self._pinned]
+            self._solver.changeColBounds(held, -self._down[held] * share, self._up[held] * share)
+        if variable != NOBODY:
+            self._solver.changeColBounds(variable, 0.0, 0.0)
+        self._pinned = variable
+
+    def push(self, variable: int, *, up: bool) -> Floats:
+        """Return the movement of every unknown that moves one the furthest."""
+        self._solver.changeColCost(self._aim, 0.0)
+        self._aim = variable
+        self._solver.changeColCost(variable, 1.0 if up else -1.0)
+        run(self._solver, self.deadline)
+        return np.asarray(self._solver.getSolution().col_value)
+
+    def power(self) -> Floats:
+        """Return what each unknown's range adds to the limit of the last movement, from its dual.
+
+        Any multipliers bound how far the unknown moves by the ranges of the hidden unknowns.
+        """
+        reduced = np.asarray(self._solver.getSolution().col_dual)
+        power = np.where(reduced > 0, reduced * self._up, -reduced * self._down)
+        power[np.abs(reduced) < NOISE] = 0.0
+        if self._pinned != NOBODY:
+            power[self._pinned] = 0.0
+        return power
+
+    def cut(self, power: Floats, wanted: float) -> Cut:
+        """Return the cut; a coefficient above what is wanted tells no more than what is wanted."""
+        gate = self.system.gate
+        least = wanted - power[gate == FREE].sum()
+        gated = gate >= 0
+        coefficients = np.bincount(gate[gated], power[gated], minlength=len(self.system.weight))
+        return Cut(np.minimum(coefficients, least), least)
+
+
+def short(reached: float, wanted: float) -> bool:
+    """Say whether a movement is less than wanted, beyond what a solver's rounding explains."""
+    return wanted > 0 and reached < wanted - max(TOLERANCE, TOLERANCE * wanted)
+
+
+def violated(
+    movement: Movement, needs: Sequence[Need], pattern: Floats
+) -> Iterator[tuple[Need, Cut]]:
+    """Yield each need an attacker defeats under a pattern, with the cut that says why.
+
+    A point the attacker's program visits shows a range for many cells at once, so most needs are
+    met without a program of their own. Raises `OutOfTime` where the search could not end.
+    """
+    movement.open(pattern)
+    ahead, back = np.zeros(len(movement.system.value)), np.zeros(len(movement.system.value))
+    pinned = NOBODY
+    for need in sorted(needs, key=lambda one: one.insider):
+        if need.insider != pinned:
+            pinned = need.insider
+            movement.pin(pinned)
+            ahead[:], back[:] = 0.0, 0.0
+        yield from _defeats(movement, need, (ahead, back))
+
+
+def _defeats(
+    movement: Movement, need: Need, seen: tuple[Floats, Floats]
+) -> Iterator[tuple[Need, Cut]]:
+    """Yield the cuts of one need; `seen` are the furthest movements met so far, up and down."""
+    v, (ahead, back) = need.variable, seen
+    powers: dict[bool, Floats] = {}
+
+    def try_(up: bool) -> None:
+        moved = movement.push(v, up=up)
+        powers[up] = movement.power()
+        np.maximum(ahead, moved, out=ahead)
+        np.maximum(back, -moved, out=back)
+
+    for up, wanted, reach in ((True, need.up, ahead), (False, need.down, back)):
+        if short(reach[v], wanted):
+            try_(up)
+            if short(reach[v], wanted):
+                yield need, movement.cut(powers[up], wanted)
+    for up in (True, False):
+        if short(ahead[v] + back[v], need.width) and up not in powers:
+            try_(up)
+    if short(ahead[v] + back[v], need.width):
+        yield need, movement.cut(powers[True] + powers[False], need.width)
