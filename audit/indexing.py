@@ -12,9 +12,9 @@ import secrets
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 
 from pydantic_core import from_json
@@ -239,11 +239,18 @@ class Gathered:
 
     def postings(self) -> Mapping[Term, list[int]]:
         """Return each term's places, ascending and distinct."""
-        found: defaultdict[Term, list[int]] = defaultdict(list)
+        found: defaultdict[Term, list[list[int]]] = defaultdict(list)
         for part, places in self._parts.items():
             for term in terms.of_part(part):
-                found[term] += places
-        return {term: sorted(set(places)) for term, places in found.items()}
+                found[term].append(places)
+        return {term: _together(lists) for term, lists in found.items()}
+
+
+def _together(lists: Sequence[list[int]]) -> list[int]:
+    """Return the places of several ascending lists, ascending and distinct."""
+    if len(lists) == 1 and len(lists[0]) == 1:  # most ids
+        return lists[0]
+    return sorted(set(chain.from_iterable(lists)))
 
 
 def _store(connection: sqlite3.Connection, gathered: Gathered, *, fresh: bool) -> None:

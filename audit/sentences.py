@@ -199,7 +199,7 @@ def _phrase(fact: Fact) -> str:
         case Action.QUERY_OUTCOME if fact.verdict is Verdict.FAILED:
             return f"queried {data}, and the query failed"
         case action:
-            project, command = fact.project or "a project", fact.detail.get("command")
+            project, command = fact.project or "a project", fact.detail.get("command", "a command")
             return _PHRASES[action].format(data=data, project=project, command=command)
 
 
@@ -208,7 +208,7 @@ def _access(fact: Fact) -> str:
     if fact.action is Action.ACCESS_DENIED:
         tried = fact.detail.get("attempted")
         return f"was refused access{f' ({tried})' if tried else ''}"
-    person, role = fact.detail.get("person"), fact.detail.get("role")
+    person, role = fact.detail.get("person", "somebody"), fact.detail.get("role")
     agency = fact.agencies[0].upper() if fact.agencies and role else ""
     what = f"the role {role}{f' for {agency}' if agency else ''}" if role else "access"
     if fact.action is Action.ACCESS_GRANTED:

@@ -25,6 +25,7 @@ from audit.indexing import Indexer
 from audit.log import Entry, LogReader, Sender, open_reader, open_writer
 from audit.search import DAY_MS, Browser, Wanted
 from audit.sentences import Fact, is_person, read, sentence
+from audit.shelf import Shelf
 from audit.terms import HOUR_MS
 from enclave.events import Action, Event, Stamp, Verdict, encode
 from enclave.settings import Settings
@@ -61,8 +62,8 @@ class Indexed:
     def open_log(self) -> LogReader:
         return open_reader(self.log)
 
-    def browser(self, scope: str | None = None) -> Any:
-        return Browser.open(self.index, self.open_log, scope=scope)
+    def browser(self, scope: str | None = None, shelf: Shelf | None = None) -> Any:
+        return Browser.open(self.index, self.open_log, scope=scope, shelf=shelf)
 
     def scan(self) -> list[tuple[Fact, dict[str, Any]]]:
         with closing(self.open_log()) as log:
@@ -77,6 +78,15 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Indexed:
     made = Indexed(settings.audit_dir / "log.db", place / "index.db")
     made.indexer.catch_up()
     return made
+
+
+@pytest.fixture
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the index into segments of 512 entries, so that a short log has several full ones."""
+    for place in ("postings", "indexing", "search"):
+        monkeypatch.setattr(f"audit.{place}.SEGMENT", 512)
+    monkeypatch.setattr("audit.postings._BITMAP", 64)
+    monkeypatch.setattr("audit.postings._FEW", 8)
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +184,69 @@ def test_the_index_answers_as_reading_the_whole_log_does(
         assert all(t.last == _last(expected, n) for n, t in tallied.items())
 
 
+def test_what_is_kept_in_memory_changes_no_answer_for_anybody_while_the_log_grows(
+    year: Indexed,
+    scanned: list[tuple[Fact, dict[str, Any]]],
+    tmp_path: Path,
+    small_segments: None,
+) -> None:
+    grown, shelf, now = Indexed(year.log, tmp_path / "grown.db"), Shelf(), [0]
+    stepped = Indexer(grown.index, lambda: Growing(year.open_log(), now[0]))  # type: ignore[arg-type, return-value]
+    rosa, refused = Wanted(person="rosa", folded=True), Wanted(verdict="denied", words="w")
+    for now[0] in (511, 513, 1100, 2400, ENTRIES):
+        stepped.catch_up()
+        for asked in (Wanted(), rosa, refused, rosa):
+            for scope in (None, "dol", "dss"):
+                expected = naive(scanned[: now[0]], asked, scope)
+                with grown.browser(scope, shelf) as browser:
+                    assert browser.find(asked, offset=2, limit=600) == expected[::-1][2:602]
+                    assert browser.per_day(asked) == Counter(f.time // DAY_MS for f in expected)
+                    tallied = {t.name: t.entries for t in browser.tally("project", asked)}
+                    assert tallied == Counter(f.project for f in expected if f.project)
+                    seen = {a for f in naive(scanned[: now[0]], Wanted(lookups=True), scope)
+                            for a in f.agencies}  # fmt: skip
+                    assert browser.choices("agency") == sorted(seen)
+    assert shelf.nbytes > 0
+
+
+def test_what_is_kept_of_one_index_is_not_taken_for_another(
+    tmp_path: Path, small_segments: None
+) -> None:
+    made, shelf = _log_of(tmp_path, [Event(Action.LOGIN, f"p{n % 2}") for n in range(600)]), Shelf()
+    with made.browser(shelf=shelf) as browser:
+        assert (browser.count(Wanted(person="p0")), browser.choices("actor")) == (300, ["p0", "p1"])
+    _sql(made.log, "UPDATE entry SET body = NULL WHERE idx % 2 = 0")  # as retention does
+    made.indexer.discard()
+    made.indexer.catch_up()
+    with made.browser(shelf=shelf) as browser:
+        assert (browser.count(Wanted(person="p0")), browser.choices("actor")) == (0, ["p1"])
+
+
+def test_the_shelf_never_keeps_more_than_it_may() -> None:
+    shelf, read = Shelf(100), []
+
+    def of(size: int) -> np.ndarray[Any, Any]:
+        read.append(size)
+        return np.zeros(size, dtype=np.uint8)
+
+    for size in (40, 50, 40, 30, 40, 50, 400):
+        assert len(shelf.get(size, lambda size=size: of(size))) == size  # type: ignore[misc]
+        assert shelf.nbytes <= 100
+    assert read == [40, 50, 30, 50, 400]  # 40 was asked for again, so 50 had to go
+
+
+def test_a_steward_is_not_shown_a_query_text_of_others_under_an_own_entry(tmp_path: Path) -> None:
+    begun = Event(
+        Action.QUERY_INTENT, "rosa", agencies=("dss",), intent="q-1", detail={"sql": "SELECT 1"}
+    )
+    made = _log_of(
+        tmp_path, [begun, replace(begun, action=Action.QUERY_OUTCOME, agencies=("dol",))]
+    )
+    for scope, seen in ((None, [1]), ("dol", []), ("dss", [])):
+        with made.browser(scope) as browser:
+            assert list(browser.beginnings(browser.find(Wanted(lookups=True)))) == seen
+
+
 def _last(facts: Sequence[Fact], actor: str) -> int:
     return next(fact.time for fact in reversed(facts) if fact.actor == actor)
 
@@ -261,9 +334,8 @@ class Growing:
 
 
 def test_an_index_kept_level_in_steps_is_the_same_as_one_built_at_once(
-    year: Indexed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    year: Indexed, tmp_path: Path, small_segments: None
 ) -> None:
-    monkeypatch.setattr("audit.indexing.SEGMENT", 512)  # several segments, and queries across them
     whole = Indexed(year.log, tmp_path / "whole.db")
     whole.indexer.catch_up()
     sizes = [1, 2, 3, 50, 511, 512, 513, 1100, 1101, 2400, ENTRIES]
