@@ -3,6 +3,7 @@
 Ratios are of one run: every path takes a batch in turn. ENTRIES=1000000 for the proofs; GROWTH
 (off) is how far the log is grown, 10000000 for the largest deployment we plan for (10 GB of disk).
 PARTS=batches,callers,proofs,growth chooses. A busy machine makes callers slower, ratios less so.
+Where a disk ends an fsync only at certain moments, a batch takes whole such steps: see its CPU.
 """
 
 from __future__ import annotations
@@ -18,28 +19,34 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
+from urllib.request import urlopen
 
 from rich.console import Console
 from rich.table import Table
+from typing_extensions import override
 
 from audit import merkle
 from audit.custody import AuditFiles, open_log, sign_checkpoint
 from audit.log import Log, LogReader, Sender, open_reader, open_writer
-from enclave.audit_client import AuditClient
+from enclave.audit_client import SOURCES, AuditClient
 from enclave.events import Action, Event, Stamp, encode
 from enclave.settings import Settings
 from tests.support.audit import AuditProcess
 from tests.support.audit_bulk import steps, write_log
+from tests.support.idp import free_port
 from tests.support.postgres import Postgres
 
 PARTS = os.environ.get("PARTS", "batches,callers,proofs,growth").split(",")
 ENTRIES = int(os.environ.get("ENTRIES", "1000000"))
 GROWTH = int(os.environ.get("GROWTH", "0"))
 SECONDS = float(os.environ.get("SECONDS", "8"))  # of each number of callers
-BATCH, ROUNDS = 256, 120
-CALLERS = (1, 8, 64)
+SIZES, ROUNDS = (64, 256), 120  # 64 is the most that 64 callers can make of one batch
+BATCH = 256
+CROWDS = ((1, 1), (1, 8), (1, 64), (4, 16))  # processes, threads of each
 RESULTS = Path(__file__).parent / "results"
 QUERY = Event(
     Action.QUERY_INTENT, "rosa", project="credential-pay", agencies=("dol",), datasets=("wages",),
@@ -89,6 +96,7 @@ class PlainColumns(Plain):
             " seq INTEGER, UNIQUE (source, instance, seq)) STRICT"
         )
 
+    @override
     def append(self, batch: list[bytes]) -> None:
         """Commit a batch, each event inserted as it comes."""
         self.connection.execute("BEGIN IMMEDIATE")
@@ -102,6 +110,7 @@ class PlainColumns(Plain):
 class PlainInOne(Plain):
     """The same, in one `executemany`: the fastest there is."""
 
+    @override
     def append(self, batch: list[bytes]) -> None:
         """Commit a batch."""
         rows = list(enumerate(batch, self.next))
@@ -122,8 +131,9 @@ def into(log: Log) -> Callable[[list[bytes]], None]:
     return append
 
 
-def batches(place: Path, server: Postgres) -> list[Row]:
+def batches(place: Path, server: Postgres, size: int) -> list[Row]:
     """Append the same batches to every store in turn."""
+    place.mkdir()
     settings = Settings(state_dir=place / "signed", run_dir=place)
     files = AuditFiles.of(settings)
     signed_log, signer = open_log(files, settings.origin)
@@ -143,34 +153,36 @@ def batches(place: Path, server: Postgres) -> list[Row]:
 
     unsigned_noted = open_writer(place / "noted.db")
     ways = {
-        "plain SQLite, row by row": plain.append,
-        "plain SQLite, executemany": fast.append,
-        "plain SQLite, the log's columns and key": columns.append,
+        "bare plain SQLite: number and bytes": plain.append,
+        "keyed plain SQLite: also who sent it, unique": columns.append,
+        "bare plain SQLite, executemany": fast.append,
         "log, unsigned": into(unsigned),
         "log, checkpoint signed into the table": noted,
         "log, checkpoint also in its fsynced file": signed,
         "log in PostgreSQL, unsigned": into(remote),
     }
-    given = bodies(BATCH * (ROUNDS + 5))
+    given = bodies(size * (ROUNDS + 5))
     seconds: dict[str, list[float]] = {name: [] for name in ways}
+    worked: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS + 5):
-        batch = given[turn * BATCH : (turn + 1) * BATCH]
+        batch = given[turn * size : (turn + 1) * size]
         for name, append in ways.items():
-            began = time.perf_counter()
+            began, idle = time.perf_counter(), time.thread_time()
             append(batch)
             if turn >= 5:  # the first make the tables warm
                 seconds[name].append(time.perf_counter() - began)
+                worked[name].append(time.thread_time() - idle)
     for log in (signed_log, unsigned, unsigned_noted, remote):
         log.close()
-    base = sum(seconds["plain SQLite, row by row"])
+    bare, keyed = (sum(seconds[name]) for name in list(ways)[:2])
     return [
         {
             "path": name,
             "ms a batch": statistics.median(found) * 1000,
-            "appends/s": BATCH * len(found) / sum(found),
-            "of plain": base / sum(found),
-            "of plain, medians": statistics.median(seconds["plain SQLite, row by row"])
-            / statistics.median(found),
+            "of it CPU": statistics.median(worked[name]) * 1000,
+            "appends/s": size * len(found) / sum(found),
+            "of bare": bare / sum(found),
+            "of keyed": keyed / sum(found),
         }
         for name, found in seconds.items()
     ]
@@ -183,38 +195,57 @@ def busy(service: AuditProcess) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def hammer(service: AuditProcess, callers: int) -> Row:
-    """Append from as many threads of one process, each waiting for its receipt."""
-    latencies: list[list[float]] = [[] for _ in range(callers)]
-    stop = threading.Event()
+def call(settings: Settings, source: str, threads: int, start: float) -> tuple[list[float], float]:
+    """Append from threads of this process, each waiting for its receipt; latencies, and CPU."""
+    latencies: list[list[float]] = [[] for _ in range(threads)]
+    event = Event(Action.LOGIN, "rosa", detail=QUERY.detail)
 
-    def call(client: AuditClient, mine: list[float]) -> None:
-        event = Event(Action.LOGIN, "rosa", detail=QUERY.detail)
-        while not stop.is_set():
-            began = time.perf_counter()
+    def append(client: AuditClient, mine: list[float]) -> None:
+        time.sleep(max(0.0, start - time.monotonic()))
+        while (began := time.monotonic()) < start + SECONDS:
             client.append(event)
-            mine.append(time.perf_counter() - began)
+            mine.append(time.monotonic() - began)
 
-    before = busy(service), time.process_time()
-    with service.client("gateway") as client:
-        threads = [threading.Thread(target=call, args=(client, mine)) for mine in latencies]
-        began = time.perf_counter()
-        for thread in threads:
+    with AuditClient(settings, source) as client:
+        ready = time.process_time()
+        crowd = [threading.Thread(target=append, args=(client, mine)) for mine in latencies]
+        for thread in crowd:
             thread.start()
-        time.sleep(SECONDS)
-        stop.set()
-        for thread in threads:
+        for thread in crowd:
             thread.join()
-        took = time.perf_counter() - began
-    after, many = (busy(service), time.process_time()), sum(map(len, latencies))
-    found = sorted(second for mine in latencies for second in mine[len(mine) // 20 :])
+    return [each for mine in latencies for each in mine], time.process_time() - ready
+
+
+def batches_of(service: AuditProcess) -> int:
+    """Return how many transactions a service has committed."""
+    with urlopen(f"http://{service.settings.audit_metrics_address}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    name = "_batches_total "
+    return next(int(line.split()[1]) for line in lines if name in line and line[0] != "#")
+
+
+def hammer(service: AuditProcess, processes: int, threads: int) -> Row:
+    """Append from processes of as many threads each, as the services of an enclave do."""
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        list(pool.map(time.sleep, [2.0] * processes))  # until all have started
+        start = time.monotonic() + 0.5
+        before = busy(service), batches_of(service)
+        calls = [
+            pool.submit(call, service.settings, source, threads, start)
+            for source in SOURCES[:processes]
+        ]
+        results = [each.result() for each in calls]
+    found = sorted(second for latencies, _ in results for second in latencies)
+    many, committed = len(found), batches_of(service) - before[1]
     return {
-        "callers": callers,
-        "appends/s": many / took,
-        "service us": (after[0] - before[0]) / many * 1e6,  # of CPU an event; load alters it less
-        "caller us": (after[1] - before[1]) / many * 1e6,
-        "p50 ms": found[len(found) // 2] * 1000,
-        "p99 ms": found[int(len(found) * 0.99)] * 1000,
+        "processes": processes,
+        "threads each": threads,
+        "appends/s": many / SECONDS,
+        "events a commit": many / committed,
+        "service us": (busy(service) - before[0]) / many * 1e6,  # of CPU an event
+        "caller us": sum(cpu for _, cpu in results) / many * 1e6,
+        "p50 ms": found[many // 2] * 1000,
+        "p99 ms": found[int(many * 0.99)] * 1000,
         "most ms": found[-1] * 1000,
     }
 
@@ -224,11 +255,14 @@ def callers(place: Path, server: Postgres) -> list[Row]:
     rows: list[Row] = []
     for name, url in (("SQLite", None), ("PostgreSQL", server.database())):
         settings = Settings(
-            state_dir=place / f"s{name}", run_dir=place / name, audit_database_url=url
+            state_dir=place / f"s{name}",
+            run_dir=place / name,
+            audit_database_url=url,
+            audit_metrics_address=f"127.0.0.1:{free_port()}",
         )
         service = AuditProcess(settings).start()
         try:
-            rows += [{"store": name, **hammer(service, number)} for number in CALLERS]
+            rows += [{"store": name, **hammer(service, *crowd)} for crowd in CROWDS]
         finally:
             service.stop()
     return rows
@@ -328,11 +362,12 @@ def main() -> int:
     try:
         with durable_server() as server:
             if "batches" in PARTS:
-                found["batches"] = batches(place, server)
-                show(f"{ROUNDS} batches of {BATCH}, one commit each", found["batches"])
+                for size in SIZES:
+                    found[f"batches of {size}"] = batches(place / f"b{size}", server, size)
+                    show(f"{ROUNDS} batches of {size}", found[f"batches of {size}"])
             if "callers" in PARTS:
                 found["callers"] = callers(place, server)
-                show("Callers through the service, threads of one process", found["callers"])
+                show("Callers through the service", found["callers"])
         if "proofs" in PARTS:
             found["proofs"] = proofs_of_a_year(place)
             show("Proofs", found["proofs"])
