@@ -50,7 +50,8 @@ class Choice:
     def tie(self, cuts: Iterable[Cut]) -> int:
         """Add constraints of `lonely`; return how many."""
         number = 0
-        for number, cut in enumerate(cuts, 1):
+        for cut in cuts:
+            number += 1
             where = np.flatnonzero(cut.coefficients).astype(np.int32)
             self._solver.addRow(0.0, highspy.kHighsInf, len(where), where, cut.coefficients[where])
         return number

@@ -19,10 +19,12 @@ from egress_review.sdc.system import KNOWN, NOBODY, Flags, Integers, Need, Syste
 class Piece:
     """A part of a system that no equation and no cell joins to the rest.
 
-    `gates` are the numbers its gates have in the whole system; `needs` likewise the whole ones.
+    `variables` and `gates` are the numbers its own have in the whole system; `needs` likewise are
+    the whole ones.
     """
 
     system: System
+    variables: Integers
     gates: Integers
     needs: tuple[Need, ...]
 
@@ -36,7 +38,7 @@ def split(system: System) -> tuple[list[Piece], tuple[Need, ...]]:
 
 def _movable(system: System) -> Flags:
     """Leave out what is known, and again and again what is alone in an equation."""
-    movable = system.gate != KNOWN
+    movable: Flags = system.gate != KNOWN
     entries = abs(system.equations).sign()
     while True:
         alone = (entries @ movable.astype(float)) == 1.0
@@ -57,7 +59,7 @@ def _pieces(system: System, movable: Flags) -> Iterator[Piece]:
 
 
 def _labels(system: System, movable: Flags) -> Integers:
-    """Number the variables by piece: joined by an equation or hidden by the same cell."""
+    """Return the piece of each variable: joined by an equation or hidden by the same cell."""
     count, lines = len(system.value), system.equations.shape[0]
     entries = system.equations.tocoo()
     kept = movable[entries.col]
@@ -87,7 +89,7 @@ def _piece(system: System, columns: Integers, needs: tuple[Need, ...]) -> Piece:
         system.weight[gates],
         system.forced[gates],
     )
-    return Piece(small, gates, needs)
+    return Piece(small, columns, gates, needs)
 
 
 def _distinct_lines(matrix: csr_matrix) -> csr_matrix:

@@ -1,0 +1,169 @@
+"""A pattern's certificate is checked without a solver, and a forged one is refused (R22)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from egress_review.sdc.standards import against_insiders, widths
+from egress_review.sdc.suppress import suppress
+from egress_review.sdc.system import FREE, KNOWN, Need, System
+from egress_review.sdc.verify import Proof, Witness, verify
+from egress_review.sdc.witness import prove
+from tests.support import instances
+
+
+def square() -> System:
+    """Return a 3x3 table of counts with its margins; the first cell is sensitive."""
+    inner = np.array([[3, 20, 9], [12, 30, 40], [8, 50, 60]], dtype=float)
+    table = np.zeros((4, 4))
+    table[:3, :3] = inner
+    table[3, :3], table[:3, 3], table[3, 3] = inner.sum(0), inner.sum(1), inner.sum()
+    places = np.arange(16).reshape(4, 4)
+    lines = [*places, *places.T]
+    matrix = np.zeros((8, 16))
+    for number, line in enumerate(lines):
+        matrix[number, line[:3]], matrix[number, line[3]] = -1.0, 1.0
+    value = table.ravel()
+    forced = np.arange(16) == 0
+    return System(
+        value,
+        np.zeros(16),
+        value + 500,
+        np.arange(16),
+        csr_matrix(matrix),
+        (Need(0, 2.0, 1.0),),
+        value + 1,
+        forced,
+    )
+
+
+def proved() -> tuple[System, np.ndarray, Proof]:
+    system = square()
+    pattern = suppress(system).hidden.astype(float)
+    proof = prove(system, pattern)
+    assert verify(system, pattern, proof)
+    return system, pattern, proof
+
+
+def test_a_square_is_hidden_with_three_more_cells_and_proved() -> None:
+    system, pattern, proof = proved()
+    assert sorted(np.flatnonzero(pattern)) == [0, 2, 4, 6]
+    assert len(proof.witnesses) == 2
+
+
+def altered(change: Callable[[Witness], Witness]) -> Callable[[Proof], Proof]:
+    return lambda proof: Proof((change(proof.witnesses[0]), *proof.witnesses[1:]))
+
+
+FORGERIES = {
+    "one witness left out": lambda proof: Proof(proof.witnesses[1:]),
+    "none at all": lambda proof: Proof(()),
+    "a larger unit": altered(lambda w: replace(w, unit=w.unit * 1e6)),
+    "a unit of nothing": altered(lambda w: replace(w, unit=0.0)),
+    "a unit that is no number": altered(lambda w: replace(w, unit=float("nan"))),
+    "an endless unit": altered(lambda w: replace(w, unit=float("inf"))),
+    "a move that breaks a sum": altered(lambda w: replace(w, moves=w.moves + 1)),
+    "fractions": altered(lambda w: replace(w, moves=w.moves * 1.0)),
+    "moves that overflow": altered(lambda w: replace(w, moves=w.moves * 2**52)),
+    "the least of all integers": altered(
+        lambda w: replace(w, moves=np.full_like(w.moves, np.iinfo(np.int64).min))
+    ),
+    "cells counted from the end": altered(lambda w: replace(w, variables=w.variables - 16)),
+    "cells that do not exist": altered(lambda w: replace(w, variables=w.variables + 16)),
+    "a shown cell moved": altered(
+        lambda w: Witness(np.array([0, 1, 4, 5]), np.array([2, -2, -2, 2]), 1.0)
+    ),
+    "a table below zero": altered(lambda w: replace(w, moves=w.moves * 100, unit=1.0)),
+    "fewer cells than moves": altered(lambda w: replace(w, variables=w.variables[:-1])),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES.keys())
+def test_a_forged_certificate_is_refused(forgery: Callable[[Proof], Proof]) -> None:
+    system, pattern, proof = proved()
+    assert not verify(system, pattern, forgery(proof))
+
+
+def test_a_certificate_of_another_pattern_is_refused() -> None:
+    system, pattern, proof = proved()
+    for shown in np.flatnonzero(pattern):
+        weaker = pattern.copy()
+        weaker[shown] = 0.0
+        assert not verify(system, weaker, proof)
+        assert not verify(system, weaker, prove(system, weaker))
+
+
+def test_a_certificate_for_weaker_needs_is_refused() -> None:
+    system, pattern, proof = proved()
+    more = replace(system, needs=(Need(0, 400.0, 1.0),))
+    assert not verify(more, pattern, proof)
+
+
+def test_equations_in_fractions_are_not_checked_in_whole_numbers() -> None:
+    system, pattern, proof = proved()
+    halves = replace(system, equations=csr_matrix(system.equations * 0.5))
+    assert not verify(halves, pattern, proof)
+
+
+def test_without_time_there_is_no_certificate() -> None:
+    system, pattern, _ = proved()
+    assert prove(system, pattern, budget=0.0) == Proof(())
+
+
+@pytest.mark.parametrize("standard", ["strict", "E"])
+def test_the_certificate_of_a_published_instance_verifies(standard: str) -> None:
+    system = instances.system(instances.load("nuts_size"), standard=standard)
+    pattern = suppress(system, budget=30.0)
+    assert pattern.unprotected == ()
+    hidden = pattern.hidden.astype(float)
+    assert verify(system, hidden, prove(system, hidden, budget=30.0))
+
+
+def test_a_hidden_cell_known_to_its_only_contributor_protects_nobody_from_that_one() -> None:
+    plain = square()
+    pattern = suppress(plain).hidden.astype(float)
+    guarded = against_insiders(plain, [2], owed={0: 1.0})
+    assert not verify(guarded, pattern, prove(guarded, pattern))
+    found = suppress(guarded)
+    assert found.proved
+    assert found.cost > suppress(plain).cost
+    hidden = found.hidden.astype(float)
+    assert verify(guarded, hidden, prove(guarded, hidden))
+
+
+def test_two_lone_contributors_in_one_equation_do_not_find_each_other_out() -> None:
+    plain = square()
+    two = replace(
+        plain, needs=(Need(0, 1.0, 1.0), Need(2, 1.0, 1.0)), forced=np.isin(np.arange(16), [0, 2])
+    )
+    guarded = against_insiders(two, [0, 2], owed={0: 1.0, 2: 1.0})
+    assert len(guarded.needs) == 4
+    hidden = suppress(guarded).hidden
+    assert hidden[[1, 3]].any(), "a third cell of their row is hidden"
+
+
+def test_standard_e_asks_for_a_width_and_costs_no_more() -> None:
+    plain = square()
+    weak = widths(plain, {0: 1.0})
+    assert weak.needs == (Need(0, 0.0, 0.0, 1.0),)
+    assert suppress(weak).cost <= suppress(plain).cost
+
+
+def test_a_cell_alone_in_an_equation_is_impossible_not_merely_unprotected() -> None:
+    plain = square()
+    gate = plain.gate.copy()
+    gate[[1, 2, 3]] = KNOWN
+    stuck = suppress(replace(plain, gate=gate))
+    assert stuck.unprotected == stuck.impossible == plain.needs
+
+
+def test_an_unknown_nobody_publishes_needs_nothing_more_hidden() -> None:
+    plain = square()
+    gate = plain.gate.copy()
+    gate[[3, 12, 15]] = FREE
+    assert suppress(replace(plain, gate=gate)).cost == plain.weight[0]
