@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,10 @@ def _later(settings: Settings, bodies: list[Body]) -> list[Body]:
 
 def _told_later(bodies: list[Body]) -> list[Body]:
     return [
-        (body.replace(b'"instance":"', b'"instance":"later-'), replace(sender, instance=_of(body)))
+        (
+            body.replace(b'"instance":"', b'"instance":"later-'),
+            Sender(sender.source, _of(body), sender.seq),
+        )
         for body, sender in bodies
     ]
 

@@ -10,6 +10,9 @@ import pytest
 
 from audit.custody import AuditFiles, load_signer, open_log, sign_checkpoint
 from audit.log import Log, Sender
+from audit.verifier.chain import verify_chain
+from audit.verifier.engine import Question
+from audit.verifier.trust import Trust
 from audit.verify import Report, verify
 from enclave.events import Action, Event, Stamp, Verdict, encode
 from enclave.settings import Settings
@@ -125,6 +128,22 @@ def test_a_log_that_contradicts_itself_is_found_out_though_signed(
     found = report(settings)
     assert not found.passed
     assert sentence in " ".join(wrong(found))
+
+
+def test_a_query_told_again_in_another_stretch_is_found(settings: Settings, forger: Forger) -> None:
+    """Each stretch by itself shows one beginning and one end."""
+    events = [INTENT, OUTCOME, *[replace(PAIR, action=Action.LOGIN)] * 300, INTENT, OUTCOME]
+    with forger.log.write() as batch:
+        for seq, event in enumerate(events):
+            stamp = Stamp(forger.time, "gateway", "forger", seq, "00" * 16)
+            batch.add(encode(event, stamp), Sender("gateway", "forger", seq))
+    forger.sign()
+    files = AuditFiles(settings.audit_dir)
+    trust = Trust.of([files.public_key.read_text()])
+    kept = {"your checkpoint": files.checkpoint.read_text()}
+    question = Question(files.directory, trust, kept, stretch=256)
+    (found,) = verify_chain(question, (), lambda done, total: None)
+    assert "intent q begins twice" in wrong(found)
 
 
 def test_a_missing_number_of_a_sender_is_found(settings: Settings, forger: Forger) -> None:

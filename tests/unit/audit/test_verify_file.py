@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import shutil
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 from audit.cli import audit
 from audit.custody import AuditFiles
 from audit.log import open_reader
+from audit.note import ML_DSA_44, Signer, sign_note
 from audit.proof import make
 from audit.pyz import build, carried
 from egress_review.certificate import with_proofs
@@ -64,6 +66,52 @@ def test_in_an_empty_environment_it_loads_nothing_but_python_and_itself() -> Non
     place, foreign = found.stdout.splitlines()
     assert place.startswith(str(program()))
     assert foreign == "[]"
+
+
+def test_it_runs_in_a_virtual_environment_with_nothing_in_it(
+    told: AuditFiles, tmp_path: Path
+) -> None:
+    made = [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "empty")]
+    subprocess.run(made, check=True)
+    python = tmp_path / "empty" / "bin" / "python"
+    there = 'import importlib.util as u; print(u.find_spec("cryptography"))'
+    probe = subprocess.run([python, "-c", there], capture_output=True, text=True, check=True)
+    assert probe.stdout == "None\n"
+    given = ("--checkpoint", told.checkpoint, "--key", told.public_key)
+    found = subprocess.run(
+        [python, program(), "log", told.directory, *given],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "VERIFIED: " in found.stdout
+
+
+def _second_key(told: AuditFiles, place: Path) -> tuple[Path, Path]:
+    """Sign the log's checkpoint by ML-DSA-44 alone; return the note and the key."""
+    text = told.checkpoint.read_text().partition("\n\n")[0] + "\n"
+    signer = Signer.generate(text.partition("\n")[0], ML_DSA_44)
+    (place / "note").write_text(sign_note(text, [signer]))
+    (place / "key").write_text(signer.verifier.export() + "\n")
+    return place / "note", place / "key"
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_signature_by_ml_dsa_44_is_verified_where_cryptography_is(
+    told: AuditFiles, tmp_path: Path, *, spoilt: bool
+) -> None:
+    note, key = _second_key(told, tmp_path)
+    if spoilt:
+        head, _, line = note.read_text().rstrip("\n").rpartition(" ")
+        signature = bytearray(base64.b64decode(line))
+        signature[-1] ^= 1
+        note.write_text(f"{head} {base64.b64encode(signature).decode()}\n")
+    given = ["log", told.directory, "--checkpoint", note, "--key", key, "--key", told.public_key]
+    here = [sys.executable, "-I", program(), *given, "--jobs", "1"]
+    found = subprocess.run(here, capture_output=True, text=True, check=False)
+    assert found.returncode == int(spoilt), found.stdout + found.stderr
+    bare = run(*given)
+    assert bare.returncode == 1
+    assert "cannot be checked here" in bare.stdout
 
 
 def test_an_honest_log_is_verified_with_exit_code_0(told: AuditFiles) -> None:

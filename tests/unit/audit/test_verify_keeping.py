@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from tests.support.audit_bulk import steps, write_log
 from tests.support.audit_story import tell
 from tests.support.postgres import Postgres
 from tests.support.rewrites import tamper
+from tests.support.verifier import verify_log
 
 HAND = "host:adam"
 
@@ -275,6 +277,25 @@ def test_several_processes_read_what_one_reads(settings: Settings) -> None:
     assert one == two
 
 
+INTENT = Event(Action.QUERY_INTENT, "rosa", intent="q")
+OUTCOME = replace(INTENT, action=Action.QUERY_OUTCOME)
+
+
+def test_a_text_with_a_backslash_is_read_among_the_others(settings: Settings) -> None:
+    """Those of the usual shape are read together, the one that is not is parsed in its place."""
+    odd = replace(INTENT, actor='ro"sa', intent='q"1')
+    with keeping(settings, actor=HAND) as hand:
+        for event in (INTENT, odd, OUTCOME):
+            hand.append(event)
+        hand.sign()
+    files = AuditFiles(settings.audit_dir)
+    trust = Trust.of([files.public_key.read_text()])
+    kept = {"your checkpoint": files.checkpoint.read_text()}
+    strict = Question(files.directory, trust, kept, open_seconds=-1)
+    found = wrong(verify_chain(strict, (), lambda done, total: None))
+    assert found == ['entry 1: intent q"1 has no end']
+
+
 def test_the_service_s_own_texts_are_read_without_a_json_parser() -> None:
     for step in steps(500):
         stamp = Stamp(step.time, step.source, "i", 7, "00" * 16)
@@ -306,3 +327,20 @@ def test_the_site_verifies_a_log_that_lies_in_postgresql(
     )
     assert wrong([report]) == []
     assert (report.entries, report.exposed) == (300, 0)
+
+
+@pytest.mark.postgres
+def test_an_export_from_postgresql_is_verified_by_the_one_file(
+    settings: Settings, postgres: Postgres, tmp_path: Path
+) -> None:
+    there = settings.model_copy(update={"audit_database_url": postgres.database()})
+    with keeping(there, actor=HAND) as hand:
+        for number in range(300):
+            hand.append(Event(Action.LOGIN, f"p{number}"))
+        hand.sign()
+    files = AuditFiles.of(there)
+    with closing(open_reader(files.place)) as log:
+        export(log, files.checkpoint.read_text(), tmp_path / "tiles")
+    found = verify_log(tmp_path / "tiles", files.checkpoint, files.public_key)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "VERIFIED: 300 entries" in found.stdout
