@@ -8,6 +8,7 @@ linear programs. It never sees a true value of a hidden cell, and it never decid
 from __future__ import annotations
 
 import itertools
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,10 +60,18 @@ class _Knowledge:
     facts: list[tuple[dict[Unknown, float], bool]] = field(default_factory=list)
 
 
-def attack(published: Sequence[Published]) -> dict[Unknown, Interval]:
+def attack(
+    published: Sequence[Published],
+    *,
+    enough: Mapping[Unknown, Interval] | None = None,
+    seconds: float = 60.0,
+) -> dict[Unknown, Interval]:
     """Return, for every hidden number (group, measure), the least and most it can be.
 
-    Raises `ValueError` if the published tables contradict each other.
+    Where `enough` names an interval the attack on that number ends once it is seen to be open that
+    far; where the `seconds` are up, with what was reached by then. An interval is therefore never
+    wider than the truth, and a number that was not come to has none: whoever judges by the answer
+    fails closed. Raises `ValueError` if the published tables contradict each other.
     """
     knowledge = _Knowledge()
     for table in published:
@@ -72,7 +81,26 @@ def attack(published: Sequence[Published]) -> dict[Unknown, Interval]:
         _compare(knowledge, table)
     asked = {(row.group, name) for table in published for row in table.rows for name in row.shown}
     hidden = [name for name in knowledge.limit if name not in knowledge.known]
-    return _bound(knowledge, hidden, asked)
+    return _bound(knowledge, hidden, asked, _Limits(enough or {}, seconds))
+
+
+def attack_sums(
+    shown: Mapping[Unknown, float],
+    sums: Iterable[tuple[Unknown, Iterable[Unknown]]],
+    *,
+    hidden: Sequence[Unknown],
+    enough: Mapping[Unknown, Interval] | None = None,
+    seconds: float = 60.0,
+) -> dict[Unknown, Interval]:
+    """Return what `attack` does, for numbers that are never negative and given by their sums.
+
+    For a table whose equations are known otherwise than from its rows (hierarchies, instances).
+    """
+    knowledge = _Knowledge(dict(shown), dict.fromkeys((*shown, *hidden), 0.0))
+    for total, parts in sums:
+        fact = {total: 1.0, **dict.fromkeys(parts, -1.0)}
+        knowledge.facts.append((fact, True))
+    return _bound(knowledge, list(hidden), set(hidden), _Limits(enough or {}, seconds))
 
 
 def _read(knowledge: _Knowledge, table: Published) -> None:
@@ -159,23 +187,85 @@ def _compare(knowledge: _Knowledge, table: Published) -> None:
             knowledge.facts.append((fact, False))
 
 
+class _Limits:
+    """When to stop: how open is enough, and until when to try."""
+
+    def __init__(self, enough: Mapping[Unknown, Interval], seconds: float):
+        self.enough, self._end = enough, time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, below zero when they are up."""
+        return self._end - time.monotonic()
+
+
 def _bound(
-    knowledge: _Knowledge, hidden: list[Unknown], asked: set[Unknown]
+    knowledge: _Knowledge, hidden: list[Unknown], asked: set[Unknown], limits: _Limits
 ) -> dict[Unknown, Interval]:
     place = {name: column for column, name in enumerate(hidden)}
     rows, sides = _remaining(knowledge, place)
     bounds: dict[Unknown, Interval] = {}
     for columns, mine in _pieces(len(hidden), rows):
-        solver, unit = _program(
-            [(rows[r], sides[r]) for r in mine], columns, _limits(knowledge, hidden, columns)
-        )
-        for place_of, column in enumerate(columns):
-            if hidden[column] in asked:
-                bounds[hidden[column]] = (
-                    _extreme(solver, place_of, unit, 1),
-                    _extreme(solver, place_of, unit, -1),
-                )
+        names = [hidden[column] for column in columns]
+        floor = [knowledge.limit[name] for name in names]
+        solver, unit = _program([(rows[r], sides[r]) for r in mine], columns, floor)
+        reached = _Reached(solver, unit, np.array(floor))
+        for column, name in enumerate(names):
+            if name in asked:
+                reached.widen(column, limits.enough.get(name), limits)
+        bounds |= {
+            name: (float(reached.low[column]), float(reached.high[column]))
+            for column, name in enumerate(names)
+            if name in asked and reached.low[column] <= reached.high[column]
+        }
     return bounds
+
+
+class _Reached:
+    """How far the points met so far reach, for every unknown of a piece at once.
+
+    One point of the program is a table that agrees with all that is published, so it widens the
+    intervals of all its numbers.
+    """
+
+    def __init__(self, solver: highspy.Highs, unit: float, floor: np.ndarray):
+        self._solver, self._unit, self._floor = solver, unit, floor
+        self.low, self.high = np.full(len(floor), np.inf), np.full(len(floor), -np.inf)
+
+    def widen(self, column: int, enough: Interval | None, limits: _Limits) -> None:
+        """Push one unknown both ways, as far as it goes or as is enough."""
+        for sign in (1, -1):
+            if limits.left > 0 and not self._done(column, enough, sign):
+                self._push(column, sign, limits.left)
+
+    def _done(self, column: int, enough: Interval | None, sign: int) -> bool:
+        if enough is not None:
+            low, high = enough
+            return bool(self.low[column] <= low if sign > 0 else self.high[column] >= high)
+        return bool(sign > 0 and self.low[column] <= self._floor[column])
+
+    def _push(self, column: int, sign: int, seconds: float) -> None:
+        solver = self._solver
+        solver.setOptionValue("time_limit", solver.getRunTime() + seconds)
+        solver.changeColCost(column, float(sign))
+        solver.run()
+        status, point = solver.getModelStatus(), solver.getSolution().col_value
+        solver.changeColCost(column, 0.0)
+        if status == highspy.HighsModelStatus.kOptimal:
+            numbers = np.asarray(point) * self._unit
+            np.minimum(self.low, numbers, out=self.low)
+            np.maximum(self.high, numbers, out=self.high)
+        elif status in _ENDLESS:
+            self.low[column] = min(self.low[column], -sign * np.inf)
+            self.high[column] = max(self.high[column], -sign * np.inf)
+        elif status != highspy.HighsModelStatus.kTimeLimit:
+            raise ValueError("The published tables contradict each other.")
+
+
+_ENDLESS = (
+    highspy.HighsModelStatus.kUnbounded,
+    highspy.HighsModelStatus.kUnboundedOrInfeasible,
+)
 
 
 def _remaining(
@@ -210,10 +300,6 @@ def _pieces(count: int, rows: list[dict[int, float]]) -> Iterator[tuple[list[int
     yield from zip(columns, mine, strict=True)
 
 
-def _limits(knowledge: _Knowledge, hidden: list[Unknown], columns: list[int]) -> list[float]:
-    return [knowledge.limit[hidden[column]] for column in columns]
-
-
 def _program(
     facts: list[tuple[dict[int, float], Interval]], columns: list[int], limits: list[float]
 ) -> tuple[highspy.Highs, float]:
@@ -229,19 +315,3 @@ def _program(
         weights = np.array(list(row.values()))
         solver.addRow(low / unit - SLACK, high / unit + SLACK, len(row), where, weights)
     return solver, unit
-
-
-def _extreme(solver: highspy.Highs, column: int, unit: float, sign: int) -> float:
-    solver.changeColCost(column, float(sign))
-    solver.run()
-    status = solver.getModelStatus()
-    value = float(solver.getSolution().col_value[column]) if solver.getSolution().col_value else 0.0
-    solver.changeColCost(column, 0.0)
-    if status == highspy.HighsModelStatus.kOptimal:
-        return value * unit
-    if status in (
-        highspy.HighsModelStatus.kUnbounded,
-        highspy.HighsModelStatus.kUnboundedOrInfeasible,
-    ):
-        return -sign * np.inf
-    raise ValueError("The published tables contradict each other.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,3 +139,38 @@ def _needs(instance: Instance, scale: float, *, counts: bool, standard: str) -> 
             yield Need(number, 0.0, 0.0, (1.0 if counts else max(0.01 * value, STEP)) * scale)
         else:
             yield Need(number, max(up, STEP) * scale, down * scale)
+
+
+def cube(*sizes: int, seed: int = 1, threshold: int = 10) -> Instance:
+    """Return a made-up table of counts over so many categories with every margin."""
+    dice = np.random.default_rng(seed)
+    inner = dice.poisson(dice.lognormal(4.0, 1.0, sizes)).astype(float)
+    full = inner
+    for axis in range(len(sizes)):
+        full = np.concatenate([full, full.sum(axis=axis, keepdims=True)], axis=axis)
+    places = list(np.ndindex(full.shape))
+    index = {place: number for number, place in enumerate(places)}
+    cells, sums = [], []
+    for place in places:
+        total = [p == size for p, size in zip(place, sizes, strict=True)]
+        cells.append(_made_cell(place, full[place], any(total), threshold))
+        if any(total):
+            spans = [range(s) if t else [p] for p, s, t in zip(place, sizes, total, strict=True)]
+            sums.append((index[place], frozenset(index[one] for one in itertools.product(*spans))))
+    return Instance("cube", tuple(cells), tuple(sums))
+
+
+def _made_cell(place: tuple[int, ...], value: float, total: bool, threshold: int) -> dict[str, str]:
+    small = 0 < value < threshold
+    numbers = {
+        "freq": value,
+        "val": value,
+        "prim": int(small),
+        "inner": int(not total),
+        "supok": int(not small and value > 0),
+        "w": max(value, 1.0),
+        "upl": threshold - value if small else 0.0,
+        "lpl": max(1.0, value // 2) if small else 0.0,
+    }
+    labels = {f"d{axis}": str(p) for axis, p in enumerate(place)}
+    return labels | {name: str(number) for name, number in numbers.items()}

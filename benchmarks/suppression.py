@@ -1,0 +1,169 @@
+"""What complementary suppression hides on published instances, beside recorded peers' patterns.
+
+Every pattern, ours and theirs, goes to the same independent auditor: `exact` sensitive cells that
+follow from what is shown, `range` ones that are not open as far as they are owed, `insider` ones
+that the only contributor of another hidden cell works out. ONLY=act_size,nuts_size names
+instances, SECONDS=60 the time for each, INSIDERS=0 leaves the insiders out (they take longest).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from egress_review.sdc.attacker import Interval, Unknown, attack_sums
+from egress_review.sdc.suppress import suppress
+from egress_review.sdc.system import Floats, System
+from egress_review.sdc.verify import verify
+from egress_review.sdc.witness import prove
+from tests.support.instances import Instance, cube, load, system
+
+RESULTS = Path(__file__).parent / "results"
+NAMES = "act_size nuts_size datatest1_4d ssb_z3 syn50x50 syn100x100 ssb_d4 cube20x20x10".split()
+PEERS = {"G_none": "Gauss", "G_int": "Gauss + intervals", "S_SIMPLEHEURISTIC": "sdcTable simple"}
+SECONDS = float(os.environ.get("SECONDS", "60"))
+INSIDERS = os.environ.get("INSIDERS", "1") == "1"
+MOST_INSIDERS = 200
+EXACT = 1e-6  # of the value, or of one: an interval narrower than this is a number
+Row = dict[str, object]
+
+
+def audit(instance: Instance, hidden: Floats, owed: System) -> dict[str, int | None]:
+    """Return how many sensitive cells the independent auditor sees through, in each way."""
+    value = instance.column("val")
+    scale = owed.value.max() / value.max()
+    want = {n.variable: (n.up / scale, n.down / scale, n.width / scale) for n in owed.needs}
+    enough = {
+        _name(v): (value[v] - max(d, w), value[v] + max(u, w)) for v, (u, d, w) in want.items()
+    }
+    found = _attack(instance, hidden, enough)
+    exact = ranges = 0
+    for v, (up, down, width) in want.items():
+        low, high = found.get(_name(v), (value[v], value[v]))
+        near = 1e-3 * max(up, down, width)
+        exact += high - low < EXACT * max(1.0, value[v])
+        met = (
+            high - value[v] >= up - near
+            and value[v] - low >= down - near
+            and high - low >= width - near
+        )
+        ranges += not met
+    return {"exact": exact, "range": ranges, "insider": _insiders(instance, hidden, want)}
+
+
+def _insiders(instance: Instance, hidden: Floats, want: Mapping[int, object]) -> int | None:
+    """Return how many sensitive cells some lone contributor of another hidden cell works out."""
+    value = instance.column("val")
+    alone = np.flatnonzero((instance.column("freq") == 1) & (hidden > 0.5))
+    if not INSIDERS or len(alone) > MOST_INSIDERS:
+        return None
+    enough = {_name(v): (value[v], value[v] + EXACT * max(1.0, value[v]) * 2) for v in want}
+    pinned = set()
+    for insider in alone:
+        known = hidden.copy()
+        known[insider] = 0.0
+        for name, (low, high) in _attack(instance, known, enough).items():
+            v = int(str(name[0]))
+            if v in want and v != insider and high - low < EXACT * max(1.0, value[v]):
+                pinned.add(v)
+    return len(pinned)
+
+
+def _attack(
+    instance: Instance, hidden: Floats, enough: Mapping[Unknown, Interval]
+) -> dict[Unknown, Interval]:
+    value = instance.column("val")
+    shown = {_name(n): float(value[n]) for n in np.flatnonzero(hidden < 0.5)}
+    sums = [(_name(total), map(_name, parts)) for total, parts in instance.sums]
+    names = [_name(int(n)) for n in np.flatnonzero(hidden > 0.5)]
+    mine = {name: span for name, span in enough.items() if name in set(names)}
+    return attack_sums(shown, sums, hidden=names, enough=mine, seconds=120.0)
+
+
+def _name(cell: int) -> Unknown:
+    return int(cell), "value"
+
+
+def _counted(instance: Instance, hidden: Floats, owed: System) -> Row:
+    further = (hidden > 0.5) & ~owed.forced
+    return {
+        "secondaries": int(further.sum()),
+        "value": float(instance.column("val")[further].sum()),
+    }
+
+
+def ours(instance: Instance, standard: str) -> Row:
+    """Suppress one instance; return the numbers."""
+    problem = system(instance, standard=standard)
+    begun, cpu = time.perf_counter(), time.process_time()
+    pattern = suppress(problem, budget=SECONDS)
+    seconds, used = time.perf_counter() - begun, time.process_time() - cpu
+    hidden = pattern.hidden.astype(float)
+    begun = time.perf_counter()
+    proof = prove(problem, hidden, budget=30.0)
+    proving = time.perf_counter() - begun
+    begun = time.perf_counter()
+    certified = verify(problem, hidden, proof)
+    return {
+        "who": f"ours, {standard}",
+        **_counted(instance, hidden, problem),
+        "seconds": seconds,
+        "cpu": used,
+        "proved": pattern.proved,
+        "gap": pattern.gap,
+        "unprotected": len(pattern.unprotected),
+        "certified": certified,
+        "proving": proving,
+        "verifying": time.perf_counter() - begun,
+        **audit(instance, hidden, problem),
+    }
+
+
+def peers(instance: Instance) -> list[Row]:
+    """Return the numbers of each recorded pattern, held to the strict standard."""
+    problem, rows = system(instance), list[Row]()
+    for name, who in PEERS.items():
+        chosen = instance.peer(name)
+        if chosen is not None:
+            hidden = np.maximum(chosen, problem.forced)
+            rows.append({"who": who, **_counted(instance, hidden, problem)})
+            rows[-1] |= audit(instance, hidden, problem)
+    return rows
+
+
+def main() -> None:
+    """Print a table and write the numbers."""
+    found: dict[str, list[Row]] = {}
+    RESULTS.mkdir(exist_ok=True)
+    for name in os.environ.get("ONLY", ",".join(NAMES)).split(","):
+        instance = cube(20, 20, 10) if name.startswith("cube") else load(name)
+        found[name] = [ours(instance, "strict"), ours(instance, "E"), *peers(instance)]
+        _show(name, found[name])
+        (RESULTS / "suppression.json").write_text(json.dumps(found, indent=1))
+
+
+def _show(name: str, rows: list[Row]) -> None:
+    table = Table(title=name)
+    heads = list(rows[0])
+    for head in heads:
+        table.add_column(head, justify="left" if head == "who" else "right")
+    for row in rows:
+        table.add_row(*(_text(row.get(head, "")) for head in heads))
+    Console(width=160).print(table)
+
+
+def _text(number: object) -> str:
+    if isinstance(number, float):
+        return f"{number:,.0f}" if number >= 1000 else f"{number:.3f}"
+    return "–" if number is None else str(number)
+
+
+if __name__ == "__main__":
+    main()
