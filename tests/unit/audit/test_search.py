@@ -31,6 +31,7 @@ from enclave.events import Action, Event, Stamp, Verdict, encode
 from enclave.settings import Settings
 from tests.support.audit_bulk import write_log
 from tests.support.audit_story import PEOPLE
+from tests.support.postgres import Postgres
 
 NAMES = {id: person.name for id, person in PEOPLE.items()}
 ENTRIES = 3000
@@ -416,6 +417,29 @@ def test_a_clock_that_went_back_hides_no_entry_from_its_day(tmp_path: Path) -> N
             expected = [n for n, time in enumerate(times) if since <= time < until]
             wanted = Wanted(since=since, until=until)
             assert browser.indices(wanted, newest_first=False) == expected
+
+
+@pytest.mark.postgres
+def test_over_a_log_in_postgresql_the_index_is_the_same_and_reads_entries_from_it(
+    year: Indexed, settings: Settings, postgres: Postgres, tmp_path: Path
+) -> None:
+    there = settings.model_copy(update={"audit_database_url": postgres.database()})
+    with closing(open_writer(there)) as log, log.write() as batch:
+        for _, event in zip(range(300), _bodies(year), strict=False):
+            batch.add(*event)
+    whole = Indexer(tmp_path / "sqlite.db", lambda: Growing(year.open_log(), 300))  # type: ignore[arg-type, return-value]
+    other = Indexer(tmp_path / "postgres.db", lambda: open_reader(there))
+    whole.catch_up()
+    other.catch_up()
+    assert _rows(tmp_path / "postgres.db") == _rows(tmp_path / "sqlite.db")
+    expected = naive(year.scan()[:300], Wanted(person="rosa"))
+    with Browser.open(tmp_path / "postgres.db", lambda: open_reader(there)) as browser:
+        assert browser.find(Wanted(person="rosa"), limit=300, newest_first=False) == expected
+
+
+def _bodies(made: Indexed) -> Iterator[tuple[bytes, Sender]]:
+    with closing(made.open_log()) as log:
+        yield from ((entry.body, entry.sender) for entry in log.entries() if entry.body)
 
 
 # Sets --------------------------------------------------------------------------------------------
