@@ -54,6 +54,18 @@ def execute(place: Path | str, statement: str) -> None:
             connection.execute(statement.encode())
 
 
+def test_what_a_reader_kept_of_a_growing_tile_does_not_hide_what_it_grew_by(
+    place: Path | str, log: Log
+) -> None:
+    fill(log, 5)
+    with closing(open_reader(place)) as reader:
+        for size in (5, 6, 255, 256, 300):
+            fill(log, size - log.size)
+            assert reader.root(size) == log._frontier.root()
+        with pytest.raises(LookupError):
+            reader.node(0, 300)
+
+
 def test_a_batch_is_stored_whole_with_its_receipts(log: Log) -> None:
     with log.write() as batch:
         receipts = [batch.add(b"%d" % n, Sender("admin", "i", n)) for n in range(3)]
