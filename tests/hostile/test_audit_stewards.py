@@ -69,14 +69,14 @@ LISTS = (
 )  # fmt: skip
 NOT_FOUND = (
     "/projects/secret-project", "/people/zoe", "/columns/benefits.amount", "/agencies/dss",
-    "/export", "/report",
+    "/export", "/report", "/closed", "/closed/a-year/entries.jsonl",
 )  # fmt: skip
 OPEN = ("/checkpoint", "/public-key", "/policy", "/verify.pyz")
 # Pages of one thing, tried below with other people's ids.
 OF_ONE = (
     "/events/{index:int}", "/events/{index:int}/proof", "/anomalies/{id}", "/saved/{id}",
     "/alerts/{id}", "/projects/{project}", "/people/{person}", "/columns/{column}",
-    "/agencies/{agency}",
+    "/agencies/{agency}", "/closed/{name}/{file}",
 )  # fmt: skip
 
 

@@ -49,4 +49,6 @@ def test_a_key_that_others_can_read_is_named(settings: Settings):
 
 def test_every_service_is_looked_at(settings: Settings, tmp_path: Path):
     found = {finding.part for finding in look_at_services(settings)}
-    assert found == {"audit", "login", "audit-web", "gateway", "review", "proxy", "hub"}
+    assert found == {
+        "audit", "witness", "login", "audit-web", "gateway", "review", "proxy", "hub"
+    }  # fmt: skip
