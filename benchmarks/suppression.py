@@ -48,13 +48,13 @@ def audit(instance: Instance, hidden: Floats, owed: System) -> dict[str, int | N
     for v, (up, down, width) in want.items():
         low, high = found.get(_name(v), (value[v], value[v]))
         near = 1e-3 * max(up, down, width)
-        exact += high - low < EXACT * max(1.0, value[v])
+        exact += bool(high - low < EXACT * max(1.0, value[v]))
         met = (
             high - value[v] >= up - near
             and value[v] - low >= down - near
             and high - low >= width - near
         )
-        ranges += not met
+        ranges += not bool(met)
     return {"exact": exact, "range": ranges, "insider": _insiders(instance, hidden, want)}
 
 

@@ -59,3 +59,27 @@ def _range(cell: int, system: np.ndarray, known: list) -> tuple[float, float]:
         assert found.status in (0, 3), found.message  # optimal, or unbounded above
         ends.append(found.fun * sign if found.status == 0 else float("inf"))
     return ends[0], ends[1]
+
+
+def bounds_of_sums(
+    shown: dict[frozenset[int], float], hidden: list[frozenset[int]], atoms: int
+) -> list[tuple[float, float]]:
+    """Return what each hidden sum of atoms can be bounded to, from the shown sums alone.
+
+    An atom is a smallest group of people that any table tells apart; nobody prints it unless it is
+    a cell. Hierarchies and linked tables are all sums of the same atoms, none below zero.
+    """
+    system = np.zeros((len(shown), atoms))
+    for row, group in enumerate(shown):
+        system[row, list(group)] = 1
+    known = np.array(list(shown.values()))
+    ends = []
+    for group in hidden:
+        cost = np.zeros(atoms)
+        cost[list(group)] = 1
+        low = linprog(cost, A_eq=system, b_eq=known, bounds=(0, None))
+        high = linprog(-cost, A_eq=system, b_eq=known, bounds=(0, None))
+        assert low.status == 0, low.message
+        assert high.status in (0, 3), high.message
+        ends.append((low.fun, -high.fun if high.status == 0 else float("inf")))
+    return ends
