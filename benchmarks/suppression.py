@@ -87,7 +87,7 @@ def _attack(
     return attack_sums(shown, sums, hidden=names, enough=mine, seconds=120.0)
 
 
-def _name(cell: int) -> Unknown:
+def _name(cell: int | np.integer) -> Unknown:
     return int(cell), "value"
 
 

@@ -118,7 +118,7 @@ def system(instance: Instance, *, standard: str = "strict") -> System:
         needs = [
             max(n.up, n.width) for n in _needs(instance, 1.0, counts=counts, standard=standard)
         ]
-        scale = SMALLEST / min(needs)
+        scale = SMALLEST / min(sizes)
     forced = instance.column("prim") == 1
     may = forced | (instance.column("supok") == 1)
     weight = np.maximum(instance.column("w"), 1.0)
@@ -153,7 +153,7 @@ def cube(*sizes: int, seed: int = 1, threshold: int = 10) -> Instance:
     cells, sums = [], []
     for place in places:
         total = [p == size for p, size in zip(place, sizes, strict=True)]
-        cells.append(_made_cell(place, full[place], any(total), threshold))
+        cells.append(_made_cell(place, float(full[place]), any(total), threshold))
         if any(total):
             spans = [range(s) if t else [p] for p, s, t in zip(place, sizes, total, strict=True)]
             sums.append((index[place], frozenset(index[one] for one in itertools.product(*spans))))
