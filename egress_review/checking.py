@@ -14,12 +14,15 @@ from functools import reduce
 
 import duckdb
 
+from egress_review import partitions
+from egress_review.against import Against, Conflict, Earlier
 from egress_review.custody import Custody, Piece
 from egress_review.errors import OutputRefused
 from egress_review.evidence import Evidence, check_equal, recompute
 from egress_review.ledger import Entry, load
 from egress_review.lineage_sql import Views
 from egress_review.model import Request
+from egress_review.partitions import Partitions, People
 from egress_review.policy import LEDGER
 from egress_review.protect import Protected, protect
 from egress_review.read import Sheet, read_csv
@@ -40,7 +43,8 @@ MOST_QUERIES = 10
 class Finding:
     """What is known of a submitted table once it is protected.
 
-    `rules` are the strictest of the agencies'; `columns` what the queries read.
+    `rules` are the strictest of the agencies'; `columns` what the queries read; `kept` is who is in
+    it, for later tables; `conflicts` names other requests, of any project: for reviewers only.
     """
 
     protected: Protected
@@ -49,16 +53,19 @@ class Finding:
     columns: tuple[str, ...]
     persons: int
     rules: DisclosureRules
+    kept: Partitions
+    conflicts: tuple[Conflict, ...]
 
 
 class Checker:
-    """Checks requests of any project; holds nothing between two of them."""
+    """Checks requests of any project, one at a time; holds only people's numbers between two."""
 
     def __init__(
         self, settings: Settings, store: ControlStore, reviews: ReviewStore, custody: Custody
     ):
         self._settings, self._store = settings, store
         self._reviews, self._custody = reviews, custody
+        self._people = People(custody)
 
     def check(self, request: Request) -> Finding:
         """Return the protected table of a request. Raises `OutputRefused` or another sentence."""
@@ -67,8 +74,18 @@ class Checker:
         policy = self._store.policy(request.project)
         agencies = tuple(sorted(frozenset[str]().union(*(one.agencies for one in lineages))))
         rules = strictest(policy, agencies, self._store)
-        evidence = self._recomputed(policy, lineages, sheet, rules)
-        protected = protect(evidence, self._earlier(request), rules)
+        evidence, epoch = self._recomputed(policy, lineages, sheet, rules)
+        key = keys.load(self._settings, policy.project)
+        new = partitions.number(
+            evidence,
+            self._people,
+            key=key,
+            project=policy.project,
+            epoch=epoch,
+            threshold=rules.safe_threshold,
+        )
+        against = Against(new, self._everyones(request))
+        protected = protect(evidence, self._earlier(request), rules, against=against)
         return Finding(
             protected=protected,
             agencies=agencies,
@@ -76,6 +93,8 @@ class Checker:
             columns=tuple(sorted({column for one in lineages for column in one.columns})),
             persons=len(evidence.population.persons),
             rules=rules,
+            kept=partitions.as_released(new, protected.entry.table),
+            conflicts=tuple(against.conflicts.values()),
         )
 
     def lineages(self, request: Request) -> tuple[Lineage, ...]:
@@ -101,8 +120,8 @@ class Checker:
         lineages: Sequence[Lineage],
         sheet: Sheet,
         rules: DisclosureRules,
-    ) -> Evidence:
-        """Return the evidence of the one query whose answer the table is."""
+    ) -> tuple[Evidence, int]:
+        """Return the evidence of the one query whose answer the table is, and its version."""
         refusals: list[OutputRefused] = []
         ran_on: dict[int, list[Lineage]] = {}
         for one in lineages:
@@ -114,7 +133,7 @@ class Checker:
             except OutputRefused as refused:  # the version is gone
                 found = refused
             if isinstance(found, Evidence):
-                return found
+                return found, epoch
             refusals.append(found)
         raise _none_of(len(lineages), refusals[0])
 
@@ -140,6 +159,15 @@ class Checker:
         known = self._reviews.requests(project=request.project, states=LEDGER)
         return [
             load(self._custody.open(one.id, Piece.LEDGER)) for one in known if one.id != request.id
+        ]
+
+    def _everyones(self, request: Request) -> list[Earlier]:
+        """Return who is in the tables of every project. Raises `Unavailable` if one is missing."""
+        known = self._reviews.requests(states=LEDGER)
+        return [
+            Earlier(one.id, partitions.read(self._custody, self._people, one.id))
+            for one in known
+            if one.id != request.id
         ]
 
 

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from enclave.durable import sync_directory, write_durably, write_once
 from enclave.errors import KeyMissing, NotFound, Unavailable
 from enclave.settings import Settings
-from enclave.vault.keys import KEY_BYTES, seal, unseal
+from enclave.vault.keys import KEY_BYTES, derive, seal, unseal
 
 
 class Piece(StrEnum):
@@ -27,6 +27,8 @@ class Piece(StrEnum):
     FULL = "full.csv"  # the same table, unprotected, row for row beside the protected one
     PROTECTED = "protected.csv"
     LEDGER = "ledger.json"
+    PARTITIONS = "partitions.npz"  # who is in which cell, as numbers (`partitions`)
+    CONFLICTS = "conflicts.json"  # for reviewers: earlier releases that this one had to yield to
     SALT = "salt"
 
 
@@ -73,6 +75,12 @@ class Custody:
         """Remove pieces of a request."""
         for piece in pieces:
             (self._quarantine(request) / piece.value).unlink(missing_ok=True)
+
+    def drawer(self, name: str) -> tuple[Path, bytes]:
+        """Return a directory of this room and the key of its files: one key a drawer."""
+        place = self._root / name
+        place.mkdir(exist_ok=True, mode=0o700)
+        return place, derive(self._key, f"egress-{name}")
 
     def release(self, request: str, files: dict[str, bytes]) -> None:
         """Put the released files where the site may hand them out; repeating it changes nothing."""

@@ -25,6 +25,7 @@ from egress_review.read import MOST_ROWS, Sheet
 from egress_review.render import show
 from egress_review.sdc.tables import Cell, Contributors, Kind, Level, Measure, Table
 from enclave.model import DisclosureRules
+from enclave.vault.pseudonym import ID_BYTES
 
 Line = tuple[Any, ...]
 NULLS = frozenset({"", "nan", "none", "null", "<na>", "nat"})
@@ -33,10 +34,16 @@ NEAR = 1e-9  # floating-point sums depend on their order, so also on the number 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Everyone a query read: hashes of pseudonyms, sorted, and beside each one of its rows."""
+    """Everyone a query read: hashes of pseudonyms, sorted, and beside each one of its rows.
+
+    `pseudonyms` are 16 bytes each in the same order; `cells` gives, per cell of the table, the
+    places of its persons in that order.
+    """
 
     persons: npt.NDArray[np.uint64]
     rows: npt.NDArray[np.uint64]
+    pseudonyms: bytes
+    cells: tuple[npt.NDArray[np.int64], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Evidence:
     """A recomputed table: `lines` are the query's own columns, in the order of `table.cells`.
 
     `numbers` says which of the columns are aggregates (the others are labels); `labels`, per
-    label, which dimension it prints as it is, if it does.
+    label, which dimension it prints as it is, if it does; `views` is what the query reads.
     """
 
     columns: tuple[str, ...]
@@ -53,6 +60,7 @@ class Evidence:
     lines: tuple[Line, ...]
     table: Table
     population: Population
+    views: tuple[str, ...]
 
 
 def recompute(
@@ -87,10 +95,10 @@ def _gather(
         if lineage_sql.is_summed(shape, aggregate)
     }
     reader = _Reader(shape, given)
-    population = _population(engine, shape, views)
     order = sorted(range(len(lines)), key=lambda index: reader.order(lines[index]))
     cells = tuple(reader.cell(lines[index]) for index in order)
     _refuse_repeats(cells)
+    population = _population(engine, shape, views, cells)
     width = len(shape.outputs)
     return Evidence(
         columns=tuple(names[:width]),
@@ -103,6 +111,7 @@ def _gather(
             cells=cells,
         ),
         population=population,
+        views=tuple(source.view for source in shape.sources),
     )
 
 
@@ -137,10 +146,51 @@ def _contributions(
     return found
 
 
-def _population(engine: duckdb.DuckDBPyConnection, shape: Shape, views: Views) -> Population:
-    pairs = engine.execute(lineage_sql.with_population(shape, views)).fetchall()
-    array = np.array(sorted(pairs), dtype=np.uint64).reshape(-1, 2)
-    return Population(array[:, 0].copy(), array[:, 1].copy())
+def _population(
+    engine: duckdb.DuckDBPyConnection, shape: Shape, views: Views, cells: Sequence[Cell]
+) -> Population:
+    """Return who was read, of every source: a join can have people on one side only."""
+    found = [
+        engine.sql(text).to_arrow_table() for text in lineage_sql.with_population(shape, views)
+    ]
+    hashes = np.concatenate([one["hash"].to_numpy() for one in found]).astype(np.uint64)
+    rows = np.concatenate([one["rows"].to_numpy() for one in found]).astype(np.uint64)
+    blocks = b"".join(b"".join(one["person"].to_pylist()) for one in found)
+    if len(blocks) != ID_BYTES * len(hashes):
+        raise OutputRefused("The extract names a person otherwise than by a pseudonym.")
+    persons, first, which = np.unique(hashes, return_index=True, return_inverse=True)
+    together = np.zeros(len(persons), dtype=np.uint64)
+    np.add.at(together, which, rows)
+    kept = np.frombuffer(blocks, dtype=f"V{ID_BYTES}")[first].tobytes()
+    return Population(persons, together, kept, _members(engine, shape, cells, persons))
+
+
+def _members(
+    engine: duckdb.DuckDBPyConnection,
+    shape: Shape,
+    cells: Sequence[Cell],
+    persons: npt.NDArray[np.uint64],
+) -> tuple[npt.NDArray[np.int64], ...]:
+    """Return, per cell, the places of its persons among `persons`, which are sorted."""
+    count = len(shape.groups)
+    parts: dict[tuple[Level, tuple[str, ...]], list[npt.NDArray[np.int64]]] = {}
+    for text in lineage_sql.with_members(shape):
+        table = engine.sql(text).to_arrow_table()
+        lists = table.column(2 * count).combine_chunks()
+        starts, flat = lists.offsets.to_numpy(), lists.values.to_numpy()
+        keys = zip(*(table.column(n).to_pylist() for n in range(2 * count)), strict=True)
+        for place, line in enumerate(keys if count else [()] * table.num_rows):
+            level = frozenset(n for n, bit in enumerate(line[count:]) if not bit)
+            mine = np.searchsorted(persons, flat[starts[place] : starts[place + 1]])
+            parts.setdefault((level, _key(line[:count])), []).append(mine)
+    none = np.zeros(0, dtype=np.int64)
+    return tuple(
+        np.unique(np.concatenate([none, *parts.pop((cell.level, cell.key), [])])) for cell in cells
+    )
+
+
+def _key(values: Sequence[Any]) -> tuple[str, ...]:
+    return tuple("NULL" if value is None else "=" + show(value) for value in values)
 
 
 class _Reader:
@@ -180,7 +230,7 @@ class _Reader:
         persons = self._least_persons(line)
         for aggregate in self._shape.aggregates:
             self._measure(aggregate, line, values, who)
-        key = tuple("NULL" if value is None else "=" + show(value) for value in line[self._key])
+        key = _key(line[self._key])
         mark = (int(line[self._rows]), int(line[self._rows + 1] or 0))
         return Cell(mark, self.level(line), key, persons, values, who)
 
@@ -326,14 +376,3 @@ def _alike(left: str | float | None, right: str | float | None) -> bool:
     if isinstance(left, float) and isinstance(right, float):
         return math.isclose(left, right, rel_tol=NEAR, abs_tol=NEAR)
     return left == right
-
-
-def overlap(one: Population, other: Population) -> int:
-    """Return the persons who tell two populations apart; 0 if none does.
-
-    Persons in only one of them; failing that, persons in both whose rows differ.
-    """
-    only = np.setxor1d(one.persons, other.persons, assume_unique=True).size
-    if only:
-        return int(only)
-    return int(np.count_nonzero(one.rows != other.rows))

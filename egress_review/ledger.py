@@ -1,31 +1,28 @@
 """What is remembered of a protected table so that later ones can be checked against it.
 
-Holds true values and hashed pseudonyms, so it lies sealed in custody and is never shown.
+Holds true values, so it lies sealed in custody and is never shown. Who is in it is `partitions`'.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from egress_review.evidence import Population
 from egress_review.sdc.tables import Cell, Contributors, Kind, Measure, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A protected table as it will be known, who is in it, and what its hidden cells may be.
+    """A protected table as it will be known, and what its hidden cells may be.
 
     `reasons` per index of a sensitive cell; `bounds` per index and measure, as attacked;
     `numbers` which columns of the file hold numbers, `labels` which dimension the others print.
     """
 
     table: Table
-    population: Population
     reasons: dict[int, tuple[str, ...]]
     bounds: dict[int, dict[str, tuple[float, float]]]
     numbers: tuple[bool, ...]
@@ -41,8 +38,6 @@ def dump(entry: Entry) -> bytes:
         "cells": [_dump_cell(cell) for cell in table.cells],
         "hidden": sorted(table.hidden),
         "primary": sorted(table.primary),
-        "persons": _pack(entry.population.persons),
-        "rows": _pack(entry.population.rows),
         "numbers": list(entry.numbers),
         "labels": list(entry.labels),
         "reasons": {str(index): list(reasons) for index, reasons in entry.reasons.items()},
@@ -69,10 +64,7 @@ def load(content: bytes) -> Entry:
         for index, b in plain["bounds"].items()
     }
     reasons = {int(index): tuple(reasons) for index, reasons in plain["reasons"].items()}
-    population = Population(_unpack(plain["persons"]), _unpack(plain["rows"]))
-    return Entry(
-        table, population, reasons, bounds, tuple(plain["numbers"]), tuple(plain["labels"])
-    )
+    return Entry(table, reasons, bounds, tuple(plain["numbers"]), tuple(plain["labels"]))
 
 
 def _dump_cell(cell: Cell) -> list[Any]:
@@ -92,14 +84,6 @@ def _load_cell(plain: list[Any]) -> Cell:
         values=values,
         contributors={n: Contributors(p, m, tuple(t), s) for n, (p, m, t, s) in who.items()},
     )
-
-
-def _pack(array: np.ndarray) -> str:
-    return base64.b64encode(array.astype("<u8").tobytes()).decode()
-
-
-def _unpack(text: str) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(text), dtype="<u8")
 
 
 def _finite(bound: float) -> float | None:

@@ -142,16 +142,9 @@ def is_summed(shape: Shape, aggregate: Aggregate) -> bool:
 
 def with_contributions(shape: Shape, aggregate: Aggregate, largest: int) -> str:
     """Return SQL: per group, GROUPING bits, contributors (not zero), the largest, their total."""
-    node = _bare(shape)
-    node["select_list"] = [_unnamed(group) for group in shape.groups]
-    node["select_list"] += [_grouping(group) for group in shape.groups]
-    count = len(shape.groups)
-    names = [f"k{place}" for place in range(2 * count)]
     assert aggregate.source is not None
-    person = f"{_quoted(aggregate.source.alias)}.{PERSON_ID}"
-    node["select_list"] += _expressions(f"CAST(sum({aggregate.sql}) AS DOUBLE)")
-    node["group_expressions"] = [*copy.deepcopy(list(shape.groups)), *_expressions(person)]
-    node["group_sets"] = [[*group_set, count] for group_set in node["group_sets"] or [[]]]
+    names, node = _by_person(shape, f"{_quoted(aggregate.source.alias)}.{PERSON_ID}")
+    node["select_list"][-1:] = _expressions(f"CAST(sum({aggregate.sql}) AS DOUBLE)")
     inner = ", ".join([*names, "given"])
     keys = "".join(f"{name}, " for name in names)
     tail = f"GROUP BY {', '.join(names)}" if names else ""
@@ -163,14 +156,49 @@ def with_contributions(shape: Shape, aggregate: Aggregate, largest: int) -> str:
     )
 
 
-def with_population(shape: Shape, views: Views) -> str:
-    """Return SQL: a hash of each person in the query's population and one of all their rows."""
+def with_population(shape: Shape, views: Views) -> tuple[str, ...]:
+    """Return SQL per source: each person as 16 bytes, a hash of them and one of all their rows."""
+    return tuple(_population(shape, views, person) for person in shape.persons())
+
+
+def _population(shape: Shape, views: Views, person: str) -> str:
     node = _bare(shape)
-    node["select_list"] = _expressions(
-        f"hash({shape.persons()[0]})", f"hash(count(*), sum({_mark(shape, views)}))"
+    node["select_list"] = _expressions(person, f"hash(count(*), sum({_mark(shape, views)}))")
+    node["group_expressions"], node["group_sets"] = _expressions(person), [[0]]
+    return (
+        "SELECT unhex(replace(CAST(person AS VARCHAR), '-', '')) AS person, "  # noqa: S608
+        "hash(person) AS hash, rows "
+        f"FROM ({_text(node).rstrip().rstrip(';')}) AS people(person, rows) "
+        "WHERE person IS NOT NULL"
     )
-    node["group_expressions"], node["group_sets"] = _expressions(shape.persons()[0]), [[0]]
-    return _text(node)
+
+
+def with_members(shape: Shape) -> tuple[str, ...]:
+    """Return SQL per source: groups, GROUPING bits, and the hashes of each group's persons."""
+    return tuple(_members(shape, person) for person in shape.persons())
+
+
+def _members(shape: Shape, person: str) -> str:
+    names, node = _by_person(shape, person)
+    keys = "".join(f"{name}, " for name in names)
+    tail = f"GROUP BY {', '.join(names)}" if names else ""
+    return (
+        f"SELECT {keys} list(hash(person)) AS persons "  # noqa: S608 - as above
+        f"FROM ({_text(node).rstrip().rstrip(';')}) AS people({keys}person) "
+        f"WHERE person IS NOT NULL {tail}"
+    )
+
+
+def _by_person(shape: Shape, person: str) -> tuple[list[str], Node]:
+    """Return names of a query's groups and bits, and the query split further by person."""
+    node = _bare(shape)
+    node["select_list"] = [_unnamed(group) for group in shape.groups]
+    node["select_list"] += [_grouping(group) for group in shape.groups]
+    node["select_list"] += _expressions(person)
+    count = len(shape.groups)
+    node["group_expressions"] = [*copy.deepcopy(list(shape.groups)), *_expressions(person)]
+    node["group_sets"] = [[*group_set, count] for group_set in node["group_sets"] or [[]]]
+    return [f"k{place}" for place in range(2 * count)], node
 
 
 # Reading the tree ------------------------------------------------------------------------------

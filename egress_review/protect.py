@@ -1,4 +1,4 @@
-"""Protects one recomputed table against itself and everything the project released before.
+"""Protects one recomputed table against itself and everything that was released before.
 
 Suppression proposes, the independent attacker disposes: nothing passes here that the attacker
 could undo. Raises rather than release less than was asked without saying so.
@@ -6,24 +6,27 @@ could undo. Raises rather than release less than was asked without saying so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from egress_review.against import CONFLICT, ELSE, Against
 from egress_review.errors import OutputRefused
-from egress_review.evidence import Evidence, overlap
+from egress_review.evidence import Evidence
 from egress_review.ledger import Entry
 from egress_review.read import read_csv
 from egress_review.render import MARK, show, write_csv
 from egress_review.sdc.attacker import Interval, Unknown, attack
 from egress_review.sdc.certificate import Certificate, certify, publish
 from egress_review.sdc.linking import Problem, link
-from egress_review.sdc.primary import sensitive
+from egress_review.sdc.primary import Reason, sensitive
 from egress_review.sdc.suppress import Pattern, suppress
 from egress_review.sdc.tables import Table
 from enclave.errors import Unavailable
 from enclave.model import DisclosureRules
 
 NOTHING_LEFT = 0.75  # a table this much of which is sensitive is a list of people, not a summary
+MOST_ROUNDS = 12
 _COARSER = "Group more coarsely: merge categories, drop a breakdown, or leave out a margin."
 
 
@@ -44,37 +47,64 @@ class Protected:
 
 
 def protect(
-    evidence: Evidence, earlier: Sequence[Entry], rules: DisclosureRules, *, budget: float = 20.0
+    evidence: Evidence,
+    earlier: Sequence[Entry],
+    rules: DisclosureRules,
+    *,
+    against: Against,
+    budget: float = 20.0,
 ) -> Protected:
-    """Return the protected table. Raises `OutputRefused` with what would help."""
-    _check_overlap(evidence, earlier, rules)
+    """Return the protected table. Raises `OutputRefused` with what would help.
+
+    `earlier` is what the project released or has in review; `against` knows every project's.
+    """
     reasons = sensitive(evidence.table, rules)
-    if reasons and len(reasons) >= NOTHING_LEFT * len(evidence.table.cells):
-        raise OutputRefused(
-            f"{len(reasons)} of {len(evidence.table.cells)} rows are too small or too dominated "
-            "to publish, so nearly nothing would be left.",
-            hint=_COARSER,
-        )
-    table = replace(evidence.table, primary=frozenset(reasons))
     before = [entry.table for entry in earlier]
-    problem = link(table, before, rules)
-    pattern = suppress(problem.system, budget=budget)
-    _check_possible(table, problem, pattern)
-    hidden = frozenset(i for i, gate in enumerate(problem.gates) if pattern.hidden[gate])
-    table = replace(table, hidden=hidden)
+    until = time.monotonic() + budget
+    table, pattern = _hide(evidence.table, reasons, before, rules, budget)
+    for _ in range(MOST_ROUNDS):
+        more = against.must_yield(table)
+        if not more:
+            break
+        reasons |= {i: (*reasons.get(i, ()), Reason.DIFFERENCING) for i in sorted(more)}
+        left = max(1.0, until - time.monotonic())
+        table, pattern = _hide(evidence.table, reasons, before, rules, left)
+    else:
+        raise OutputRefused(CONFLICT, hint=ELSE)
+    hidden = table.hidden
     content = released_bytes(evidence, hidden)
     certificate, bounds = _certify(table, before, rules, content=content)
     named = {index: tuple(r.value for r in found) for index, found in reasons.items()}
-    entry = Entry(
-        table,
-        evidence.population,
-        named,
-        _cell_bounds(table, bounds),
-        evidence.numbers,
-        evidence.labels,
-    )
+    entry = Entry(table, named, _cell_bounds(table, bounds), evidence.numbers, evidence.labels)
     full = released_bytes(evidence, frozenset())
     return Protected(content, full, entry, certificate, pattern.proved)
+
+
+def _hide(
+    table: Table,
+    reasons: Mapping[int, tuple[Reason, ...]],
+    before: Sequence[Table],
+    rules: DisclosureRules,
+    budget: float,
+) -> tuple[Table, Pattern]:
+    """Return the table with its pattern. Raises `OutputRefused`."""
+    conflict = any(Reason.DIFFERENCING in found for found in reasons.values())
+    if reasons and len(reasons) >= NOTHING_LEFT * len(table.cells):
+        if conflict:
+            raise OutputRefused(CONFLICT, hint=ELSE)
+        raise OutputRefused(
+            f"{len(reasons)} of {len(table.cells)} rows are too small or too dominated "
+            "to publish, so nearly nothing would be left.",
+            hint=_COARSER,
+        )
+    table = replace(table, primary=frozenset(reasons))
+    problem = link(table, before, rules)
+    pattern = suppress(problem.system, budget=budget)
+    if conflict and (problem.conflicts or pattern.unprotected):
+        raise OutputRefused(CONFLICT, hint=ELSE)
+    _check_possible(table, problem, pattern)
+    hidden = frozenset(i for i, gate in enumerate(problem.gates) if pattern.hidden[gate])
+    return replace(table, hidden=hidden), pattern
 
 
 def released_bytes(evidence: Evidence, hidden: frozenset[int]) -> bytes:
@@ -87,16 +117,6 @@ def released_bytes(evidence: Evidence, hidden: frozenset[int]) -> bytes:
         for index, line in enumerate(evidence.lines)
     ]
     return write_csv(evidence.columns, rows)
-
-
-def _check_overlap(evidence: Evidence, earlier: Sequence[Entry], rules: DisclosureRules) -> None:
-    for entry in earlier:
-        if 0 < overlap(evidence.population, entry.population) < rules.safe_threshold:
-            raise OutputRefused(
-                "The table describes almost the same people as an earlier output of this project: "
-                "subtracting one from the other would single out a few of them.",
-                hint="Use the same selection as before, or one that differs by more people.",
-            )
 
 
 def _check_possible(table: Table, problem: Problem, pattern: Pattern) -> None:

@@ -11,7 +11,7 @@ import json
 import logging
 import secrets
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +20,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from egress_review import permissions, policy, store
+from egress_review import partitions, permissions, policy, store
 from egress_review.certificate import PROVED, release_certificate, with_proofs
 from egress_review.checking import Checker, Finding
 from egress_review.custody import Custody, Piece
@@ -84,8 +84,8 @@ class ReviewService:
         self.reviews = ReviewStore(control.engine)
         self.custody = Custody(settings)
         self.checker = Checker(settings, control, self.reviews, self.custody)
-        # Two tables of one project checked at once would not know of each other.
-        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        # Two tables checked at once would not know of each other, whatever projects they are of.
+        self._turn = threading.Lock()
 
     # The researcher's side ---------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ class ReviewService:
     # Inside ------------------------------------------------------------------------------------
 
     def _check(self, request: Request) -> Request:
-        with self._turns[request.project]:
+        with self._turn:
             try:
                 finding = self.checker.check(request)
             except EnclaveError as error:
@@ -217,6 +217,9 @@ class ReviewService:
         self.custody.keep(request.id, Piece.PROTECTED, protected.content)
         self.custody.keep(request.id, Piece.FULL, protected.full)
         self.custody.keep(request.id, Piece.LEDGER, dump(protected.entry))
+        self.custody.keep(request.id, Piece.PARTITIONS, partitions.dump(finding.kept))
+        conflicts = json.dumps([[one.request, one.persons] for one in finding.conflicts])
+        self.custody.keep(request.id, Piece.CONFLICTS, conflicts.encode())
         found = replace(
             request,
             agencies=finding.agencies,
@@ -420,6 +423,15 @@ def suppressed_rows(service: ReviewService, request: Request) -> list[dict[str, 
         for index, cell in enumerate(entry.table.cells)
         if index in entry.table.hidden
     ]
+
+
+def conflicts(service: ReviewService, request: Request) -> list[tuple[Request | None, int]]:
+    """Return, for reviewers only, (earlier request, persons it would have given away).
+
+    None stands for several earlier requests together. They may be of other projects.
+    """
+    found = json.loads(service.custody.open(request.id, Piece.CONFLICTS))
+    return [(service.reviews.request(id) if id else None, persons) for id, persons in found]
 
 
 def _now() -> datetime:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     MISSING = "missing-values"
     DOMINANCE = "dominance"
     P_RATIO = "p-ratio"
+    DIFFERENCING = "differencing"
 
 
 def sensitive(table: Table, rules: DisclosureRules) -> dict[int, tuple[Reason, ...]]:

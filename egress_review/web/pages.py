@@ -18,7 +18,13 @@ from egress_review.custody import Piece
 from egress_review.ledger import load
 from egress_review.model import Request, State, Vote
 from egress_review.policy import MEANING, Act, can
-from egress_review.service import CERTIFICATE, ReviewService, available_until, waiting_for
+from egress_review.service import (
+    CERTIFICATE,
+    ReviewService,
+    available_until,
+    conflicts,
+    waiting_for,
+)
 from egress_review.web.acts import SEE_OTHER, service_of
 from egress_review.web.shown import WHY, ShownRow, lay_out
 from enclave.errors import EnclaveError, Invalid
@@ -186,6 +192,7 @@ def _reviewed(
         "pages": pages,
         "only_hidden": only_hidden,
         "queries": _queries(service, found),
+        "conflicts": conflicts(service, found),
     }
 
 

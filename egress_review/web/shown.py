@@ -19,6 +19,7 @@ WHY: Mapping[str, str] = {
     "missing-values": "too few people without a value",
     "dominance": "one or two contributors dominate",
     "p-ratio": "a contributor could be estimated",
+    "differencing": "would single out people beside something released before",
     "complementary": "protects other rows",
 }
 

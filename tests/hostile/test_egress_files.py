@@ -178,7 +178,7 @@ def test_a_second_table_cannot_undo_the_first(world: World) -> None:
 
 
 def test_leaving_out_one_person_is_refused(world: World) -> None:
-    """Control: protect._check_overlap."""
+    """Control: Against.must_yield."""
     assert world.submit(PAY).state is State.PROTECTED
     one = "(SELECT min(person_id) FROM wages)"
     again = PAY.replace("FROM wages", f"FROM wages WHERE person_id <> {one}")

@@ -1,0 +1,128 @@
+"""Holds a new table against every earlier release of every project: which of its rows must yield.
+
+Asks the pure searches in `sdc.differencing` (every earlier table) and `sdc.span` (the nearest ones
+together). What it finds names other projects' requests: for reviewers only. Whoever asked learns
+that there is a conflict, in `CONFLICT`, and nothing of what with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.sparse import csr_matrix, hstack
+
+from egress_review.errors import OutputRefused
+from egress_review.partitions import Partitions, as_released
+from egress_review.sdc import span
+from egress_review.sdc.differencing import Membership, compare
+from egress_review.sdc.tables import Table
+
+MOST_PARTITIONS = 40
+CONFLICT = (
+    "The table describes almost the same people as something released or in review before: "
+    "together they would single out a few of them."
+)
+ELSE = "Use the same selection as before, or one that differs by more people."
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A table that is released or may be, and the request it belongs to."""
+
+    request: str
+    kept: Partitions
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Which earlier request (empty: several together) would have given away how many persons."""
+
+    request: str
+    persons: int
+
+
+@dataclass(slots=True)
+class Against:
+    """The check of one new table; `conflicts` collects what was found, for reviewers."""
+
+    new: Partitions
+    earlier: Sequence[Earlier]
+    conflicts: dict[str, Conflict] = field(default_factory=dict)
+
+    def must_yield(self, table: Table) -> frozenset[int]:
+        """Return the published rows that have to be hidden too; none when the table is safe.
+
+        Raises `OutputRefused` where hiding rows does not help.
+        """
+        new = with_everyone(as_released(self.new, table).membership)
+        everyone = len(table.cells)
+        found = self._pairs(new)
+        cells = frozenset(found) - {everyone}
+        if not cells and not found:
+            cells = self._together(new) - {everyone}
+        if found and not cells:
+            raise OutputRefused(CONFLICT, hint=ELSE)
+        return cells
+
+    def _pairs(self, new: Membership) -> set[int]:
+        found: set[int] = set()
+        for one in self.earlier:
+            old = with_everyone(one.kept.membership)
+            foreign = one.kept.project != self.new.project
+            hits = compare(new, old, foreign=foreign)
+            for hit in hits:
+                found.add(hit.cell)
+                self._note(one.request, hit.persons)
+        return found
+
+    def _together(self, new: Membership) -> frozenset[int]:
+        """Return a row to hide of each combination of tables that gives something away."""
+        exposed = span.audit([*self._nearest(new), new])
+        cells: set[int] = set()
+        for one in sorted(exposed, key=lambda one: len(one.cells)):
+            self._note("", one.persons)
+            rows = [cell for cell in one.cells if cell < len(new.sizes) - 1]
+            if not rows:
+                raise OutputRefused(CONFLICT, hint=ELSE)
+            if not cells.intersection(rows):
+                cells.add(min(rows, key=lambda cell: (int(new.sizes[cell]), cell)))
+        return frozenset(cells)
+
+    def _nearest(self, new: Membership) -> list[Membership]:
+        """Return the nearest earlier tables, as many as can be searched together."""
+        known = [with_everyone(one.kept.membership) for one in self.earlier]
+        ranked = span.nearest(new, known)
+        chosen: list[Membership] = []
+        room = MOST_PARTITIONS - len(new.groupings)
+        for one in ranked:
+            room -= len(one.groupings)
+            if room < 0 and chosen:
+                break
+            chosen.append(one)
+        return chosen
+
+    def _note(self, request: str, persons: int) -> None:
+        before = self.conflicts.get(request)
+        least = persons if before is None else min(before.persons, persons)
+        self.conflicts[request] = Conflict(request, least)
+
+
+def with_everyone(table: Membership) -> Membership:
+    """Return the table with one more cell: all its people, published if the others add up to it."""
+    atoms = table.incidence.shape[0]
+    column = csr_matrix((np.arange(atoms) > 0).astype(np.int64)[:, None])
+    total = int(table.counts.sum())
+    implied = any(
+        alone and not table.hidden[cells].any() and int(table.sizes[cells].sum()) == total
+        for cells, alone in table.groupings
+    )
+    level = int(table.levels.max(initial=0)) + 1
+    return replace(
+        table,
+        incidence=csr_matrix(hstack([table.incidence, column])),
+        levels=np.append(table.levels, np.int32(level)).astype(np.int32),
+        hidden=np.append(table.hidden, not implied),
+        primary=np.append(table.primary, False),
+    )

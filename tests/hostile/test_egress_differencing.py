@@ -1,0 +1,103 @@
+"""Attacks by subtraction across projects and time (issue 5, differencing): none may work."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from egress_review.against import CONFLICT
+from egress_review.custody import Piece
+from egress_review.model import State
+from egress_review.service import CERTIFICATE, conflicts
+from tests.support.crossing import add_project
+from tests.support.review import PAY, PEOPLE, World
+from tests.support.review_fixtures import egress_audit, world
+
+__all__ = ["egress_audit", "world"]
+
+BY_COUNTY = "SELECT county, count(*) AS n FROM wages GROUP BY ROLLUP (county)"
+FIRST, SECOND = "first-study", "second-study"
+
+
+@pytest.fixture
+def two(world: World) -> World:
+    """Two projects with the same persons under other pseudonyms; the second lacks one person."""
+    add_project(world, FIRST)
+    add_project(world, SECOND, leave_out=1)
+    return world
+
+
+def test_another_projects_table_less_one_person_yields_and_nobody_hears_of_whom(
+    two: World,
+) -> None:
+    """Control: Against._pairs; without it the totals differ by one named person."""
+    first = two.submit(BY_COUNTY, project=FIRST, title="Zanzibar wages")
+    assert first.state is State.PROTECTED, first.sentence
+    second = two.submit(BY_COUNTY, project=SECOND)
+    if second.state is State.PROTECTED:
+        assert second.summary["reason differencing"]
+        assert [
+            (earlier.id, persons) for earlier, persons in conflicts(two.service, second) if earlier
+        ] == [(first.id, 1)]
+        _, released = two.service.view_raw(PEOPLE["dora"], second)
+        total = next(line for line in released.decode().splitlines() if line.startswith(","))
+        assert total == ",[suppressed]"
+    else:
+        assert CONFLICT in second.sentence
+    told = json.dumps(two.told(second)) + json.dumps(dict(second.summary))
+    for secret in (FIRST, first.id, "Zanzibar"):
+        assert secret not in told
+    if second.state is State.PROTECTED:
+        assert two.vote("dora", second).state is State.RELEASED
+        _, certificate = two.service.download(PEOPLE["rosa"], second.id, CERTIFICATE)
+        assert all(s.encode() not in certificate for s in (FIRST, first.id, "Zanzibar"))
+
+
+def test_an_unreadable_piece_of_another_project_stops_the_release_without_saying_whose(
+    two: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Control: partitions.read."""
+    first = two.submit(BY_COUNTY, project=FIRST)
+    assert first.state is State.PROTECTED, first.sentence
+    place = two.settings.state_dir / "egress" / "quarantine" / first.id / Piece.PARTITIONS.value
+    sealed = bytearray(place.read_bytes())
+    sealed[-1] ^= 1
+    place.write_bytes(bytes(sealed))
+    with caplog.at_level(logging.INFO):
+        second = two.submit(PAY)
+    assert second.state is State.REFUSED
+    assert first.id not in second.sentence
+    assert FIRST not in second.sentence
+    place.unlink()
+    assert two.submit(PAY).state is State.REFUSED
+
+
+def test_people_numbers_put_back_to_an_older_state_stop_the_release(two: World) -> None:
+    """Control: People.knows; numbers given twice would compare strangers."""
+    assert two.submit(BY_COUNTY, project=FIRST).state is State.PROTECTED
+    place = two.settings.state_dir / "egress" / "people"
+    for path in place.iterdir():
+        path.unlink()
+    restarted = type(two.service)(two.settings, two.store, two.audit)
+    two.service = restarted
+    refused = two.submit(BY_COUNTY, project=SECOND)
+    assert refused.state is State.REFUSED
+    assert "record of earlier releases" in refused.sentence
+
+
+def test_nothing_on_disk_shows_a_person_of_either_project(two: World) -> None:
+    """Control: custody seals labels and numbers; only keyed hashes are numbered."""
+    assert two.submit(BY_COUNTY, project=FIRST).state is State.PROTECTED
+    ids = [
+        row.split(",")[0]
+        for row in two.answer("SELECT person_id FROM wages", project=FIRST)
+        .decode()
+        .splitlines()[1:5]
+    ]
+    for path in (two.settings.state_dir / "egress").rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert all(bytes.fromhex(one.replace("-", "")) not in content for one in ids)
+            assert all(one.encode() not in content for one in ids)
