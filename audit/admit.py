@@ -70,7 +70,7 @@ def _admit_one(batch: Batch, request: Request, nonce: str) -> Answer:
     if sender.seq > due:
         raise SequenceGap(sender, due)
     if sender.seq < due:
-        return repeat(batch.find(sender))
+        return repeat(batch.find(sender), request.event)
     objection = request.objection or _object(batch, request.event)
     event = request.event if objection is None else _refusal(request.event, objection)
     receipt = batch.add(_stamp(event, sender, nonce), sender)
@@ -80,14 +80,27 @@ def _admit_one(batch: Batch, request: Request, nonce: str) -> Answer:
     return receipt
 
 
-def repeat(entry: Entry | None) -> Answer:
-    """Return what was answered the first time."""
+def repeat(entry: Entry | None, event: Event) -> Answer:
+    """Return what was answered the first time; refuse another event under the same number.
+
+    Two processes that count as one sender (a client taken over a fork) would else hold receipts
+    for events that nobody stored.
+    """
     assert entry is not None  # its number is below the next one, and numbers are gapless
     if entry.body is not None:
-        refused = facts(entry.body)["detail"].get("refused")
-        if refused is not None:
-            return AuditRefused(str(refused))
+        stored = facts(entry.body)["detail"]
+        if "attempted" in stored and stored["attempted"] == event.action.value:
+            return AuditRefused(str(stored["refused"]))
+        if not _is_of(entry.body, event):
+            return AuditRefused("Another event was logged under this number.")
     return Receipt(entry.index, entry.leaf.hex())
+
+
+def _is_of(body: bytes, event: Event) -> bool:
+    """Say whether a stored text is of this event."""
+    when, ours = json.loads(body)["time"], facts(body)
+    stamp = Stamp(when, ours["source"], ours["instance"], ours["seq"], ours["nonce"])
+    return encode(_clean(event), stamp) == body
 
 
 def _object(batch: Batch, event: Event) -> str | None:
@@ -132,9 +145,14 @@ def _stamp(event: Event, sender: Sender, nonce: str) -> bytes:
         seq=sender.seq,
         nonce=nonce,
     )
+    return encode(_clean(event), stamp)
+
+
+def _clean(event: Event) -> Event:
+    """Return the event as it may be stored."""
     if any(isinstance(value, str) and "-" in value for value in event.detail.values()):
-        event = replace(event, detail=_masked(event.detail))
-    return encode(event, stamp)
+        return replace(event, detail=_masked(event.detail))
+    return event
 
 
 def _masked(detail: Mapping[str, Scalar]) -> dict[str, Scalar]:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from audit import wire
+from audit import senders, wire
 from audit.admit import Answer, Request, SequenceGap
 from audit.conversation import Conversation
 from audit.custody import OneWriter
@@ -145,7 +145,8 @@ class Service:
             self._queue_up(conversation, sent)
 
     def asked(self, conversation: Conversation, question: wire.Question) -> None:
-        """Answer with a proof, when there is one."""
+        """Answer with a proof, when there is one; one at a time, however many are asked for."""
+        conversation.wait("a proof")
         self._spawn(self._prove(conversation, question))
 
     def bidden(self, conversation: Conversation) -> None:
@@ -171,6 +172,7 @@ class Service:
         self, conversation: Conversation, sent: wire.Sent, objection: str | None = None
     ) -> None:
         sender = Sender(conversation.source, conversation.instance, sent.seq)
+        objection = senders.objection(conversation.source, sent.event.action) or objection
         request = Request(sender, sent.event, objection)
         self._queue.append(_Waiting(request, conversation, time.monotonic()))
         self._wake.set()
@@ -313,6 +315,8 @@ class Service:
             conversation.answer(wire.proof(question, None, refused=f"No proof: {error}."))
         else:
             conversation.answer(wire.proof(question, proof))
+        finally:
+            conversation.go_on("a proof")
 
     # -- intents whose sender is gone -------------------------------------------------------------
 

@@ -19,7 +19,8 @@ from audit.admit import Answer
 from enclave.errors import AuditRefused
 from enclave.events import Action, Event, Scalar, Verdict
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
+# NaN and infinities are no JSON: a log with one could not be read by everybody.
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _Number = Annotated[int, Field(ge=0, lt=1 << 62)]  # what both databases can count to
 # PostgreSQL stores no NUL in a text, and one event that cannot be stored stops those beside it.
 _Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]

@@ -90,7 +90,9 @@ class Writer:
         here = [replace(each, sender=self._earlier.here(each.sender)) for each in requests]
         answers = iter(admit(log, [each for each in here if each.sender.seq >= 0]))
         return [
-            next(answers) if mine.sender.seq >= 0 else repeat(self._earlier.find(theirs.sender))
+            next(answers)
+            if mine.sender.seq >= 0
+            else repeat(self._earlier.find(theirs.sender), theirs.event)
             for theirs, mine in zip(requests, here, strict=True)
         ]
 

@@ -32,6 +32,7 @@ from typing_extensions import override
 from audit import merkle
 from audit.custody import AuditFiles, open_log, sign_checkpoint
 from audit.log import Log, LogReader, Sender, open_reader, open_writer
+from audit.senders import SAYS
 from enclave.audit_client import SOURCES, AuditClient
 from enclave.events import Action, Event, Stamp, encode
 from enclave.settings import Settings
@@ -198,7 +199,7 @@ def busy(service: AuditProcess) -> float:
 def call(settings: Settings, source: str, threads: int, start: float) -> tuple[list[float], float]:
     """Append from threads of this process, each waiting for its receipt; latencies, and CPU."""
     latencies: list[list[float]] = [[] for _ in range(threads)]
-    event = Event(Action.LOGIN, "rosa", detail=QUERY.detail)
+    event = Event(min(SAYS[source]), "rosa", detail=QUERY.detail)
 
     def append(client: AuditClient, mine: list[float]) -> None:
         time.sleep(max(0.0, start - time.monotonic()))

@@ -40,8 +40,8 @@ def audit_service(settings: Settings) -> Iterator[AuditProcess]:
 
 @pytest.fixture
 def audit(audit_service: AuditProcess) -> Iterator[AuditClient]:
-    """A client that speaks as `admin`."""
-    with audit_service.client("admin") as client:
+    """A client that speaks for every room."""
+    with audit_service.client() as client:
         yield client
 
 

@@ -18,6 +18,7 @@ from audit.verifier.facts import Facts, strict_json
 from audit.verifier.trust import Trust, signed_by, size_of, spoken_time
 
 _SLACK = 600_000  # ms by which a clock may have been put back
+_WRITER = b"audit"  # the log's own source: no socket speaks for it
 _SERIES = 64  # groups of signatures a log is believed to have had
 
 
@@ -49,6 +50,10 @@ class Keeping:
             b"audit.rotated": self.begun,
         }
         if facts[2] in lists:
+            if facts[6] != _WRITER:
+                source = facts[6].decode(errors="replace")
+                self.broken.add(f"entry {index:,}: {plain(source)} speaks for the log")
+                return
             try:
                 detail = strict_json(facts[9])
             except ValueError:

@@ -19,6 +19,7 @@ class _Output:
     """One output on its way: its author, and each agency's latest approval by whom."""
 
     author: bytes | None = None
+    agencies: set[str] = field(default_factory=set)  # as it was submitted: a release needs them all
     votes: dict[str, bytes | None] = field(default_factory=dict)
     released: bool = False
 
@@ -44,6 +45,10 @@ class Outputs:
         output = self._outputs.setdefault(str(detail.get("request")), _Output())
         if action == b"output.submitted":
             output.author = facts[1]
+            output.agencies = set(map(str, agencies))
+            output.votes.clear()  # they were on something else
+        elif action == b"output.withdrawn":
+            output.votes.clear()
         elif detail.get("decision") is not None:
             # A later decision of the same agency replaces its earlier one.
             approves = detail["decision"] == "approve" and facts[3] == b"allowed"
@@ -62,7 +67,8 @@ class Outputs:
         if self.removed and output.author is None:
             self._beyond += 1  # how it came to be released was removed with its submission
             return
-        missing = [str(agency) for agency in agencies if not output.votes.get(agency)]
+        needed = sorted(output.agencies.union(map(str, agencies)))
+        missing = [agency for agency in needed if not output.votes.get(agency)]
         if missing or not agencies:
             lacking = ", ".join(missing) or "any agency"
             self._wrong.add(f"{place}: released without the vote of {lacking}")

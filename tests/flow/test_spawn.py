@@ -202,7 +202,7 @@ def test_a_session_closed_in_the_store_takes_its_container_along(
     assert session.id in left_over(hub.settings.instance)
     if hub_is_down:
         hub.kill("hub")
-    with hub.audit.client("admin") as audit:
+    with hub.audit.client() as audit:
         close_session(hub.store, audit, hub.settings, session=session.id, reason="revoked")
     if hub_is_down:
         hub.start("hub")

@@ -78,7 +78,7 @@ def test_a_fault_under_a_hammer_loses_nothing_and_senders_go_on(
 ) -> None:
     service = AuditProcess(settings).start()
     hammer = Hammer()
-    with service.client(timeout=60) as client, restarted_when_dead(service):
+    with service.client("egress", timeout=60) as client, restarted_when_dead(service):
         hammer.begin(client)
         for fault in lot:
             hammer.text = 40_000 if fault.file == DATABASE else 0  # many pages: WAL is carried over
@@ -102,7 +102,7 @@ def crashed() -> Iterator[tuple[Path, dict[str, Receipt]]]:
     place = Path(tempfile.mkdtemp(prefix="enc-"))
     settings = Settings(state_dir=place / "s", run_dir=place / "r", audit_checkpoint_seconds=0.2)
     service, hammer = AuditProcess(settings).start(), Hammer()
-    with service.client() as client:
+    with service.client("egress") as client:
         hammer.begin(client)
         hammer.round(client, 100)
         service.kill()
@@ -129,7 +129,7 @@ def test_a_fault_while_starting_after_a_crash_loses_nothing(
             assert "The audit log" in said  # one sentence for the administrator
             assert "Traceback" not in said
     service.start()
-    with service.client() as client:
+    with service.client("egress") as client:
         hammer.round(client, 8)
     service.stop()
     assert hammer.told.errors == []

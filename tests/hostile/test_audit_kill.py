@@ -62,7 +62,7 @@ def test_kill_9_of_the_service_or_of_postgres_loses_nothing_acknowledged(
 def _hammered(service: AuditProcess, kills: list[Callable[[], None]]) -> Hammer:
     """Append from all callers while things are killed; every caller must get every receipt."""
     hammer, done = Hammer(), threading.Event()
-    with service.client(timeout=120) as client, ThreadPoolExecutor(CALLERS) as callers:
+    with service.client("egress", timeout=120) as client, ThreadPoolExecutor(CALLERS) as callers:
         hammer.begin(client)
         working = [callers.submit(_go_on, hammer, client, done) for _ in range(CALLERS)]
         try:

@@ -57,7 +57,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
     settings = Settings(state_dir=place / "s", run_dir=place / "r")
     service, gateway = AuditProcess(settings).start(), GatewayProcess(settings)
     try:
-        with service.client("admin") as audit:
+        with service.client() as audit:
             policy = PAY_PROJECT
             store, everyone = found(settings, audit, policy), people(120)
             with store.record(audit, Event(Action.AGREEMENT_APPLIED, "adam")) as connection:

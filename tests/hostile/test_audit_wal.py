@@ -69,11 +69,11 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[object] | None:
 def _crash(place: Path) -> Crashed:
     settings = Settings(state_dir=place / "s", run_dir=place / "r", audit_checkpoint_seconds=60)
     service, hammer = AuditProcess(settings).start(), Hammer(callers=1)
-    with service.client() as client:
+    with service.client("egress") as client, service.client("gateway") as gateway:
         hammer.begin(client)
         for intent in ("ended", "open"):
-            client.append(Event(Action.QUERY_INTENT, "rosa", intent=intent))
-        client.append(Event(Action.QUERY_OUTCOME, "rosa", intent="ended"))
+            gateway.append(Event(Action.QUERY_INTENT, "rosa", intent=intent))
+        gateway.append(Event(Action.QUERY_OUTCOME, "rosa", intent="ended"))
         hammer.round(client, 41)  # the last one is a release: everything is under a checkpoint
         service.kill()
     files = service.files
@@ -279,7 +279,7 @@ def test_what_no_checkpoint_covers_yet_can_be_rolled_back_and_its_sender_notices
 ) -> None:
     """The residual risk, stated: entries newer than the last checkpoint, their sender gone."""
     service = AuditProcess(settings.model_copy(update={"audit_checkpoint_seconds": 600})).start()
-    with service.client(timeout=2) as client:
+    with service.client("hub", timeout=2) as client:
         for number in range(8):
             client.append(Event(Action.LOGIN, f"p{number}"))
         service.kill()

@@ -116,7 +116,7 @@ def world() -> Iterator[World]:
     store = ControlStore(settings.database_url)
     gateway = GatewayProcess(settings)
     try:
-        with service.client("admin") as audit:
+        with service.client() as audit:
             make_project(settings, store, audit, policy=make_policy(network_clients=True))
             closed = replace(make_policy(), project=OTHER, agreement="dsa-closed-door")
             with store.record(audit, Event(Action.PROJECT_BUILT, actor="adam")) as connection:

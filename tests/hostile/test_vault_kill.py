@@ -38,7 +38,7 @@ cli.deliver(["dol", "jobs", sys.argv[3]])
 @pytest.fixture
 def store(settings: Settings, audit_service: AuditProcess, tmp_path: Path) -> ControlStore:
     store = ControlStore(settings.database_url)
-    with audit_service.client("vault") as audit:
+    with audit_service.client() as audit:
         know(store, audit, small_dataset())
         deliveries.deliver(
             settings,
@@ -79,7 +79,7 @@ def test_a_killed_delivery_is_not_visible_and_the_next_one_succeeds(
     [row] = store.deliveries("jobs")
     for kind in FieldKind:
         assert deliveries.read(settings, row, kind).num_rows == 1, "the last whole one is current"
-    with audit_service.client("vault") as audit:
+    with audit_service.client() as audit:
         receipt = deliveries.deliver(
             settings, store, audit, agency="dol", dataset="jobs", path=path, actor="adam"
         )

@@ -6,17 +6,43 @@ import json
 import socket
 import sys
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from audit.custody import AuditFiles
 from audit.log import open_reader
+from audit.senders import SAYS
 from enclave.audit_client import SOURCES, AuditClient, socket_path
+from enclave.events import Event, Receipt
 from enclave.settings import Settings
 from tests.support.child import Child
 
 START_SECONDS = 30
+
+
+class Everybody(AuditClient):
+    """Says each event at a socket that may say it: for tests that are several rooms at once."""
+
+    def __init__(self, settings: Settings, *, timeout: float = 15.0):
+        super().__init__(settings, SOURCES[0], timeout=timeout)
+        self._others = [AuditClient(settings, each, timeout=timeout) for each in SOURCES[1:]]
+
+    @override
+    def send(self, event: Event) -> Future[Receipt]:
+        if event.action in SAYS[self.source]:
+            return super().send(event)
+        room = next(each for each in self._others if event.action in SAYS[each.source])
+        return room.send(event)
+
+    @override
+    def close(self) -> None:
+        for each in self._others:
+            each.close()
+        super().close()
 
 
 class AuditProcess(Child):
@@ -48,8 +74,10 @@ class AuditProcess(Child):
             return True
         return False
 
-    def client(self, source: str = "admin", *, timeout: float = 15.0) -> AuditClient:
-        """A sender; close it, or use `with`."""
+    def client(self, source: str | None = None, *, timeout: float = 15.0) -> AuditClient:
+        """A sender, or one that speaks for every room; close it, or use `with`."""
+        if source is None:
+            return Everybody(self.settings, timeout=timeout)
         return AuditClient(self.settings, source, timeout=timeout)
 
     def events(self) -> list[dict[str, Any]]:

@@ -184,7 +184,7 @@ def running_hub(*, isolation: str = "docker", instance: str = "test-hub") -> Ite
     (place / "r").mkdir(mode=0o711)
     writer = AuditProcess(settings).start()
     store = ControlStore(settings.database_url)
-    with writer.client("admin") as client:
+    with writer.client() as client:
         fill(store, client)
     running = RunningHub(settings, writer, store)
     try:

@@ -15,7 +15,7 @@ from tests.support.review import World, review_world
 @pytest.fixture
 def egress_audit(audit_service: AuditProcess) -> Iterator[AuditClient]:
     """An audit client that speaks as egress."""
-    with audit_service.client("egress") as client:
+    with audit_service.client() as client:
         yield client
 
 

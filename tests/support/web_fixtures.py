@@ -74,7 +74,7 @@ def house(idp: IdentityProviderProcess) -> Iterator[House]:
     """The house of the whole run."""
     place = Path(tempfile.mkdtemp(prefix="enc-web-"))
     service = AuditProcess(Settings(state_dir=place / "s", run_dir=place / "r")).start()
-    with service.client("admin") as audit:
+    with service.client() as audit:
         house = _house(service.settings, service, audit, idp)
         yield house
         house.store.close()

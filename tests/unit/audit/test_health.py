@@ -65,9 +65,9 @@ def samples(text: str) -> dict[str, float]:
 
 def test_a_scrape_counts_what_was_appended_refused_and_signed(watched: AuditProcess) -> None:
     before = samples(ask(watched.settings, "/metrics")[1])
-    with watched.client() as client:
+    with watched.client("gateway") as client:
         for number in range(10):
-            client.append(Event(Action.LOGIN, f"person-{number}"))
+            client.append(Event(Action.CATALOGUE_READ, f"person-{number}"))
         with pytest.raises(AuditRefused):
             client.append(Event(Action.QUERY_OUTCOME, "rosa", intent="never-begun"))
     status, text, headers = ask(watched.settings, "/metrics")

@@ -78,7 +78,7 @@ def test_events_have_receipts_refusals_and_signed_checkpoints_as_in_sqlite(
 def test_while_the_server_is_away_nothing_has_a_receipt_and_afterwards_it_goes_on(
     there: Settings, service: AuditProcess, postgres: Postgres
 ) -> None:
-    with service.client(timeout=1.5) as client:
+    with service.client("hub", timeout=1.5) as client:
         before = client.append(LOGIN).index
         with postgres.away(str(there.audit_database_url)), pytest.raises(AuditUnavailable):
             client.append(LOGIN)
@@ -87,7 +87,7 @@ def test_while_the_server_is_away_nothing_has_a_receipt_and_afterwards_it_goes_o
     assert service.ended() is None
     assert service.stop() == 0
     numbers = actors(there)
-    assert numbers.count("admin") >= 2
+    assert numbers.count("hub") >= 2
 
 
 def test_a_second_service_elsewhere_is_kept_away(there: Settings, tmp_path: Path) -> None:

@@ -248,17 +248,19 @@ def test_a_client_that_was_there_before_goes_on_after_and_nothing_is_logged_twic
 ) -> None:
     settings = audit_service.settings
     with audit_service.client("gateway") as client:
-        before = [client.append(Event(Action.LOGIN, f"before-{n}")) for n in range(3)]
+        before = [client.append(Event(Action.CATALOGUE_READ, f"before-{n}")) for n in range(3)]
         audit_service.stop()
-        waiting = [client.send(Event(Action.LOGIN, f"during-{number}")) for number in range(3)]
+        waiting = [
+            client.send(Event(Action.CATALOGUE_READ, f"during-{number}")) for number in range(3)
+        ]
         rotate(settings, actor=HAND)
         audit_service.start()
         assert [isinstance(each.result(), Receipt) for each in waiting] == [True] * 3
-        client.append(Event(Action.LOGIN, "after"))
+        client.append(Event(Action.CATALOGUE_READ, "after"))
         instance = client._instance
         audit_service.kill()
         audit_service.start()
-        client.append(Event(Action.LOGIN, "after a restart"))
+        client.append(Event(Action.CATALOGUE_READ, "after a restart"))
         assert client._instance == instance
         proofs = [Proof.parse(client.prove(each)) for each in before]
     (old,) = closed_logs(audit_service.files)

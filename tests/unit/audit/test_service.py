@@ -6,7 +6,7 @@ import json
 import socket
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import Any
@@ -17,6 +17,7 @@ from audit.custody import kept_checkpoint
 from audit.gauges import BUCKETS, Counting
 from audit.log import open_reader
 from audit.note import Verifier
+from audit.senders import SAYS
 from audit.service import Service
 from enclave.audit_client import SOURCES, AuditClient, socket_path
 from enclave.errors import AuditRefused, AuditUnavailable, Invalid
@@ -41,10 +42,17 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture
+def audit(audit_service: AuditProcess) -> Iterator[AuditClient]:
+    """A client that speaks as `gateway`."""
+    with audit_service.client("gateway") as client:
+        yield client
+
+
 class Raw:
     """A sender that speaks the protocol by hand, as badly as it likes."""
 
-    def __init__(self, settings: Settings, source: str = "admin"):
+    def __init__(self, settings: Settings, source: str = "gateway"):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(10)
         self.socket.connect(str(socket_path(settings, source)))
@@ -67,7 +75,7 @@ class Raw:
 
     def event(self, seq: int, **changes: Any) -> dict[str, Any]:
         body = {
-            "action": "login",
+            "action": "catalogue.read",
             "actor": "raw",
             "verdict": "allowed",
             "project": None,
@@ -85,17 +93,22 @@ class Raw:
 def test_an_appended_event_has_a_receipt_and_is_stored(
     audit_service: AuditProcess, audit: AuditClient
 ) -> None:
-    receipt = audit.append(Event(Action.LOGIN, "rosa"))
+    receipt = audit.append(Event(Action.CATALOGUE_READ, "rosa"))
     stored = audit_service.facts()[receipt.index]
-    assert (stored["action"], stored["actor"], stored["source"]) == ("login", "rosa", "admin")
+    assert (stored["action"], stored["actor"], stored["source"]) == (
+        "catalogue.read",
+        "rosa",
+        "gateway",
+    )
 
 
 def test_the_socket_says_who_speaks_whatever_the_event_claims(audit_service: AuditProcess) -> None:
     for source in SOURCES:
         with audit_service.client(source) as client:
-            client.append(Event(Action.LOGIN, "rosa", detail={"source": "gateway"}))
-    logins = [fact for fact in audit_service.facts() if fact["action"] == "login"]
-    assert [fact["source"] for fact in logins] == list(SOURCES)
+            action = min(SAYS[source])
+            client.append(Event(action, "rosa", detail={"source": "gateway"}))
+    said = [fact for fact in audit_service.facts() if fact["actor"] == "rosa"]
+    assert [fact["source"] for fact in said] == list(SOURCES)
 
 
 def test_each_source_has_a_directory_closed_to_strangers(audit_service: AuditProcess) -> None:
@@ -109,7 +122,7 @@ def test_many_threads_append_at_once_and_none_waits_in_vain(
     audit_service: AuditProcess, audit: AuditClient
 ) -> None:
     with ThreadPoolExecutor(16) as pool:
-        events = [Event(Action.LOGIN, f"p{n}") for n in range(400)]
+        events = [Event(Action.CATALOGUE_READ, f"p{n}") for n in range(400)]
         receipts = list(pool.map(audit.append, events))
     stored = audit_service.facts()
     assert [stored[receipt.index]["actor"] for receipt in receipts] == [e.actor for e in events]
@@ -144,7 +157,9 @@ def test_one_senders_gap_does_not_stop_another(
     with Raw(audit_service.settings) as raw, ThreadPoolExecutor(8) as pool:
         raw.say({"hello": "gap"})
         raw.hear()
-        waiting = [pool.submit(audit.append, Event(Action.LOGIN, "rosa")) for _ in range(40)]
+        waiting = [
+            pool.submit(audit.append, Event(Action.CATALOGUE_READ, "rosa")) for _ in range(40)
+        ]
         raw.say(raw.event(7))
         assert len({future.result().index for future in waiting}) == 40
 
@@ -171,7 +186,7 @@ def test_what_breaks_the_protocol_ends_the_connection_and_only_it(
         raw.say(line)
         assert "could not read" in raw.hear()["error"]
         assert raw.hear() == {}
-    audit.append(Event(Action.LOGIN, "rosa"))
+    audit.append(Event(Action.CATALOGUE_READ, "rosa"))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +219,7 @@ def test_a_number_that_no_sender_counts_to_ends_only_its_connection(
         raw.hear()
         raw.say(raw.event(seq))
         assert "could not read" in raw.hear()["error"]
-    audit.append(Event(Action.LOGIN, "rosa"))
+    audit.append(Event(Action.CATALOGUE_READ, "rosa"))
 
 
 def test_a_line_without_an_end_is_not_read_for_ever(
@@ -216,7 +231,7 @@ def test_a_line_without_an_end_is_not_read_for_ever(
         for _ in range(40):
             raw.socket.sendall(b"x" * 10_000)
         assert "could not read" in raw.hear()["error"]
-    audit.append(Event(Action.LOGIN, "rosa"))
+    audit.append(Event(Action.CATALOGUE_READ, "rosa"))
 
 
 def test_what_is_sent_in_pieces_is_read_whole_and_answered_in_order(
@@ -227,7 +242,7 @@ def test_what_is_sent_in_pieces_is_read_whole_and_answered_in_order(
         text = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
         for begin in range(0, len(text), 701):
             raw.socket.sendall(text[begin : begin + 701])
-        assert raw.hear() == {"welcome": "admin"}
+        assert raw.hear() == {"welcome": "gateway"}
         assert [raw.hear()["seq"] for _ in range(30)] == list(range(30))
 
 
@@ -269,40 +284,40 @@ def test_the_service_counts_what_it_does(settings: Settings) -> None:
 
 def test_an_event_too_large_is_refused_before_it_is_numbered(audit: AuditClient) -> None:
     with pytest.raises(Invalid):
-        audit.append(Event(Action.LOGIN, "rosa", detail={"text": "x" * 300_000}))
-    audit.append(Event(Action.LOGIN, "rosa"))
+        audit.append(Event(Action.CATALOGUE_READ, "rosa", detail={"text": "x" * 300_000}))
+    audit.append(Event(Action.CATALOGUE_READ, "rosa"))
 
 
 def test_without_a_service_the_caller_gets_an_exception_and_no_receipt(settings: Settings) -> None:
-    with AuditClient(settings, "admin", timeout=0.3) as client, pytest.raises(AuditUnavailable):
-        client.append(Event(Action.LOGIN, "rosa"))
+    with AuditClient(settings, "gateway", timeout=0.3) as client, pytest.raises(AuditUnavailable):
+        client.append(Event(Action.CATALOGUE_READ, "rosa"))
 
 
 def test_a_client_that_gave_up_goes_on_once_the_service_is_there(settings: Settings) -> None:
-    with AuditClient(settings, "admin", timeout=0.3) as impatient:
+    with AuditClient(settings, "gateway", timeout=0.3) as impatient:
         with pytest.raises(AuditUnavailable):
-            impatient.append(Event(Action.LOGIN, "first"))
+            impatient.append(Event(Action.CATALOGUE_READ, "first"))
         service = AuditProcess(settings).start()
         until(lambda: _appends(impatient))
         service.stop()
-    actors = [fact["actor"] for fact in service.facts() if fact["action"] == "login"]
+    actors = [fact["actor"] for fact in service.facts() if fact["action"] == "catalogue.read"]
     assert "first" not in actors
 
 
 def _appends(client: AuditClient) -> bool:
     try:
-        client.append(Event(Action.LOGIN, "second"))
+        client.append(Event(Action.CATALOGUE_READ, "second"))
     except AuditUnavailable:
         return False
     return True
 
 
 def test_a_closed_client_appends_nothing(audit_service: AuditProcess) -> None:
-    client = audit_service.client()
-    client.append(Event(Action.LOGIN, "rosa"))
+    client = audit_service.client("gateway")
+    client.append(Event(Action.CATALOGUE_READ, "rosa"))
     client.close()
     with pytest.raises(AuditUnavailable):
-        client.append(Event(Action.LOGIN, "rosa"))
+        client.append(Event(Action.CATALOGUE_READ, "rosa"))
 
 
 def test_an_outcome_without_an_intent_is_refused_and_the_attempt_is_logged(
@@ -401,8 +416,10 @@ def test_a_dangling_intent_is_closed_after_a_restart(audit_service: AuditProcess
 
 
 def test_a_restart_in_the_middle_is_not_noticed_by_callers(audit_service: AuditProcess) -> None:
-    with audit_service.client() as client, ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(client.append, Event(Action.LOGIN, f"p{n}")) for n in range(100)]
+    with audit_service.client("gateway") as client, ThreadPoolExecutor(4) as pool:
+        waiting = [
+            pool.submit(client.append, Event(Action.CATALOGUE_READ, f"p{n}")) for n in range(100)
+        ]
         audit_service.kill()
         audit_service.start()
         receipts = {future.result().index for future in waiting}
@@ -410,8 +427,8 @@ def test_a_restart_in_the_middle_is_not_noticed_by_callers(audit_service: AuditP
 
 
 def test_sigterm_ends_it_cleanly_with_everything_signed(audit_service: AuditProcess) -> None:
-    with audit_service.client() as client:
-        client.append(Event(Action.LOGIN, "rosa"))
+    with audit_service.client("gateway") as client:
+        client.append(Event(Action.CATALOGUE_READ, "rosa"))
     assert audit_service.stop() == 0
     verifier = Verifier.parse(audit_service.files.public_key.read_text())
     checkpoint = kept_checkpoint(audit_service.files, verifier)
@@ -423,7 +440,7 @@ def test_sigterm_ends_it_cleanly_with_everything_signed(audit_service: AuditProc
 def test_a_busy_log_is_signed_every_interval(
     audit_service: AuditProcess, audit: AuditClient
 ) -> None:
-    receipt = audit.append(Event(Action.LOGIN, "rosa"))
+    receipt = audit.append(Event(Action.CATALOGUE_READ, "rosa"))
     verifier = Verifier.parse(audit_service.files.public_key.read_text())
     until(lambda: kept_checkpoint(audit_service.files, verifier).size > receipt.index)
 
@@ -455,5 +472,5 @@ def _second(first: AuditProcess) -> None:
 def test_something_that_looks_like_a_social_security_number_is_never_stored(
     audit_service: AuditProcess, audit: AuditClient
 ) -> None:
-    audit.append(Event(Action.LOGIN, "rosa", detail={"text": "where ssn = '123-45-6789'"}))
+    audit.append(Event(Action.CATALOGUE_READ, "rosa", detail={"text": "where ssn = '123-45-6789'"}))
     assert not any(b"123-45-6789" in body for body in audit_service.bodies())

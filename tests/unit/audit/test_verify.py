@@ -105,8 +105,34 @@ LIES = {
         [OUTPUT, vote("dol", "dora"), vote("cscu", "rosa"), RELEASED],
         "its author voted",
     ),
+    "a release that leaves out an agency of its submission": (
+        [OUTPUT, vote("dol", "dora"), replace(RELEASED, agencies=("dol",))],
+        "without the vote of cscu",
+    ),
+    "votes on what was submitted before under the same name": (
+        [OUTPUT, vote("dol", "dora"), vote("cscu", "carl"), OUTPUT, RELEASED],
+        "without the vote of cscu, dol",
+    ),
+    "a release after a withdrawal": (
+        [
+            OUTPUT,
+            vote("dol", "dora"),
+            vote("cscu", "carl"),
+            replace(OUTPUT, action=Action.OUTPUT_WITHDRAWN),
+            RELEASED,
+        ],
+        "without the vote of cscu, dol",
+    ),
+    "a room that names a signing key": (
+        [replace(PAIR, action=Action.AUDIT_KEY_ROTATED, detail={"key": "mallory"})],
+        "speaks for the log",
+    ),
+    "a room that tells of a removal": (
+        [replace(PAIR, action=Action.AUDIT_PURGED, detail={"removed": 0})],
+        "speaks for the log",
+    ),
     "a release of nobody's data": (
-        [OUTPUT, replace(RELEASED, agencies=())],
+        [replace(OUTPUT, agencies=()), replace(RELEASED, agencies=())],
         "without the vote of any agency",
     ),
     "a release that was never submitted": (

@@ -53,7 +53,7 @@ def service() -> Iterator[AuditProcess]:
 def path(service: AuditProcess) -> Iterator[Path]:
     place = service.settings.run_dir / "rosa.sock"
     with (
-        service.client("gateway") as audit,
+        service.client() as audit,
         open_gateway(service.settings, audit) as gateway,
     ):
         server = SessionServer(gateway, ROSA, place)

@@ -18,7 +18,6 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from enclave.audit_client import AuditClient
 from enclave.errors import EnclaveError
 from enclave.gateway.flight import SessionServer
 from enclave.gateway.refusals import QueryDenied, QueryFailed
@@ -28,7 +27,7 @@ from enclave.settings import Settings
 from tests.fuzz import grammar
 from tests.fuzz.world import make_world, world_tables
 from tests.support import tpc
-from tests.support.audit import AuditProcess
+from tests.support.audit import AuditProcess, Everybody
 from tests.support.differential import Plain, differs, plain, through
 from tests.support.gateway import ROSA, Collector, ask, open_gateway
 
@@ -170,7 +169,7 @@ def test_through_a_socket_with_a_standard_client_and_real_audit_it_is_the_same(
     policy = make_world() if is_made else tpc.policy(suite)
     own, path = plain(tables), settings.run_dir / "g.sock"
     with ExitStack() as stack:
-        audit = stack.enter_context(AuditClient(settings, "gateway"))
+        audit = stack.enter_context(Everybody(settings))
         gateway = stack.enter_context(open_gateway(settings, audit, policy=policy, tables=tables))
         stack.callback(SessionServer(gateway, ROSA, path).close)
         answers = {

@@ -73,7 +73,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enclave]:
     settings = Settings(state_dir=place / "s", run_dir=place / "r")
     service = AuditProcess(settings).start()
     try:
-        with service.client("admin", timeout=5.0) as audit:
+        with service.client(timeout=5.0) as audit:
             store, everyone = found(settings, audit, PAY_PROJECT, BOTH_PROJECT), people(250)
             given = {each.id: rows(each, everyone) for each in (SPINE, PAY, SCHOOL)}
             take_in(settings, store, audit, tmp_path_factory.mktemp("files"), given)

@@ -23,7 +23,7 @@ from tests.support.datasets import ROWS, csv, know, small_dataset
 
 @pytest.fixture
 def vault_audit(audit_service: AuditProcess) -> Iterator[AuditClient]:
-    with audit_service.client("vault", timeout=3.0) as client:
+    with audit_service.client(timeout=3.0) as client:
         yield client
 
 
