@@ -115,7 +115,7 @@ def system(instance: Instance, *, standard: str = "strict") -> System:
     counts = bool((value == instance.column("freq")).all())
     scale = 1.0
     if not counts:
-        needs = [
+        sizes = [
             max(n.up, n.width) for n in _needs(instance, 1.0, counts=counts, standard=standard)
         ]
         scale = SMALLEST / min(sizes)

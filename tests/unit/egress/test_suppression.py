@@ -318,3 +318,24 @@ def test_without_time_every_need_is_named_as_unprotected() -> None:
     assert set(pattern.unprotected) == set(problem.needs)
     assert pattern.impossible == ()
     assert (pattern.hidden == problem.forced).all()
+
+
+def test_an_attack_that_ends_in_time_counts_what_it_did_not_come_to_as_known() -> None:
+    table, _ = cross()
+    bounds = attack([publish(table)], seconds=0.0)
+    assert bounds == {}
+    certificate = certify([table], bounds, RULES)
+    owed_something = [f for f in certificate.findings if f.owed_up > 0]
+    assert set(owed_something) <= set(certificate.exposed)
+
+
+def test_an_attack_that_stops_at_enough_never_claims_more_than_the_whole_attack() -> None:
+    table, _ = cross()
+    whole = attack([publish(table)])
+    value = {(c.mark, "rows"): c.values["rows"] for c in table.cells}
+    enough = {name: (value[name] - 1, value[name] + 1) for name in whole}
+    quick = attack([publish(table)], enough=enough)
+    for name, (low, high) in quick.items():
+        assert whole[name][0] - 1e-3 <= low <= high <= whole[name][1] + 1e-3
+        met = low <= enough[name][0] + 1e-3 or whole[name][0] > enough[name][0]
+        assert met, name
