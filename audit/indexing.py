@@ -25,7 +25,7 @@ from audit.postings import SEGMENT, pack, union, unpack
 from audit.terms import Kind, Part, Term
 from enclave.events import Action
 
-VERSION = 2
+VERSION = 3
 PURGED = "audit.purged"  # what retention logs once it has removed texts
 ENDS = frozenset({Action.QUERY_OUTCOME, Action.QUERY_DENIED, Action.INTERRUPTED})
 

@@ -47,7 +47,8 @@ class AuditSite:
     def __init__(self, settings: Settings, service: AuditProcess, store: ControlStore):
         self.settings, self.service, self.store = settings, service, store
         self.client = AuditClient(settings, "audit-web", timeout=5)
-        audit_story.enter_people(store, self.client)
+        self.rooms = service.client()  # what other rooms say
+        audit_story.enter_people(store, self.rooms)
 
     def looks(self) -> list[dict[str, object]]:
         actions = ("audit.searched", "audit.verified")
@@ -65,6 +66,7 @@ def _site(settings: Settings, people: IdentityProviderProcess, days: int) -> Ite
     try:
         yield site
     finally:
+        site.rooms.close()
         site.client.close()
         store.close()
         service.stop()
@@ -318,7 +320,7 @@ def test_a_steward_sees_entries_on_the_own_agencys_data_and_nothing_of_others(
             datasets=("hidden-set",), columns=("hidden-set.field",), clause="secret-clause",
             intent="q-zoe", detail={"sql": "SELECT unheard"},
         )  # fmt: skip
-        index = site.client.append(secret).index
+        index = site.rooms.append(secret).index
         visitor = Visitor(make_audit_app(site.settings, site.store, site.client), people)
         visitor.log_in("stella")
         words = ("zoe", "oec-only", "hidden-set", "secret-clause", "unheard", "q-zoe")
@@ -498,7 +500,7 @@ def test_the_checkpoint_and_the_key_can_be_saved_and_verify(
 
 def test_markup_in_an_event_is_shown_and_never_run(page: Page, site: AuditSite, url: str) -> None:
     script = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
-    receipt = site.client.append(
+    receipt = site.rooms.append(
         Event(Action.OUTPUT_COMMENTED, script, project=script, clause=script, detail={"t": script})
     )
     enter(page, url)

@@ -223,6 +223,24 @@ def test_what_is_kept_of_one_index_is_not_taken_for_another(
         assert (browser.count(Wanted(person="p0")), browser.choices("actor")) == (0, ["p1"])
 
 
+def test_a_query_that_ends_much_later_is_folded_though_its_segment_is_kept(
+    tmp_path: Path, small_segments: None
+) -> None:
+    begun = Event(Action.QUERY_INTENT, "rosa", intent="q-1")
+    ended = replace(begun, action=Action.QUERY_OUTCOME)
+    logins = [Event(Action.LOGIN, "ravi")] * 512
+    made, shelf = _log_of(tmp_path, [*logins[1:], begun, logins[0], ended]), Shelf()
+    made.indexer.discard()
+    now = [0]
+    stepped = Indexer(made.index, lambda: Growing(made.open_log(), now[0]))  # type: ignore[arg-type, return-value]
+    found = []
+    for now[0] in (513, 514):
+        stepped.catch_up()
+        with made.browser(shelf=shelf) as browser:
+            found.append(browser.indices(Wanted(person="rosa", folded=True)))
+    assert found == [[511], [513]]
+
+
 def test_the_shelf_never_keeps_more_than_it_may() -> None:
     shelf, read = Shelf(100), []
 
