@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from audit import senders
 from enclave import cli, events, model, told
 from enclave.errors import EnclaveError
 from enclave.settings import Settings
@@ -65,8 +66,15 @@ def audited_page() -> str:
     )
     intro = "A changing command that fails or is refused leaves `command.failed` as well.\n\n"
     head = "| command | events, or why none is needed |"
+    rooms = (f"| {source} | {_codes(sorted(said))} |" for source, said in senders.SAYS.items())
     second = table("", "| what happens | events | shown by |", happenings).split("\n\n", 2)[2]
-    return table("What is audited", head, commands, intro) + f"\n## Besides commands\n\n{second}"
+    third = table("", "| room | may log |", rooms).split("\n\n", 2)[2]
+    return (
+        table("What is audited", head, commands, intro)
+        + f"\n## Besides commands\n\n{second}"
+        + "\n## Who may log what\n\nAnything else is refused and the attempt logged. The log's own: "
+        f"{_codes(sorted(senders.OWN))}.\n\n{third}"
+    )
 
 
 def _codes(actions: Iterable[events.Action]) -> str:
