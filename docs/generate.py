@@ -72,7 +72,8 @@ def audited_page() -> str:
     return (
         table("What is audited", head, commands, intro)
         + f"\n## Besides commands\n\n{second}"
-        + "\n## Who may log what\n\nAnything else is refused and the attempt logged. The log's own: "
+        + "\n## Who may log what\n\nAnything else is refused and the attempt logged. "
+        "The log's own: "
         f"{_codes(sorted(senders.OWN))}.\n\n{third}"
     )
 
