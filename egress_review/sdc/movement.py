@@ -62,31 +62,47 @@ def run(solver: highspy.Highs, deadline: float) -> None:
 
 
 class Movement:
-    """One piece's program; bounds change with the pattern, the rest stays warm."""
+    """One piece's program; bounds change with the pattern, the rest stays warm.
 
-    def __init__(self, system: System, deadline: float):
-        self.system, self.deadline = system, deadline
+    A `narrow` one holds only the unknowns that the pattern it was opened to hides: much faster
+    where few are, and it cannot `turn`.
+    """
+
+    def __init__(self, system: System, deadline: float, *, narrow: bool = False):
+        self.system, self.deadline, self._narrow = system, deadline, narrow
         self._count = len(system.value)
-        zero, rows = np.zeros(self._count), np.zeros(system.equations.shape[0])
-        matrix = csc_matrix(system.equations)
-        self._solver = program(matrix, zero, (zero, zero), (rows, rows))
-        self._solver.setOptionValue("presolve", "off")
-        self._solver.changeObjectiveSense(highspy.ObjSense.kMaximize)
+        self._matrix = csc_matrix(system.equations)
         self._down, self._up = system.value - system.low, system.high - system.value
-        self._every = np.arange(self._count, dtype=np.int32)
         self._share = np.zeros(self._count)
-        self._aim, self._pinned = 0, NOBODY
+        self._columns = np.arange(self._count)
+        self._place = np.arange(self._count)
+        self._solver = self._fresh()
+        self._aim, self._pinned, self._reduced = 0, NOBODY, np.zeros(self._count)
         self._behind: list[list[int]] = [[] for _ in system.weight]
         for variable, gate in enumerate(system.gate):
             if gate >= 0:
                 self._behind[gate].append(variable)
 
+    def _fresh(self) -> highspy.Highs:
+        zero, rows = np.zeros(len(self._columns)), np.zeros(self._matrix.shape[0])
+        matrix = csc_matrix(self._matrix[:, self._columns])
+        solver = program(matrix, zero, (zero, zero), (rows, rows))
+        solver.setOptionValue("presolve", "off")
+        solver.changeObjectiveSense(highspy.ObjSense.kMaximize)
+        return solver
+
     def open(self, pattern: Floats) -> None:
         """Let each unknown move as far as the (possibly fractional) pattern hides it."""
         self._share = self.system.share(pattern)
         self._pinned = NOBODY
+        if self._narrow:
+            self._columns = np.flatnonzero(self._share > 0)
+            self._place = np.full(self._count, NOBODY)
+            self._place[self._columns] = np.arange(len(self._columns))
+            self._solver, self._aim = self._fresh(), NOBODY
         low, high = -self._down * self._share, self._up * self._share
-        self._solver.changeColsBounds(self._count, self._every, low, high)
+        every = np.arange(len(self._columns), dtype=np.int32)
+        self._solver.changeColsBounds(len(every), every, low[self._columns], high[self._columns])
 
     def turn(self, gate: int, *, hidden: bool) -> None:
         """Hide or show one cell, leaving the rest as it is."""
@@ -100,29 +116,37 @@ class Movement:
         """Hold one unknown still (an insider knows it), letting go of the one held before."""
         if variable == self._pinned:
             return
-        if self._pinned != NOBODY:
-            held, share = self._pinned, self._share[self._pinned]
-            self._solver.changeColBounds(held, -self._down[held] * share, self._up[held] * share)
-        if variable != NOBODY:
-            self._solver.changeColBounds(variable, 0.0, 0.0)
+        held = self._pinned
+        if held != NOBODY and self._place[held] != NOBODY:
+            low, high = -self._down[held] * self._share[held], self._up[held] * self._share[held]
+            self._solver.changeColBounds(int(self._place[held]), low, high)
+        if variable != NOBODY and self._place[variable] != NOBODY:
+            self._solver.changeColBounds(int(self._place[variable]), 0.0, 0.0)
         self._pinned = variable
 
     def push(self, variable: int, *, up: bool) -> Floats:
         """Return the movement of every unknown that moves one the furthest."""
-        self._solver.changeColCost(self._aim, 0.0)
-        self._aim = variable
-        self._solver.changeColCost(variable, 1.0 if up else -1.0)
-        run(self._solver, self.deadline)
-        return np.asarray(self._solver.getSolution().col_value)
+        aim, sign, moved = int(self._place[variable]), 1.0 if up else -1.0, np.zeros(self._count)
+        self._reduced = np.zeros(self._count)
+        if aim != NOBODY:
+            if self._aim != NOBODY:
+                self._solver.changeColCost(self._aim, 0.0)
+            self._aim = aim
+            self._solver.changeColCost(aim, sign)
+            run(self._solver, self.deadline)
+            solution = self._solver.getSolution()
+            moved[self._columns] = solution.col_value
+            self._reduced = -(self._matrix.T @ np.asarray(solution.row_dual))
+        self._reduced[variable] += sign
+        return moved
 
     def power(self) -> Floats:
         """Return what each unknown's range adds to the limit of the last movement, from its dual.
 
         Any multipliers bound how far the unknown moves by the ranges of the hidden unknowns.
         """
-        reduced = np.asarray(self._solver.getSolution().col_dual)
+        reduced = np.where(np.abs(self._reduced) < NOISE, 0.0, self._reduced)
         power = np.where(reduced > 0, reduced * self._up, -reduced * self._down)
-        power[np.abs(reduced) < NOISE] = 0.0
         if self._pinned != NOBODY:
             power[self._pinned] = 0.0
         return power

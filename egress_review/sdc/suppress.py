@@ -109,7 +109,7 @@ def _improve(system: System, answer: _Answer, limits: tuple[float, float]) -> bo
     deadline, half = limits
     start = system.forced.astype(float)
     try:
-        choice, attack = Choice(system, half), Movement(system, half)
+        choice, attack = Choice(system, half), Movement(system, half, narrow=True)
         while True:
             start, answer.bound = choice.relaxed()
             cuts = [cut for _, cut in violated(attack, system.needs, start)]
