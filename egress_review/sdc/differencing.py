@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ MOST_DENSE = 4_000_000  # entries of a joint histogram that are counted in place
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Joint: TypeAlias = npt.NDArray[np.int64] | csr_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ def meet(new: Membership, old: Membership) -> bool:
     return bool(np.any(new.present[:count] & old.present[:count]))
 
 
-def histogram(new: Membership, old: Membership, where: Bools | None = None) -> csr_matrix:
+def histogram(new: Membership, old: Membership, where: Bools | None = None) -> Joint:
     """Return how many persons (`where`, if given) have each pair of labels but 0."""
     count = min(len(new.labels), len(old.labels))
     ours, theirs = new.labels[:count], old.labels[:count]
@@ -96,17 +98,21 @@ def histogram(new: Membership, old: Membership, where: Bools | None = None) -> c
     if shape[0] * shape[1] <= MOST_DENSE:
         table = np.bincount(codes, minlength=shape[0] * shape[1]).reshape(shape)
         table[0], table[:, 0] = 0, 0
-        return csr_matrix(table)
+        return table
     pairs, times = np.unique(codes, return_counts=True)
     left, right = pairs // shape[1], pairs % shape[1]
     both = (left > 0) & (right > 0)
     return coo_matrix((times[both], (left[both], right[both])), shape=shape).tocsr()
 
 
-def common(new: Membership, old: Membership, joint: csr_matrix) -> Ints:
+def common(new: Membership, old: Membership, joint: Joint) -> Ints:
     """Return the persons that each new cell shares with each old one."""
     found = new.incidence.T @ joint @ old.incidence
-    return np.asarray(found.toarray(), dtype=np.int64)
+    return _dense(found).astype(np.int64)
+
+
+def _dense(found: Joint) -> Ints:
+    return found if isinstance(found, np.ndarray) else np.asarray(found.toarray())
 
 
 def compare(new: Membership, old: Membership, *, foreign: bool) -> tuple[Hit, ...]:
@@ -131,7 +137,7 @@ def compare(new: Membership, old: Membership, *, foreign: bool) -> tuple[Hit, ..
 
 
 def _hits(
-    new: Membership, old: Membership, joint: csr_matrix, shared: Ints, least: int
+    new: Membership, old: Membership, joint: Joint, shared: Ints, least: int
 ) -> Iterator[tuple[int, int]]:
     yield from _near(new, old, shared, least)
     yield from _remainders(new, old, joint, shared, least)
@@ -158,7 +164,7 @@ def _near(new: Membership, old: Membership, shared: Ints, least: int) -> Iterato
 
 
 def _remainders(
-    new: Membership, old: Membership, joint: csr_matrix, shared: Ints, least: int
+    new: Membership, old: Membership, joint: Joint, shared: Ints, least: int
 ) -> Iterator[tuple[int, int]]:
     """Yield a new cell less the old cells wholly inside it."""
     inside = (shared == old.sizes[None, :]) & (shared > 0) & ~old.hidden[None, :]
@@ -170,23 +176,19 @@ def _remainders(
 
 
 def _left_over(
-    new: Membership, old: Membership, joint: csr_matrix, shared: Ints, least: int
+    new: Membership, old: Membership, joint: Joint, shared: Ints, least: int
 ) -> Iterator[tuple[int, int]]:
     """Yield the smallest of the new cells that leave a few persons of an old one."""
     inside = ((shared == new.sizes[:, None]) & (shared > 0) & ~new.hidden[:, None]).T
     inside &= ~old.hidden[:, None]
-    for (cells, _), covered in zip(
-        new.groupings, _covered(inside, new, joint.T.tocsr(), old), strict=True
-    ):
+    for (cells, _), covered in zip(new.groupings, _covered(inside, new, joint.T, old), strict=True):
         rest = old.sizes - covered
         for cell in np.flatnonzero((covered > 0) & (rest > 0) & (rest < least)):
             parts = cells[inside[cell, cells]]
             yield int(parts[np.argmin(new.sizes[parts])]), int(rest[cell])
 
 
-def _covered(
-    inside: Bools, parts: Membership, joint: csr_matrix, whole: Membership
-) -> Iterator[Ints]:
+def _covered(inside: Bools, parts: Membership, joint: Joint, whole: Membership) -> Iterator[Ints]:
     """Yield, per grouping of `parts`, how many persons of each whole cell its parts cover."""
     for cells, alone in parts.groupings:
         if alone:
@@ -196,7 +198,7 @@ def _covered(
         for cell in np.flatnonzero(inside[:, cells].any(axis=1)):
             chosen = cells[inside[cell, cells]]
             atoms = np.asarray(parts.incidence[:, chosen].sum(axis=1)).ravel() > 0
-            mine = (whole.incidence[:, [cell]].T @ joint).toarray().ravel()
+            mine = _dense(whole.incidence[:, [cell]].T @ joint).ravel()
             covered[cell] = int(mine[atoms].sum())
         yield covered
 
