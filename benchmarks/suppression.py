@@ -26,7 +26,10 @@ from egress_review.sdc.witness import prove
 from tests.support.instances import Instance, cube, load, system
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = "act_size nuts_size datatest1_4d ssb_z3 syn50x50 syn100x100 ssb_d4 cube20x20x10".split()
+NAMES = (
+    "act_size", "nuts_size", "datatest1_4d", "ssb_z3", "syn50x50", "syn100x100", "ssb_d4",
+    "cube20x20x10",
+)  # fmt: skip
 PEERS = {"G_none": "Gauss", "G_int": "Gauss + intervals", "S_SIMPLEHEURISTIC": "sdcTable simple"}
 SECONDS = float(os.environ.get("SECONDS", "60"))
 INSIDERS = os.environ.get("INSIDERS", "1") == "1"
@@ -162,7 +165,7 @@ def _show(name: str, rows: list[Row]) -> None:
 def _text(number: object) -> str:
     if isinstance(number, float):
         return f"{number:,.0f}" if number >= 1000 else f"{number:.3f}"
-    return "–" if number is None else str(number)
+    return "-" if number is None else str(number)
 
 
 if __name__ == "__main__":

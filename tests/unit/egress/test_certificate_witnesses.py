@@ -51,7 +51,7 @@ def proved() -> tuple[System, np.ndarray, Proof]:
 
 
 def test_a_square_is_hidden_with_three_more_cells_and_proved() -> None:
-    system, pattern, proof = proved()
+    _, pattern, proof = proved()
     assert sorted(np.flatnonzero(pattern)) == [0, 2, 4, 6]
     assert len(proof.witnesses) == 2
 
