@@ -102,7 +102,7 @@ def _hide(
     pattern = suppress(problem.system, budget=budget)
     if conflict and (problem.conflicts or pattern.unprotected):
         raise OutputRefused(CONFLICT, hint=ELSE)
-    _check_possible(table, problem, pattern)
+    check_possible(table, problem, pattern)
     hidden = frozenset(i for i, gate in enumerate(problem.gates) if pattern.hidden[gate])
     return replace(table, hidden=hidden), pattern
 
@@ -119,21 +119,27 @@ def released_bytes(evidence: Evidence, hidden: frozenset[int]) -> bytes:
     return write_csv(evidence.columns, rows)
 
 
-def _check_possible(table: Table, problem: Problem, pattern: Pattern) -> None:
+def check_possible(table: Table, problem: Problem, pattern: Pattern) -> None:
+    """Raise `OutputRefused`, saying why, unless the pattern protects every sensitive row."""
     if problem.conflicts:
         raise OutputRefused(
             f"{len(problem.conflicts)} rows may not be published now, but an earlier output of "
             "this project already shows them.",
             hint="Ask the agencies' reviewers; the rules have become stricter since.",
         )
-    if pattern.unprotected:
-        owners = {problem.owners[need.variable] for need in pattern.unprotected}
+    if pattern.impossible:
+        owners = {problem.owners[need.variable] for need in pattern.impossible}
         marks = {owner[0] for owner in owners if owner}
         rows = [" / ".join(_label(part) for part in c.key) for c in table.cells if c.mark in marks]
         raise OutputRefused(
             "Even with every number hidden these rows could be worked out from what was released "
             f"before or from what is always known: {'; '.join(rows)[:300] or 'an earlier output'}.",
             hint=_COARSER,
+        )
+    if pattern.unprotected:
+        raise OutputRefused(
+            "No way was found in time to protect this table's sensitive rows: it is too large.",
+            hint="Submit it in smaller tables, or group more coarsely.",
         )
 
 

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from egress_review.errors import OutputRefused
+from egress_review.protect import check_possible
 from egress_review.sdc.attacker import Published, Row, attack
 from egress_review.sdc.certificate import as_json, certify, publish, verify
 from egress_review.sdc.detour import Cover
@@ -173,6 +175,17 @@ def test_what_cannot_be_protected_even_with_everything_hidden_is_reported() -> N
     shown, _, _ = protect(rest, [whole], RULES)
     _, pattern, _ = protect(parts, [whole, shown], RULES)
     assert pattern.unprotected
+
+
+def test_who_runs_out_of_time_is_told_so_and_nothing_leaves() -> None:
+    table = tabulate(people(5, (3, 3), count=60), (0, 1))
+    table = replace(table, primary=frozenset(sensitive(table, RULES)))
+    problem = link(table, (), RULES)
+    pattern = suppress(problem.system, budget=0.0)
+    assert pattern.unprotected
+    assert not pattern.impossible
+    with pytest.raises(OutputRefused, match="in time"):
+        check_possible(table, problem, pattern)
 
 
 def test_overlapping_people_bound_each_other_but_do_not_add_up() -> None:
