@@ -157,7 +157,10 @@ class Alerts:
         soonest = now_ms() - int(self._settings.alert_interval_seconds * 1000)
         for id in self._outbox.waiting():
             if id in rules and id not in busy and self._outbox.last_made(id) <= soonest:
-                self._raise(rules[id])
+                try:
+                    self._raise(rules[id])
+                except EnclaveError as error:  # it waits; another rule's may go out all the same
+                    logger.error("alerts: gather: %s", error)
 
     def _raise(self, rule: Rule) -> None:
         try:
