@@ -45,12 +45,14 @@ bench: $(VENV)/.dev .demo-data-venv/.ready ## print the benchmark tables, write 
 	@.ci/host-packages $(DEMO_PACKAGES)
 	@$(SUDO) .ci/with-engine $(VENV)/bin/python -m benchmarks $(ARGS)
 
-nightly: $(VENV)/.dev ## a million broken queries, 20,000 made-up ones, all on Spark where it is installed
+nightly: $(VENV)/.dev ## what takes hours: a million broken queries, every fault, a thousand tables, Spark where installed
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)
 	DIFFERENTIAL=20000 $(VENV)/bin/python -m pytest tests/unit/gateway/test_differential.py -k made
 	@.ci/host-packages $(TEST_PACKAGES)
 	$(SUDO) env INJECTIONS=all $(VENV)/bin/python -m pytest $(foreach part,faults kill outages wal,tests/hostile/test_audit_$(part).py)
 	ENCLAVE_PYMERKLE=1 ENCLAVE_WITNESS_KILLS=50 $(VENV)/bin/python -m pytest tests/unit/audit/test_pymerkle.py tests/unit/audit/test_witness.py
+	FUZZ=20000 $(VENV)/bin/python -m pytest tests/hostile/test_audit_verifier_input.py
+	ENCLAVE_TABLES=1000 ENCLAVE_DIFFERENCING_CASES=300 $(VENV)/bin/python -m pytest tests/unit/egress/test_hierarchies.py tests/unit/egress/test_differencing.py
 	@[ ! -x .spark-venv/bin/python ] || $(MAKE) spark-test SPARK=all ARGS=
 
 docs: $(VENV)/.dev ## write the generated reference pages
