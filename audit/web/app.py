@@ -6,9 +6,11 @@ Auditors and data stewards; what each of them sees is `Room.scope`'s to say.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +25,7 @@ from audit.web.stories import clock
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.web.app import Site, make_app
-from enclave.web.forms import Form, with_form
+from enclave.web.forms import with_form
 from enclave.web.visit import EventLog
 
 HERE = Path(__file__).parent
@@ -42,6 +44,47 @@ NAV = (
 
 Page = Callable[[Room, Request], Response]
 
+PAGES: dict[str, Page] = {
+    "/": events.overview,
+    "/events": events.listing,
+    "/events.jsonl": downloads.events,
+    "/events/{index:int}": events.entry,
+    "/events/{index:int}/proof": events.proof,
+    "/projects": stories.projects,
+    "/projects/{project}": stories.project,
+    "/people": stories.people,
+    "/people/{person}": stories.person,
+    "/columns": reach.columns,
+    "/columns/{column}": reach.column,
+    "/agencies": reach.agencies,
+    "/agencies/{agency}": reach.agency,
+    "/anomalies": anomalies.listing,
+    "/anomalies/{id}": anomalies.one,
+    "/saved": saved.listing,
+    "/saved/new": saved.new,
+    "/saved/{id}": saved.one,
+    "/alerts": alerts.listing,
+    "/alerts/new": alerts.new,
+    "/alerts/{id}": alerts.one,
+    "/verification": evidence.verification,
+    "/checkpoint": evidence.checkpoint,
+    "/public-key": evidence.public_key,
+    "/policy": evidence.policy,
+    "/export": evidence.export,
+    "/verify.pyz": downloads.verifier,
+    "/report": downloads.report,
+    "/closed": closed.listing,
+    "/closed/{name}/{file}": closed.file,
+}
+FORMS: dict[str, tuple[type[BaseModel], Callable[[Room, Request, Any], Response]]] = {
+    "/saved": (saved.NewSearch, saved.create),
+    "/saved/{id}/share": (saved.Sharing, saved.share),
+    "/saved/{id}/delete": (saved.Nothing, saved.delete),
+    "/alerts": (alerts.NewRule, alerts.create),
+    "/alerts/{id}/switch": (alerts.Switch, alerts.switch),
+    "/alerts/{id}/delete": (saved.Nothing, alerts.delete),
+}
+
 
 def make_site(url: str) -> Site:
     """Return the site's description."""
@@ -57,59 +100,13 @@ def make_site(url: str) -> Site:
 
 def routes(room: Room) -> list[Route | Mount]:
     """Return the site's routes."""
-
-    def route(path: str, page: Page, method: str = "GET") -> Route:
-        def endpoint(request: Request) -> Response:
-            return page(room, request)
-
-        return Route(path, endpoint, methods=[method])
-
-    def form(
-        path: str, model: type[Form], page: Callable[[Room, Request, Form], Response]
-    ) -> Route:
-        def handler(request: Request, filled: Form) -> Response:
-            return page(room, request, filled)
-
-        return Route(path, with_form(model)(handler), methods=["POST"])
-
     return [
-        route("/", events.overview),
-        route("/events", events.listing),
-        route("/events.jsonl", downloads.events),
-        route("/events/{index:int}", events.entry),
-        route("/events/{index:int}/proof", events.proof),
-        route("/projects", stories.projects),
-        route("/projects/{project}", stories.project),
-        route("/people", stories.people),
-        route("/people/{person}", stories.person),
-        route("/columns", reach.columns),
-        route("/columns/{column}", reach.column),
-        route("/agencies", reach.agencies),
-        route("/agencies/{agency}", reach.agency),
-        route("/anomalies", anomalies.listing),
-        route("/anomalies/{id}", anomalies.one),
-        route("/saved", saved.listing),
-        route("/saved/new", saved.new),
-        form("/saved", saved.NewSearch, saved.create),
-        route("/saved/{id}", saved.one),
-        form("/saved/{id}/share", saved.Sharing, saved.share),
-        form("/saved/{id}/delete", saved.Nothing, saved.delete),
-        route("/alerts", alerts.listing),
-        route("/alerts/new", alerts.new),
-        form("/alerts", alerts.NewRule, alerts.create),
-        route("/alerts/{id}", alerts.one),
-        form("/alerts/{id}/switch", alerts.Switch, alerts.switch),
-        form("/alerts/{id}/delete", saved.Nothing, alerts.delete),
-        route("/verification", evidence.verification),
-        route("/verification", evidence.verify_all, "POST"),
-        route("/checkpoint", evidence.checkpoint),
-        route("/public-key", evidence.public_key),
-        route("/policy", evidence.policy),
-        route("/export", evidence.export),
-        route("/verify.pyz", downloads.verifier),
-        route("/report", downloads.report),
-        route("/closed", closed.listing),
-        route("/closed/{name}/{file}", closed.file),
+        *(Route(path, partial(page, room)) for path, page in PAGES.items()),
+        *(
+            Route(path, with_form(model)(partial(page, room)), methods=["POST"])
+            for path, (model, page) in FORMS.items()
+        ),
+        Route("/verification", partial(evidence.verify_all, room), methods=["POST"]),
         Mount("/style", StaticFiles(directory=HERE / "static")),
     ]
 

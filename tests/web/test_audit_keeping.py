@@ -52,7 +52,8 @@ class Enclave:
         self.service = AuditProcess(settings).start()
         self.store = ControlStore(settings.database_url)
         self.client = AuditClient(settings, "audit-web", timeout=5)
-        audit_story.enter_people(self.store, self.client)
+        with closing(AuditClient(settings, "admin", timeout=5)) as admin:
+            audit_story.enter_people(self.store, admin)
 
     def stop(self) -> None:
         self.client.close()
