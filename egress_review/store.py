@@ -7,7 +7,7 @@ without its audit event. No rule is decided here; `service` asks `policy` and `p
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -125,6 +125,15 @@ class ReviewStore:
         with self._engine.connect() as connection:
             return read_votes(connection, request)
 
+    def votes_on(self, requests: Collection[str]) -> Mapping[str, tuple[Vote, ...]]:
+        """Return the votes on several requests, oldest first, in one question to the store."""
+        found: dict[str, list[Vote]] = {id: [] for id in requests}
+        query = select(votes).where(votes.c.request.in_(found)).order_by(votes.c.voted_at)
+        with self._engine.connect() as connection:
+            for row in connection.execute(query):
+                found[row.request].append(_vote(row))
+        return {id: tuple(several) for id, several in found.items()}
+
     def voted(self, person: str) -> frozenset[str]:
         """Return the ids of the requests a person has voted on."""
         query = select(votes.c.request).where(votes.c.person == person)
@@ -160,10 +169,11 @@ def read_request(connection: Connection, id: str) -> Request:
 def read_votes(connection: Connection, request: str) -> tuple[Vote, ...]:
     """Return a request's votes as the transaction sees them."""
     query = select(votes).where(votes.c.request == request).order_by(votes.c.voted_at)
-    return tuple(
-        Vote(r.request, r.agency, r.person, r.approve, r.comment, r.shown, _time(r.voted_at))
-        for r in connection.execute(query)
-    )
+    return tuple(_vote(row) for row in connection.execute(query))
+
+
+def _vote(r: Row[Any]) -> Vote:
+    return Vote(r.request, r.agency, r.person, r.approve, r.comment, r.shown, _time(r.voted_at))
 
 
 def add_request(connection: Connection, request: Request) -> None:
