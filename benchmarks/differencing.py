@@ -18,7 +18,8 @@ from rich.table import Table
 from scipy.sparse import csr_matrix
 
 from egress_review.sdc import span
-from egress_review.sdc.differencing import Membership, compare
+from egress_review.sdc.differencing import compare
+from egress_review.sdc.membership import Membership
 
 RESULTS = Path(__file__).parent / "results"
 PERSONS, RELEASES, CELLS, NEW = 1_000_000, 100, 240, 1_000
@@ -41,7 +42,12 @@ def table(labels: np.ndarray, cells: int, k: int) -> Membership:
     sizes = np.bincount(labels, minlength=cells + 1)[1:]
     small = (sizes > 0) & (sizes < k)
     none = np.zeros(cells, dtype=np.int32)
-    return Membership(labels, incidence, none, small, small, np.zeros(0, np.uint32), "", k)
+    marks = np.zeros((cells, 2), dtype=np.uint64)
+    return Membership(labels, incidence, none, small, small, marks, _no_rows, f"{id(labels)}", k)
+
+
+def _no_rows() -> np.ndarray:
+    raise AssertionError("nothing here has an origin in common, so no rows are looked at")
 
 
 def main() -> None:

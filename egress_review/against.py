@@ -16,7 +16,9 @@ from scipy.sparse import csr_matrix, hstack
 from egress_review.errors import OutputRefused
 from egress_review.partitions import Partitions, as_released
 from egress_review.sdc import span
-from egress_review.sdc.differencing import Membership, compare
+from egress_review.sdc.changes import with_total
+from egress_review.sdc.differencing import compare
+from egress_review.sdc.membership import Membership
 from egress_review.sdc.tables import Table
 
 MOST_PARTITIONS = 40
@@ -119,10 +121,13 @@ def with_everyone(table: Membership) -> Membership:
         for cells, alone in table.groupings
     )
     level = int(table.levels.max(initial=0)) + 1
+    everything = table.marks[table.levels == table.levels[:1]].sum(axis=0, dtype=np.uint64)
     return replace(
         table,
         incidence=csr_matrix(hstack([table.incidence, column])),
         levels=np.append(table.levels, np.int32(level)).astype(np.int32),
         hidden=np.append(table.hidden, not implied),
         primary=np.append(table.primary, False),
+        marks=np.vstack([table.marks, everything]),
+        rows=lambda: with_total(table, table.rows()),
     )

@@ -28,6 +28,7 @@ class Piece(StrEnum):
     PROTECTED = "protected.csv"
     LEDGER = "ledger.json"
     PARTITIONS = "partitions.npz"  # who is in which cell, as numbers (`partitions`)
+    ROWS = "rows.npz"  # a hash of each person's rows in each cell; seldom needed, so kept apart
     CONFLICTS = "conflicts.json"  # for reviewers: earlier releases that this one had to yield to
     SALT = "salt"
 

@@ -34,16 +34,16 @@ NEAR = 1e-9  # floating-point sums depend on their order, so also on the number 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Everyone a query read: hashes of pseudonyms, sorted, and beside each one of its rows.
+    """Everyone a query read: hashes of pseudonyms, sorted.
 
     `pseudonyms` are 16 bytes each in the same order; `cells` gives, per cell of the table, the
-    places of its persons in that order.
+    places of its persons in that order, and `rows` beside each a hash of that person's rows in it.
     """
 
     persons: npt.NDArray[np.uint64]
-    rows: npt.NDArray[np.uint64]
     pseudonyms: bytes
     cells: tuple[npt.NDArray[np.int64], ...]
+    rows: tuple[npt.NDArray[np.uint16], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,43 +150,55 @@ def _population(
     engine: duckdb.DuckDBPyConnection, shape: Shape, views: Views, cells: Sequence[Cell]
 ) -> Population:
     """Return who was read, of every source: a join can have people on one side only."""
-    found = [
-        engine.sql(text).to_arrow_table() for text in lineage_sql.with_population(shape, views)
-    ]
+    found = [engine.sql(text).to_arrow_table() for text in lineage_sql.with_population(shape)]
     hashes = np.concatenate([one["hash"].to_numpy() for one in found]).astype(np.uint64)
-    rows = np.concatenate([one["rows"].to_numpy() for one in found]).astype(np.uint64)
     blocks = b"".join(b"".join(one["person"].to_pylist()) for one in found)
     if len(blocks) != ID_BYTES * len(hashes):
         raise OutputRefused("The extract names a person otherwise than by a pseudonym.")
-    persons, first, which = np.unique(hashes, return_index=True, return_inverse=True)
-    together = np.zeros(len(persons), dtype=np.uint64)
-    np.add.at(together, which, rows)
+    persons, first = np.unique(hashes, return_index=True)
     kept = np.frombuffer(blocks, dtype=f"V{ID_BYTES}")[first].tobytes()
-    return Population(persons, together, kept, _members(engine, shape, cells, persons))
+    parts = _members(engine, shape, views, persons)
+    members = [_together(parts.pop((cell.level, cell.key), [])) for cell in cells]
+    return Population(
+        persons, kept, tuple(who for who, _ in members), tuple(rows for _, rows in members)
+    )
+
+
+_Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]
 
 
 def _members(
     engine: duckdb.DuckDBPyConnection,
     shape: Shape,
-    cells: Sequence[Cell],
+    views: Views,
     persons: npt.NDArray[np.uint64],
-) -> tuple[npt.NDArray[np.int64], ...]:
-    """Return, per cell, the places of its persons among `persons`, which are sorted."""
+) -> dict[tuple[Level, tuple[str, ...]], list[_Part]]:
+    """Return, per group and source, the places of its persons in `persons`, and their rows."""
     count = len(shape.groups)
-    parts: dict[tuple[Level, tuple[str, ...]], list[npt.NDArray[np.int64]]] = {}
-    for text in lineage_sql.with_members(shape):
+    parts: dict[tuple[Level, tuple[str, ...]], list[_Part]] = {}
+    for text in lineage_sql.with_members(shape, views):
         table = engine.sql(text).to_arrow_table()
         lists = table.column(2 * count).combine_chunks()
-        starts, flat = lists.offsets.to_numpy(), lists.values.to_numpy()
+        starts = lists.offsets.to_numpy()
+        who, rows = (lists.values.field(name).to_numpy() for name in ("person", "rows"))
         keys = zip(*(table.column(n).to_pylist() for n in range(2 * count)), strict=True)
         for place, line in enumerate(keys if count else [()] * table.num_rows):
             level = frozenset(n for n, bit in enumerate(line[count:]) if not bit)
-            mine = np.searchsorted(persons, flat[starts[place] : starts[place + 1]])
-            parts.setdefault((level, _key(line[:count])), []).append(mine)
-    none = np.zeros(0, dtype=np.int64)
-    return tuple(
-        np.unique(np.concatenate([none, *parts.pop((cell.level, cell.key), [])])) for cell in cells
-    )
+            here = slice(starts[place], starts[place + 1])
+            mine = np.searchsorted(persons, who[here])
+            parts.setdefault((level, _key(line[:count])), []).append((mine, rows[here]))
+    return parts
+
+
+def _together(parts: Sequence[_Part]) -> _Part:
+    """Return a group's persons once each, with the rows they have by any source added up."""
+    none = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint16))
+    who = np.concatenate([none[0], *(one for one, _ in parts)])
+    rows = np.concatenate([none[1], *(one for _, one in parts)])
+    members, place = np.unique(who, return_inverse=True)
+    sums = np.zeros(len(members), dtype=np.uint16)
+    np.add.at(sums, place, rows)
+    return members, sums
 
 
 def _key(values: Sequence[Any]) -> tuple[str, ...]:

@@ -156,35 +156,39 @@ def with_contributions(shape: Shape, aggregate: Aggregate, largest: int) -> str:
     )
 
 
-def with_population(shape: Shape, views: Views) -> tuple[str, ...]:
-    """Return SQL per source: each person as 16 bytes, a hash of them and one of all their rows."""
-    return tuple(_population(shape, views, person) for person in shape.persons())
+def with_population(shape: Shape) -> tuple[str, ...]:
+    """Return SQL per source: each person as 16 bytes and a hash of them."""
+    return tuple(_population(shape, person) for person in shape.persons())
 
 
-def _population(shape: Shape, views: Views, person: str) -> str:
+def _population(shape: Shape, person: str) -> str:
     node = _bare(shape)
-    node["select_list"] = _expressions(person, f"hash(count(*), sum({_mark(shape, views)}))")
+    node["select_list"] = _expressions(person)
     node["group_expressions"], node["group_sets"] = _expressions(person), [[0]]
     return (
         "SELECT unhex(replace(CAST(person AS VARCHAR), '-', '')) AS person, "  # noqa: S608
-        "hash(person) AS hash, rows "
-        f"FROM ({_text(node).rstrip().rstrip(';')}) AS people(person, rows) "
+        "hash(person) AS hash "
+        f"FROM ({_text(node).rstrip().rstrip(';')}) AS people(person) "
         "WHERE person IS NOT NULL"
     )
 
 
-def with_members(shape: Shape) -> tuple[str, ...]:
-    """Return SQL per source: groups, GROUPING bits, and the hashes of each group's persons."""
-    return tuple(_members(shape, person) for person in shape.persons())
+def with_members(shape: Shape, views: Views) -> tuple[str, ...]:
+    """Return SQL per source: groups, GROUPING bits, each group's persons (hashes) and their rows.
+
+    `rows` are the last 16 bits of the sum of hashes of a person's rows in the group.
+    """
+    return tuple(_members(shape, views, person) for person in shape.persons())
 
 
-def _members(shape: Shape, person: str) -> str:
+def _members(shape: Shape, views: Views, person: str) -> str:
     names, node = _by_person(shape, person)
+    node["select_list"] += _expressions(f"CAST(sum({_mark(shape, views)}) % 65536 AS USMALLINT)")
     keys = "".join(f"{name}, " for name in names)
     tail = f"GROUP BY {', '.join(names)}" if names else ""
     return (
-        f"SELECT {keys} list(hash(person)) AS persons "  # noqa: S608 - as above
-        f"FROM ({_text(node).rstrip().rstrip(';')}) AS people({keys}person) "
+        f"SELECT {keys} list({{person: hash(person), rows: rows}}) "  # noqa: S608 - as above
+        f"FROM ({_text(node).rstrip().rstrip(';')}) AS people({keys}person, rows) "
         f"WHERE person IS NOT NULL {tail}"
     )
 

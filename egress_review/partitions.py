@@ -12,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +26,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from scipy.sparse import csr_matrix
 
 from egress_review.custody import Custody, Piece
-from egress_review.evidence import Evidence
-from egress_review.sdc.differencing import Membership
-from egress_review.sdc.tables import Table
+from egress_review.evidence import Evidence, Population
+from egress_review.sdc.membership import Membership, Rows
+from egress_review.sdc.tables import Mark, Table
 from enclave.durable import write_durably
 from enclave.errors import EnclaveError, Unavailable
 from enclave.vault import keys
@@ -139,9 +141,8 @@ def number(
     numbers = people.numbers(people.hashes(population.pseudonyms, key))
     atoms, incidence = atomise(population.cells, len(numbers))
     labels = np.zeros(people.size, dtype=np.int32)
-    rows = np.zeros(people.size, dtype=np.uint32)
     labels[numbers] = atoms
-    rows[numbers] = (population.rows & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    rows = _in_order(population, numbers)
     table = evidence.table
     levels = {level: place for place, level in enumerate(sorted(table.levels(), key=sorted))}
     none = np.zeros(len(table.cells), dtype=np.bool_)
@@ -151,11 +152,24 @@ def number(
         levels=np.array([levels[cell.level] for cell in table.cells], dtype=np.int32),
         hidden=none,
         primary=none,
-        rows=rows,
+        marks=np.array([_short(cell.mark) for cell in table.cells], dtype=np.uint64).reshape(-1, 2),
+        rows=lambda: rows,
         origin=f"{project}: {' '.join(evidence.views)}",
         threshold=threshold,
     )
     return Partitions(membership, project, epoch, people.size, people.chain)
+
+
+def _short(mark: Mark) -> tuple[int, int]:
+    return mark[0], mark[1] % 2**64
+
+
+def _in_order(population: Population, numbers: npt.NDArray[np.int64]) -> Rows:
+    """Return the rows' hash of each person in each cell, by number and then by cell."""
+    none = np.zeros(0, dtype=np.int64)
+    persons = np.concatenate([none, *(numbers[members] for members in population.cells)])
+    rows = np.concatenate([np.zeros(0, dtype=np.uint16), *population.rows])
+    return rows[np.argsort(persons, kind="stable")]  # the cells are in order already
 
 
 def atomise(
@@ -183,6 +197,7 @@ def atomise(
     rows, where = np.concatenate([none, *atoms]), np.concatenate([none, *columns])
     shape = (len(place) if len(place) else 1, len(cells))
     incidence = csr_matrix((np.ones(len(rows), dtype=np.int64), (rows, where)), shape=shape)
+    incidence.sort_indices()
     return (which + offset).astype(np.int32), incidence
 
 
@@ -194,7 +209,7 @@ def as_released(kept: Partitions, table: Table) -> Partitions:
 
 
 def dump(kept: Partitions) -> bytes:
-    """Return partitions as bytes, compressed, to be sealed."""
+    """Return partitions as bytes, compressed, to be sealed; without the rows (`dump_rows`)."""
     one = kept.membership
     about = {
         "project": kept.project,
@@ -205,56 +220,79 @@ def dump(kept: Partitions) -> bytes:
         "threshold": one.threshold,
         "shape": [int(n) for n in one.incidence.shape],
     }
-    out = io.BytesIO()
-    np.savez(
-        out,
+    return _pack(
         about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
         labels=one.labels,
-        rows=one.rows,
         levels=one.levels,
-        marks=np.stack([one.hidden, one.primary]),
+        hidden=np.stack([one.hidden, one.primary]),
+        marks=one.marks,
         indices=one.incidence.indices,
         indptr=one.incidence.indptr,
     )
+
+
+def dump_rows(kept: Partitions) -> bytes:
+    """Return what stands for each person's rows in each cell, as bytes to be sealed."""
+    return _pack(rows=kept.membership.rows())
+
+
+def load(content: bytes, rows: Callable[[], bytes]) -> Partitions:
+    """Return the partitions that `dump` wrote; `rows` returns what `dump_rows` wrote, if needed."""
+    held = _unpack(content)
+    about = json.loads(held["about"].tobytes())
+    ones = np.ones(len(held["indices"]), dtype=np.int64)
+    hidden, primary = held["hidden"]
+    membership = Membership(
+        labels=held["labels"],
+        incidence=csr_matrix((ones, held["indices"], held["indptr"]), shape=tuple(about["shape"])),
+        levels=held["levels"],
+        hidden=hidden,
+        primary=primary,
+        marks=held["marks"],
+        rows=lambda: _unpack(rows())["rows"],
+        origin=about["origin"],
+        threshold=about["threshold"],
+    )
+    return Partitions(membership, about["project"], about["epoch"], about["size"], about["chain"])
+
+
+def _pack(**arrays: npt.NDArray[Any]) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **arrays)  # type: ignore[arg-type]  # numpy's stub takes a flag by keyword too
     plain = out.getvalue()
-    size = len(plain).to_bytes(8, "big")
-    return size + bytes(pa.compress(plain, codec="zstd", asbytes=True))
+    return len(plain).to_bytes(8, "big") + bytes(pa.compress(plain, codec="zstd", asbytes=True))
 
 
-def load(content: bytes) -> Partitions:
-    """Return the partitions that `dump` wrote."""
+def _unpack(content: bytes) -> dict[str, npt.NDArray[Any]]:
     plain = pa.decompress(content[8:], int.from_bytes(content[:8], "big"), "zstd", asbytes=True)
     with np.load(io.BytesIO(plain), allow_pickle=False) as held:
-        about = json.loads(held["about"].tobytes())
-        ones = np.ones(len(held["indices"]), dtype=np.int64)
-        cells = (ones, held["indices"], held["indptr"])
-        hidden, primary = held["marks"]
-        membership = Membership(
-            labels=held["labels"],
-            incidence=csr_matrix(cells, shape=tuple(about["shape"])),
-            levels=held["levels"],
-            hidden=hidden,
-            primary=primary,
-            rows=held["rows"],
-            origin=about["origin"],
-            threshold=about["threshold"],
-        )
-    return Partitions(membership, about["project"], about["epoch"], about["size"], about["chain"])
+        return dict(held)
 
 
 def read(custody: Custody, people: People, request: str) -> Partitions:
     """Return an earlier table's partitions. Raises `Unavailable` for whatever cannot be read."""
-    try:
+    with _readable():
         people.load()
-        kept = load(custody.open(request, Piece.PARTITIONS))
-    except (EnclaveError, ValueError, KeyError, OSError, pa.ArrowException) as error:
-        raise Unavailable(
-            "The record of earlier releases cannot be read, so nothing can be checked against it.",
-            hint="Tell the operating group.",
-        ) from error
+        kept = load(custody.open(request, Piece.PARTITIONS), lambda: _rows(custody, request))
     if not people.knows(kept.size, kept.chain):
         raise Unavailable(
             "The record of earlier releases does not fit the numbers of persons.",
             hint="Tell the operating group.",
         )
     return kept
+
+
+def _rows(custody: Custody, request: str) -> bytes:
+    with _readable():
+        return custody.open(request, Piece.ROWS)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (EnclaveError, ValueError, KeyError, OSError, pa.ArrowException) as error:
+        raise Unavailable(
+            "The record of earlier releases cannot be read, so nothing can be checked against it.",
+            hint="Tell the operating group.",
+        ) from error

@@ -218,6 +218,7 @@ class ReviewService:
         self.custody.keep(request.id, Piece.FULL, protected.full)
         self.custody.keep(request.id, Piece.LEDGER, dump(protected.entry))
         self.custody.keep(request.id, Piece.PARTITIONS, partitions.dump(finding.kept))
+        self.custody.keep(request.id, Piece.ROWS, partitions.dump_rows(finding.kept))
         conflicts = json.dumps([[one.request, one.persons] for one in finding.conflicts])
         self.custody.keep(request.id, Piece.CONFLICTS, conflicts.encode())
         found = replace(

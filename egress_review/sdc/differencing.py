@@ -10,65 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
-from scipy.sparse import coo_matrix, csr_matrix
 
-MOST_DENSE = 4_000_000  # entries of a joint histogram that are counted in place
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Joint: TypeAlias = npt.NDArray[np.int64] | csr_matrix
-
-
-@dataclass(frozen=True, eq=False)
-class Membership:
-    """Who is in each cell of a table, as one label per person.
-
-    `labels[n]` is the atom of the person with number n, 0 for who is not in the table; an atom is
-    a set of persons who are in the same cells. `incidence` (atoms x cells, row 0 empty) says which.
-    `levels` gives each cell's grouping set. `rows` is a hash of each person's source rows: of use
-    only between tables of one `origin`. `hidden` and `primary` are per cell.
-    """
-
-    labels: npt.NDArray[np.int32]
-    incidence: csr_matrix
-    levels: npt.NDArray[np.int32]
-    hidden: Bools
-    primary: Bools
-    rows: npt.NDArray[np.uint32]
-    origin: str
-    threshold: int
-
-    @cached_property
-    def counts(self) -> Ints:
-        """Return the persons of each atom; none for atom 0."""
-        counts = np.bincount(self.labels, minlength=self.incidence.shape[0])
-        counts[0] = 0
-        return counts.astype(np.int64)
-
-    @cached_property
-    def sizes(self) -> Ints:
-        """Return the persons of each cell."""
-        return np.asarray(self.incidence.T @ self.counts).astype(np.int64)
-
-    @cached_property
-    def present(self) -> npt.NDArray[np.uint8]:
-        """Return a bit per person: is he or she in the table."""
-        return np.packbits(self.labels > 0)
-
-    @cached_property
-    def groupings(self) -> tuple[tuple[Ints, bool], ...]:
-        """Return, per grouping set, its cells and whether nobody is in two of them."""
-        found = []
-        for level in np.unique(self.levels):
-            cells = np.flatnonzero(self.levels == level)
-            most = np.asarray(self.incidence[:, cells].sum(axis=1)).max(initial=0)
-            found.append((cells, bool(most <= 1)))
-        return tuple(found)
+from egress_review.sdc.changes import altered
+from egress_review.sdc.membership import Bools, Ints, Joint, Membership, common, dense, histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,36 +29,6 @@ def meet(new: Membership, old: Membership) -> bool:
     """Say whether anybody is in both tables; the cheap test before all others."""
     count = min(len(new.present), len(old.present))
     return bool(np.any(new.present[:count] & old.present[:count]))
-
-
-def histogram(new: Membership, old: Membership, where: Bools | None = None) -> Joint:
-    """Return how many persons (`where`, if given) have each pair of labels but 0."""
-    count = min(len(new.labels), len(old.labels))
-    ours, theirs = new.labels[:count], old.labels[:count]
-    if where is not None:
-        ours, theirs = ours[where[:count]], theirs[where[:count]]
-    shape = (new.incidence.shape[0], old.incidence.shape[0])
-    codes = ours.astype(np.int64)
-    codes *= shape[1]
-    codes += theirs
-    if shape[0] * shape[1] <= MOST_DENSE:
-        table = np.bincount(codes, minlength=shape[0] * shape[1]).reshape(shape)
-        table[0], table[:, 0] = 0, 0
-        return table
-    pairs, times = np.unique(codes, return_counts=True)
-    left, right = pairs // shape[1], pairs % shape[1]
-    both = (left > 0) & (right > 0)
-    return coo_matrix((times[both], (left[both], right[both])), shape=shape).tocsr()
-
-
-def common(new: Membership, old: Membership, joint: Joint) -> Ints:
-    """Return the persons that each new cell shares with each old one."""
-    found = new.incidence.T @ joint @ old.incidence
-    return _dense(found).astype(np.int64)
-
-
-def _dense(found: Joint) -> Ints:
-    return found if isinstance(found, np.ndarray) else np.asarray(found.toarray())
 
 
 def compare(new: Membership, old: Membership, *, foreign: bool) -> tuple[Hit, ...]:
@@ -198,7 +114,7 @@ def _covered(inside: Bools, parts: Membership, joint: Joint, whole: Membership) 
         for cell in np.flatnonzero(inside[:, cells].any(axis=1)):
             chosen = cells[inside[cell, cells]]
             atoms = np.asarray(parts.incidence[:, chosen].sum(axis=1)).ravel() > 0
-            mine = _dense(whole.incidence[:, [cell]].T @ joint).ravel()
+            mine = dense(whole.incidence[:, [cell]].T @ joint).ravel()
             covered[cell] = int(mine[atoms].sum())
         yield covered
 
@@ -206,11 +122,15 @@ def _covered(inside: Bools, parts: Membership, joint: Joint, whole: Membership) 
 def _changed(
     new: Membership, old: Membership, shared: Ints, least: int
 ) -> Iterator[tuple[int, int]]:
-    """Yield the same persons, a few of whom have other rows: a sum's change is theirs."""
-    count = min(len(new.rows), len(old.rows))
-    differ = np.zeros(max(len(new.labels), len(old.labels)), dtype=np.bool_)
-    differ[:count] = new.rows[:count] != old.rows[:count]
-    persons = common(new, old, histogram(new, old, differ))
+    """Yield cells of the same persons, a few of whom have other rows: a sum's change is theirs.
+
+    Rows that differ although nobody's seem to (a hash agreed by chance) count as one person's.
+    """
     same = _shown(new, old, shared) & (_apart(new, old, shared) == 0)
-    for cell, other in np.argwhere(same & (persons > 0) & (persons < least)):
-        yield int(cell), int(persons[cell, other])
+    pairs = np.argwhere(same)
+    pairs = pairs[(new.marks[pairs[:, 0]] != old.marks[pairs[:, 1]]).any(axis=1)]
+    if not len(pairs):
+        return
+    for (cell, _), persons in zip(pairs, altered(new, old, pairs), strict=True):
+        if persons < least:
+            yield int(cell), max(1, int(persons))

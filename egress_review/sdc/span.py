@@ -20,7 +20,7 @@ from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpstrf
 from scipy.sparse import csr_matrix
 
-from egress_review.sdc.differencing import Bools, Ints, Membership, common, histogram
+from egress_review.sdc.membership import Bools, Ints, Membership, common, histogram
 
 EXACT = 1e-7  # how far from 1 a projection's share may be by rounding alone
 PROJECTIONS = 24
