@@ -53,6 +53,15 @@ class SmallGroups(StrEnum):
     REFUSE = "refuse"
 
 
+class Method(StrEnum):
+    """How the small numbers of an output are protected; one an agreement."""
+
+    SUPPRESS = "suppress"
+    ROUND = "round"
+    NOISE = "noise"
+    PRIVATE = "private"
+
+
 class EngineKind(StrEnum):
     """Which engine runs a project's queries, behind the same inspector."""
 
@@ -136,6 +145,45 @@ class Budgets:
 
     project: Budget = Budget()
     person: Budget = Budget()
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What one row may add to a sum, in hundredths of the column's unit (cents), both inclusive."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateTerms:
+    """Differential privacy of persons: what an agreement may spend, and what one person adds.
+
+    `total` and `release` are thousandths of ε: of all answers together, and of each one. A person
+    is protected together with up to `rows` rows of an answer; further rows are left out of it.
+    `amounts` bounds each summed column, `groups` names the labels of grouped columns whose
+    dictionary lists no codes; both by `view.column`.
+    """
+
+    total: int
+    release: int
+    rows: int
+    amounts: Mapping[str, Amounts] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What becomes of an output's numbers: the method, and the terms of that method only.
+
+    `base` is what counts are rounded to multiples of; `spread` the standard deviation, in persons
+    or rows, of the noise on a count.
+    """
+
+    method: Method = Method.SUPPRESS
+    base: int = 0
+    spread: int = 0
+    private: PrivateTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +288,7 @@ class Policy:
     budgets: Budgets = Budgets()
     engine: EngineKind = EngineKind.DUCKDB
     network_clients: bool = False  # may a client outside the workspace connect, with a token?
+    protection: Protection = Protection()
 
     @property
     def agencies(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 
-from enclave.governance import nouns, rows, signatures
+from enclave.governance import nouns, protecting, rows, signatures
 from enclave.governance.files import (
     AgencyFile,
     DatasetFile,
@@ -120,6 +120,8 @@ def _dsa_problems(
     yield from _disclosure_problems(dsa, agencies)
     yield from _aggregation_problems(dsa, agencies, files)
     yield from _budget_problems(dsa)
+    strict = nouns.strictest(_rules_touched(dsa, agencies, files).values())
+    yield from protecting.problems(dsa, files.datasets, strict)
     yield from signatures.misplaced(dsa)
     form, where = dsa.form, dsa.source
     if form.project in RESERVED_PROJECTS:
@@ -191,14 +193,9 @@ def _aggregation_problems(
     dsa: Sourced[DsaFile], agencies: Mapping[str, AgencyFile], files: Files
 ) -> Iterator[Problem]:
     """Find what the gateway would let out and an agency touched would not (R22)."""
-    form, where = dsa.form, dsa.source
-    belongs = {each.form.id: each.form.agency for each in files.datasets}
-    touched = sorted({belongs.get(view.dataset, "") for view in form.views} & agencies.keys())
-    rules = {
-        id: nouns.rules(form.disclosure.get(id, Disclosure()), nouns.agency(agencies[id]).rules)
-        for id in touched
-    }
-    strict, given = nouns.strictest(rules.values()), form.aggregation
+    where, given = dsa.source, dsa.form.aggregation
+    rules = _rules_touched(dsa, agencies, files)
+    touched, strict = sorted(rules), nouns.strictest(rules.values())
     if given.persons is not None and given.persons < strict.safe_threshold:
         who = next(id for id in touched if rules[id].safe_threshold == strict.safe_threshold)
         sentence = f"persons {given.persons} is laxer than {who}'s safe_threshold"
@@ -207,6 +204,18 @@ def _aggregation_problems(
         who = next(id for id in touched if rules[id].safe_nk_k == strict.safe_nk_k)
         sentence = f"share {given.share} is laxer than {who}'s safe_nk_k"
         yield where.problem(f"{sentence}, {strict.safe_nk_k}.", "aggregation", "share")
+
+
+def _rules_touched(
+    dsa: Sourced[DsaFile], agencies: Mapping[str, AgencyFile], files: Files
+) -> Mapping[str, DisclosureRules]:
+    """Return the rules of every agency whose data the agreement grants, as it makes them."""
+    belongs = {each.form.id: each.form.agency for each in files.datasets}
+    touched = {belongs.get(view.dataset, "") for view in dsa.form.views} & agencies.keys()
+    return {
+        id: nouns.rules(dsa.form.disclosure.get(id, Disclosure()), nouns.agency(agencies[id]).rules)
+        for id in touched
+    }
 
 
 def _budget_problems(dsa: Sourced[DsaFile]) -> Iterator[Problem]:

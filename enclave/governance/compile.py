@@ -69,6 +69,7 @@ def _policy(
         budgets=nouns.budgets(form.budgets),
         engine=form.engine,
         network_clients=form.network_clients,
+        protection=nouns.protection(form.protection, nouns.strictest(rules.values())),
     )
 
 

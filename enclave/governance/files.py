@@ -30,6 +30,7 @@ from enclave.model import (
     EngineKind,
     FieldKind,
     FieldType,
+    Method,
     QueryMode,
     Role,
     SmallGroups,
@@ -43,6 +44,8 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(gt=0, le=1)]
 Bound = Annotated[StrictInt | None, Field(ge=1)]
+Money = Annotated[float, Field(ge=-1e10, le=1e10, multiple_of=0.01)]
+Epsilon = Annotated[float, Field(ge=0.001, le=20, multiple_of=0.001)]
 
 
 class _Form(BaseModel):
@@ -210,6 +213,51 @@ class BudgetsFile(_Form):
     person: BudgetFile = BudgetFile()
 
 
+class AmountsFile(_Form):
+    """What one row may add to a sum; what lies outside counts as the nearest bound."""
+
+    least: Money = Field(0, description="In the column's unit, at most two decimals.")
+    most: Money = Field(description="In the column's unit, at most two decimals.")
+
+
+class PrivateFile(_Form):
+    """Differential privacy of persons: counts, and sums of bounded amounts (method private)."""
+
+    epsilon_total: Epsilon = Field(description="What all answers together may spend.")
+    epsilon_release: Epsilon = Field(description="What one answer spends.")
+    rows_per_person: StrictInt = Field(
+        ge=1, le=100, description="Rows of one person that count in an answer; others do not."
+    )
+    amounts: dict[str, AmountsFile] = Field(
+        default_factory=dict, description="By view.column, the columns that may be summed."
+    )
+    groups: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="By view.column, the labels of a column without codes that may be a group.",
+    )
+
+
+class ProtectionFile(_Form):
+    """How the numbers of an output are protected. Other methods than suppress cover counts only.
+
+    round: each count becomes a neighbouring multiple of the base, by keyed chance. noise: each
+    count is changed by keyed chance, the same for the same persons. private: differential privacy,
+    from a budget; also sums of bounded amounts.
+    """
+
+    method: Method = Method.SUPPRESS
+    base: StrictInt | None = Field(
+        None, ge=2, description="round: at least every agency's safe_threshold, the default."
+    )
+    spread: StrictInt | None = Field(
+        None,
+        ge=3,
+        description="noise: its standard deviation; half the strictest safe_threshold, at least "
+        "3, unless given.",
+    )
+    private: PrivateFile | None = None
+
+
 class DsaFile(_Form):
     """agreements/*.yml, kind dsa: one limited purpose, named agencies, fields, people (R32)."""
 
@@ -237,6 +285,7 @@ class DsaFile(_Form):
         description="Whether clients outside the workspace may connect, over TLS and with a "
         "short-lived token of a researcher.",
     )
+    protection: ProtectionFile = ProtectionFile()
     views: Annotated[list[ViewFile], Field(min_length=1)]
     disclosure: dict[Id, Disclosure] = Field(
         default_factory=dict, description="Stricter rules than an agency's own, by agency."

@@ -18,7 +18,9 @@ from enclave.model import (
     ColumnRole,
     DisclosureRules,
     EngineKind,
+    Method,
     Policy,
+    Protection,
     QueryMode,
     SmallGroups,
     View,
@@ -48,6 +50,39 @@ def terms(policy: Policy) -> Iterator[str]:
         yield f"Queries run on {policy.engine.value}."
     if policy.network_clients:
         yield "Clients outside the workspace may connect with a researcher's token."
+    if policy.protection.method is not Method.SUPPRESS:
+        yield f"Outputs are protected so: {protection(policy.protection)}."
+
+
+def protection(terms: Protection) -> str:
+    """Return how outputs are protected, in words."""
+    match terms.method:
+        case Method.SUPPRESS:
+            return "small numbers are hidden, and others with them"
+        case Method.ROUND:
+            return f"every count becomes a multiple of {terms.base}"
+        case Method.NOISE:
+            return f"every count is changed, by {terms.spread} as a rule"
+        case Method.PRIVATE:
+            return _private(terms)
+
+
+def _private(terms: Protection) -> str:
+    private = terms.private
+    assert private is not None  # `checks` has found it
+    amounts = "".join(
+        f"; a row's {column} counts as {bound.least / 100:g} to {bound.most / 100:g}"
+        for column, bound in sorted(private.amounts.items())
+    )
+    groups = "".join(
+        f"; {column} is one of {', '.join(labels)}"
+        for column, labels in sorted(private.groups.items())
+    )
+    return (
+        f"by differential privacy of persons, ε {private.release / 1000:g} an answer and "
+        f"{private.total / 1000:g} in all, each person with up to {private.rows} rows"
+        f"{amounts}{groups}"
+    )
 
 
 def _uses_groups(policy: Policy) -> bool:
@@ -163,6 +198,9 @@ def _term_changes(old: Policy, new: Policy) -> Iterator[str]:
         yield "Clients outside the workspace may connect with a researcher's token."
     if old.network_clients and not new.network_clients:
         yield "Clients outside the workspace may no longer connect."
+    if old.protection != new.protection:
+        yield f"Outputs were protected so: {protection(old.protection)}."
+        yield f"Outputs become protected so: {protection(new.protection)}."
 
 
 def _amount(bound: int | None) -> str:

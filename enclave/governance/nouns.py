@@ -14,16 +14,22 @@ from enclave.governance.files import (
     DatasetFile,
     Disclosure,
     PersonFile,
+    PrivateFile,
+    ProtectionFile,
 )
 from enclave.model import (
     Agency,
     Aggregation,
+    Amounts,
     Budget,
     Budgets,
     Dataset,
     DisclosureRules,
     Field,
+    Method,
     Person,
+    PrivateTerms,
+    Protection,
 )
 
 # A bound's name in `model.Budget`, and in a file.
@@ -54,6 +60,34 @@ def aggregation(form: AggregationFile, rules: DisclosureRules) -> Aggregation:
         persons=rules.safe_threshold if form.persons is None else form.persons,
         share=min(Aggregation().share, rules.safe_nk_k) if form.share is None else form.share,
         small=form.small,
+    )
+
+
+def protection(form: ProtectionFile, rules: DisclosureRules) -> Protection:
+    """Return how outputs are protected; what the file leaves out, the agencies' rules say."""
+    match form.method:
+        case Method.SUPPRESS:
+            return Protection()
+        case Method.ROUND:
+            return Protection(form.method, base=form.base or rules.safe_threshold)
+        case Method.NOISE:
+            half = max(3, -(-rules.safe_threshold // 2))
+            return Protection(form.method, spread=form.spread or half)
+        case Method.PRIVATE:
+            return Protection(form.method, private=_private(form.private) if form.private else None)
+
+
+def _private(form: PrivateFile) -> PrivateTerms:
+    bounds = {
+        column: Amounts(round(each.least * 100), round(each.most * 100))
+        for column, each in form.amounts.items()
+    }
+    return PrivateTerms(
+        total=round(form.epsilon_total * 1000),
+        release=round(form.epsilon_release * 1000),
+        rows=form.rows_per_person,
+        amounts=bounds,
+        groups={column: tuple(labels) for column, labels in form.groups.items()},
     )
 
 
