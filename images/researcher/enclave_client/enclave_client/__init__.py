@@ -9,6 +9,7 @@
     explain("SELECT … FROM wages …")               what the agreement says of it, without running
     versions()                                     which versions of the data can be read
     submit("table.csv", title="…", queries=[table])
+    summarise(results).save("pay.model.json")      a regression's summary, as a file to submit
 
 Importing it in a notebook adds the `%%sql` magic. It holds no right of its own: what may be asked
 and what may leave is decided outside the workspace.
@@ -22,6 +23,7 @@ from enclave_client.explanation import explain
 from enclave_client.gateway import connect, fetch, query
 from enclave_client.magic import load_ipython_extension, register
 from enclave_client.outputs import outputs, submit, withdraw
+from enclave_client.summaries import summarise
 
 __all__ = [
     "Refused",
@@ -34,6 +36,7 @@ __all__ = [
     "query",
     "register",
     "submit",
+    "summarise",
     "versions",
     "withdraw",
 ]
