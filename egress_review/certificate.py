@@ -1,4 +1,4 @@
-"""The certificate that travels with a released file: what it is, where from, who agreed.
+"""The certificate that travels with released files: what they are, where from, who agreed.
 
 Names queries, agencies, rules and hashes; holds no number of the table and no reviewer's remark.
 What it says of hidden content is a salted commitment (`Custody.commit`), never a plain hash. When
@@ -10,41 +10,46 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from egress_review.model import Request, Vote
+from egress_review.model import OutputFile, Request, Vote
 from enclave.events import Action, Receipt
 
+CERTIFICATE = "enclave/release/2"  # 1 named one file; the verifier reads both
 PROVED = frozenset({Action.OUTPUT_VOTED, Action.OUTPUT_RELEASED})
+
+
+def digest(files: Iterable[tuple[str, bytes]]) -> str:
+    """Return the SHA-256 of the lines `<sha256>  <name>`, one a file in their order, as hex.
+
+    It is what the log's entry of a release says of the files.
+    """
+    lines = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def release_certificate(
     request: Request,
     *,
-    content: bytes,
+    contents: Sequence[bytes],
     votes: Sequence[Vote],
     receipts: Sequence[tuple[str, Receipt]],
 ) -> bytes:
     """Return the certificate as JSON: anyone with the audit log can check every line of it."""
     rules = ("safe_threshold", "safe_nk_n", "safe_nk_k", "safe_pratio_p")
-    counts = ("rows", "hidden")
     body = {
-        "certificate": "enclave/release/1",
+        "certificate": CERTIFICATE,
         "request": request.id,
         "project": request.project,
-        "file": {"name": request.filename, "sha256": hashlib.sha256(content).hexdigest()},
+        "files": [
+            _file(one, content) for one, content in zip(request.files, contents, strict=True)
+        ],
         "lineage": {
             "queries": list(request.queries),
             "views": list(request.views),
             "agencies": list(request.agencies),
         },
         "rules": {name: request.summary[name] for name in rules},
-        "suppression": {
-            # primary and complementary are not told apart outside: that would undo some of it
-            **{name: request.summary[name] for name in counts},
-            "standard": "strict",
-            "commitment": request.summary["suppression_commitment"],
-        },
         "shown": request.shown,
         "votes": [
             {
@@ -62,6 +67,25 @@ def release_certificate(
         ],
     }
     return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _file(one: OutputFile, content: bytes) -> dict[str, object]:
+    said: dict[str, object] = {
+        "name": one.name,
+        "kind": one.kind.value,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "standing": one.standing.value,
+        "queries": list(one.queries),
+    }
+    if "suppression_commitment" in one.summary:
+        said["suppression"] = {
+            # primary and complementary are not told apart outside: that would undo some of it
+            "rows": one.summary["rows"],
+            "hidden": one.summary["hidden"],
+            "standard": "strict",
+            "commitment": one.summary["suppression_commitment"],
+        }
+    return said
 
 
 def with_proofs(certificate: bytes, proofs: Sequence[tuple[str, Receipt, str]]) -> bytes:

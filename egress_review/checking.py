@@ -1,4 +1,4 @@
-"""Finds out what a submitted table is, and protects it: lineage, recomputation, earlier releases.
+"""Finds out what submitted files are, and protects them: lineage, recomputation, earlier releases.
 
 Reads the journal, the extract and custody; changes nothing. Each query is recomputed on the version
 of the data it ran on. Whatever cannot be established is a refusal with a sentence: nothing passes
@@ -7,8 +7,8 @@ for want of evidence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import reduce
 
@@ -21,7 +21,7 @@ from egress_review.errors import OutputRefused
 from egress_review.evidence import Evidence, check_equal, recompute
 from egress_review.ledger import Entry, load
 from egress_review.lineage_sql import Views
-from egress_review.model import Request
+from egress_review.model import FileKind, Note, Request, Standing
 from egress_review.partitions import Partitions, People
 from egress_review.policy import LEDGER
 from egress_review.protect import Protected, protect
@@ -40,21 +40,54 @@ MOST_QUERIES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What is known of a submitted table once it is protected.
+class Recomputed:
+    """A table that is its query's answer, protected; `kept` is who is in it, for later tables.
 
-    `rules` are the strictest of the agencies'; `columns` what the queries read; `kept` is who is in
-    it, for later tables; `conflicts` names other requests, of any project: for reviewers only.
+    `conflicts` names other requests, of any project: for reviewers only.
     """
 
     protected: Protected
+    kept: Partitions
+    conflicts: tuple[Conflict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file once it is checked: the bytes that would leave, and what reviewers see beside them.
+
+    `table` is the ground of a file that was recomputed, and of no other.
+    """
+
+    content: bytes
+    full: bytes
+    standing: Standing
+    persons: int
+    notes: tuple[Note, ...] = ()
+    table: Recomputed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is known of a request once all its files are protected, in their order.
+
+    `rules` are the strictest of the agencies'; `columns` what the queries read.
+    """
+
+    files: tuple[Checked, ...]
     agencies: tuple[str, ...]
     views: tuple[str, ...]
     columns: tuple[str, ...]
-    persons: int
     rules: DisclosureRules
-    kept: Partitions
-    conflicts: tuple[Conflict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What every file of one request is checked on."""
+
+    request: Request
+    policy: Policy
+    rules: DisclosureRules
+    lineages: Mapping[str, Lineage]
 
 
 class Checker:
@@ -68,42 +101,68 @@ class Checker:
         self._people = People(custody)
 
     def check(self, request: Request) -> Finding:
-        """Return the protected table of a request. Raises `OutputRefused` or another sentence."""
-        sheet = read_csv(self._custody.open(request.id, Piece.RAW))
+        """Return every file of a request, protected. Raises `OutputRefused` or another sentence.
+
+        Tables come first, each checked against those before it; one refused file refuses all.
+        """
         lineages = self.lineages(request)
         policy = self._store.policy(request.project)
         agencies = tuple(sorted(frozenset[str]().union(*(one.agencies for one in lineages))))
         rules = strictest(policy, agencies, self._store)
-        evidence, epoch = self._recomputed(policy, lineages, sheet, rules)
-        key = keys.load(self._settings, policy.project)
-        new = partitions.number(
-            evidence,
-            self._people,
-            key=key,
-            project=policy.project,
-            epoch=epoch,
-            threshold=rules.safe_threshold,
-        )
-        against = Against(new, self._everyones(request))
-        protected = protect(evidence, self._earlier(request), rules, against=against)
+        ground = _Ground(request, policy, rules, {one.query: one for one in lineages})
+        done: dict[int, Checked] = {}
+        for number in _tables_first(request):
+            with _naming(request, number):
+                done[number] = self._table(ground, number, done)
         return Finding(
-            protected=protected,
+            files=tuple(done[number] for number in sorted(done)),
             agencies=agencies,
             views=tuple(sorted({view for one in lineages for view in one.views})),
             columns=tuple(sorted({column for one in lineages for column in one.columns})),
-            persons=len(evidence.population.persons),
             rules=rules,
+        )
+
+    def _table(self, ground: _Ground, number: int, done: Mapping[int, Checked]) -> Checked:
+        """Return a table, recomputed and protected beside all earlier ones and those `done`."""
+        request, policy = ground.request, ground.policy
+        sheet = read_csv(self._custody.open(request.id, Piece.RAW, file=number))
+        lineages = [ground.lineages[query] for query in request.files[number - 1].queries]
+        evidence, epoch = self._recomputed(policy, lineages, sheet, ground.rules)
+        new = partitions.number(
+            evidence,
+            self._people,
+            key=keys.load(self._settings, policy.project),
+            project=policy.project,
+            epoch=epoch,
+            threshold=ground.rules.safe_threshold,
+        )
+        siblings = [one.table for one in done.values() if one.table]
+        kept = [Earlier(request.id, one.kept) for one in siblings]
+        against = Against(new, [*self._everyones(request), *kept])
+        earlier = [*self._earlier(request), *(one.protected.entry for one in siblings)]
+        protected = protect(evidence, earlier, ground.rules, against=against)
+        table = Recomputed(
+            protected=protected,
             kept=partitions.as_released(new, protected.entry.table),
             conflicts=tuple(against.conflicts.values()),
+        )
+        return Checked(
+            content=protected.content,
+            full=protected.full,
+            standing=Standing.RECOMPUTED,
+            persons=len(evidence.population.persons),
+            table=table,
         )
 
     def lineages(self, request: Request) -> tuple[Lineage, ...]:
         """Return what the request's queries read. Raises unless all are its author's own."""
-        if not 1 <= len(request.queries) <= MOST_QUERIES:
-            raise OutputRefused(
-                f"An output needs between 1 and {MOST_QUERIES} queries it was made from.",
-                hint='Pass queries=[table.attrs["enclave.query"]] to submit().',
-            )
+        for number, one in enumerate(request.files, start=1):
+            if not 1 <= len(one.queries) <= MOST_QUERIES:
+                with _naming(request, number):
+                    raise OutputRefused(
+                        f"A table needs between 1 and {MOST_QUERIES} queries it was made from.",
+                        hint='Pass queries=[table.attrs["enclave.query"]] to submit().',
+                    )
         try:
             found = lineage(self._settings, request.project, request.queries)
         except NotFound:
@@ -158,17 +217,39 @@ class Checker:
         """Return the ledger of the project: what is released or may be, except this request."""
         known = self._reviews.requests(project=request.project, states=LEDGER)
         return [
-            load(self._custody.open(one.id, Piece.LEDGER)) for one in known if one.id != request.id
+            load(self._custody.open(one.id, Piece.LEDGER, file=number))
+            for one in known
+            for number in one.tables()
+            if one.id != request.id
         ]
 
     def _everyones(self, request: Request) -> list[Earlier]:
         """Return who is in the tables of every project. Raises `Unavailable` if one is missing."""
         known = self._reviews.requests(states=LEDGER)
         return [
-            Earlier(one.id, partitions.read(self._custody, self._people, one.id))
+            Earlier(one.id, partitions.read(self._custody, self._people, one.id, file=number))
             for one in known
+            for number in one.tables()
             if one.id != request.id
         ]
+
+
+def _tables_first(request: Request) -> list[int]:
+    """Return the files' numbers, tables first: what else there is was made from them."""
+    numbers = range(1, len(request.files) + 1)
+    return sorted(numbers, key=lambda number: request.files[number - 1].kind is not FileKind.TABLE)
+
+
+@contextmanager
+def _naming(request: Request, number: int) -> Iterator[None]:
+    """Have a refusal say which of several files it is about."""
+    try:
+        yield
+    except OutputRefused as refused:
+        if len(request.files) == 1:
+            raise
+        name = request.files[number - 1].name
+        raise OutputRefused(f"{name}: {refused.sentence}", hint=refused.hint) from refused
 
 
 def strictest(policy: Policy, agencies: Sequence[str], store: ControlStore) -> DisclosureRules:

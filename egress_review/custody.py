@@ -21,7 +21,7 @@ from enclave.vault.keys import KEY_BYTES, derive, seal, unseal
 
 
 class Piece(StrEnum):
-    """What is kept of a request, sealed."""
+    """What is kept, sealed, of each file of a request; the salt is the whole request's."""
 
     RAW = "raw.csv"  # as submitted
     FULL = "full.csv"  # the same table, unprotected, row for row beside the protected one
@@ -42,20 +42,20 @@ class Custody:
             (self._root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._key = _key(self._root / "key")
 
-    def keep(self, request: str, piece: Piece, content: bytes) -> None:
-        """Seal one piece of a request durably; replaces what was there."""
-        place = self._quarantine(request)
-        place.mkdir(exist_ok=True, mode=0o700)
-        sync_directory(place.parent)
-        write_durably(
-            place / piece.value, seal(self._key, content, context=_context(request, piece))
-        )
+    def keep(self, request: str, piece: Piece, content: bytes, *, file: int = 1) -> None:
+        """Seal one piece of a request's file durably; replaces what was there."""
+        first, place = self._quarantine(request, 1), self._quarantine(request, file)
+        for made in dict.fromkeys((first, place)):
+            made.mkdir(exist_ok=True, mode=0o700)
+            sync_directory(made.parent)
+        context = _context(request, piece, file)
+        write_durably(place / piece.value, seal(self._key, content, context=context))
 
-    def open(self, request: str, piece: Piece) -> bytes:
+    def open(self, request: str, piece: Piece, *, file: int = 1) -> bytes:
         """Return one piece. Raises `NotFound`, or `Unavailable` if it was changed on disk."""
         try:
-            sealed = (self._quarantine(request) / piece.value).read_bytes()
-            return unseal(self._key, sealed, context=_context(request, piece))
+            sealed = (self._quarantine(request, file) / piece.value).read_bytes()
+            return unseal(self._key, sealed, context=_context(request, piece, file))
         except FileNotFoundError:
             raise NotFound("This part of the request is no longer kept.") from None
         except InvalidTag:
@@ -71,11 +71,6 @@ class Custody:
         for content in contents:
             digest.update(hashlib.sha256(content).digest())
         return digest.hexdigest()
-
-    def forget(self, request: str, *pieces: Piece) -> None:
-        """Remove pieces of a request."""
-        for piece in pieces:
-            (self._quarantine(request) / piece.value).unlink(missing_ok=True)
 
     def drawer(self, name: str) -> tuple[Path, bytes]:
         """Return a directory of this room and the key of its files: one key a drawer."""
@@ -104,12 +99,16 @@ class Custody:
             if place.name not in known:
                 shutil.rmtree(place)
 
-    def _quarantine(self, request: str) -> Path:
-        return self._root / "quarantine" / request
+    def _quarantine(self, request: str, file: int) -> Path:
+        """Return where a file's pieces lie: the first's where they lay when it was the only one."""
+        place = self._root / "quarantine" / request
+        return place if file == 1 else place / str(file)
 
 
-def _context(request: str, piece: Piece) -> bytes:
-    return f"enclave/egress/1/{request}/{piece.value}".encode()
+def _context(request: str, piece: Piece, file: int) -> bytes:
+    """Return what a piece is sealed to: its request, its file and what it is."""
+    which = request if file == 1 else f"{request}/{file}"
+    return f"enclave/egress/1/{which}/{piece.value}".encode()
 
 
 def _key(path: Path) -> bytes:

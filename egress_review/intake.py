@@ -12,37 +12,75 @@ import binascii
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from egress_review import permissions
-from egress_review.model import Request, State
-from egress_review.read import MOST_BYTES
-from egress_review.service import ReviewService, Submission, suppressed_rows, waiting_for
+from egress_review.model import FileKind, OutputFile, Request, State
+from egress_review.service import ReviewService, suppressed_rows, waiting_for
+from egress_review.submission import MOST_FILES, MOST_TOGETHER, Handed, Submission
 from enclave.errors import EnclaveError, Invalid, NotFound
 from enclave.model import Session
 from enclave.settings import Settings
 
 log = logging.getLogger(__name__)
 
-MOST_BODY = MOST_BYTES * 4 // 3 + 64 * 1024  # base64 of the largest file, and its words
+MOST_BODY = MOST_TOGETHER * 4 // 3 + 256 * 1024  # base64 of the largest files, and their words
 MOST_LISTED = 200
 SERVICE = web.AppKey("service", ReviewService)
 SESSION = web.AppKey("session", Session)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class _FileBody(BaseModel):
+    """What every file of a submission has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    content_base64: str
+
+
+class TableBody(_FileBody):
+    """A table, and the queries it was made from."""
+
+    kind: Literal[FileKind.TABLE]
+    queries: list[str] = Field(max_length=100)
+
+
+class PlotBody(_FileBody):
+    """A picture, and the table of the same submission it was drawn from."""
+
+    kind: Literal[FileKind.PLOT]
+    drawn_from: str
+
+
+class ModelBody(_FileBody):
+    """A regression's summary, and the queries that answered what it was fitted to."""
+
+    kind: Literal[FileKind.MODEL]
+    queries: list[str] = Field(max_length=100)
+
+
+class TextBody(_FileBody):
+    """Words or code; made from no query that could be named."""
+
+    kind: Literal[FileKind.TEXT]
+
+
+FileBody = Annotated[TableBody | PlotBody | ModelBody | TextBody, Field(discriminator="kind")]
+
+
 class OutputBody(BaseModel):
-    """The body of `POST /outputs`."""
+    """The body of `POST /outputs`: each file says what kind it is, and is taken for no other."""
 
     model_config = ConfigDict(extra="forbid")
 
     title: str
     context: str = ""
-    filename: str
-    content_base64: str
-    queries: list[str] = Field(default_factory=list, max_length=100)
+    files: list[FileBody] = Field(min_length=1, max_length=MOST_FILES)
 
 
 def make_intake(service: ReviewService, session: Session) -> web.Application:
@@ -141,7 +179,7 @@ async def _sentences(request: web.Request, handler: Handler) -> web.StreamRespon
     except EnclaveError as error:
         return _error(error)
     except web.HTTPRequestEntityTooLarge:
-        return _error(Invalid(f"The file is larger than {MOST_BYTES:,} bytes."))
+        return _error(Invalid(f"Together the files are larger than {MOST_TOGETHER:,} bytes."))
     except web.HTTPException as error:
         return _error(
             NotFound("The intake has no such address.")
@@ -178,10 +216,23 @@ async def _submit(request: web.Request) -> web.Response:
 def _submission(body: bytes) -> Submission:
     try:
         read = OutputBody.model_validate_json(body)
-        content = base64.b64decode(read.content_base64, validate=True)
+        files = tuple(Handed(_claimed(one), _decoded(one)) for one in read.files)
     except (ValidationError, binascii.Error):
         raise Invalid("This is not a submission as the workspace's submit() sends it.") from None
-    return Submission(read.title, read.context, read.filename, tuple(read.queries), content)
+    return Submission(read.title, read.context, files)
+
+
+def _claimed(body: FileBody) -> OutputFile:
+    return OutputFile(
+        name=body.name,
+        kind=body.kind,
+        queries=tuple(getattr(body, "queries", ())),
+        drawn_from=getattr(body, "drawn_from", ""),
+    )
+
+
+def _decoded(body: FileBody) -> bytes:
+    return base64.b64decode(body.content_base64, validate=True)
 
 
 async def _list(request: web.Request) -> web.Response:
@@ -222,7 +273,7 @@ def _outline(request: Request) -> dict[str, object]:
         "request": request.id,
         "status": request.state.value,
         "title": request.title,
-        "filename": request.filename,
+        "files": [one.name for one in request.files],
         "submitted_at": request.submitted_at.isoformat(timespec="seconds"),
         "sentence": request.sentence,
     }
@@ -246,9 +297,24 @@ def describe(service: ReviewService, request: Request) -> dict[str, object]:
         "review_url": f"/requests/{request.id}",
     }
     if request.shown:
-        body |= {"summary": dict(request.summary), "suppressed": suppressed_rows(service, request)}
-        body["sentence"] = request.sentence or _told(request)
+        body |= {
+            "summary": dict(request.summary),
+            "files": [_of_file(service, request, n) for n in range(1, len(request.files) + 1)],
+            "sentence": request.sentence or _told(request),
+        }
     return body
+
+
+def _of_file(service: ReviewService, request: Request, number: int) -> dict[str, object]:
+    one = request.files[number - 1]
+    recomputed = number in request.tables()
+    return {
+        "name": one.name,
+        "kind": one.kind.value,
+        "standing": one.standing.value,
+        "notes": [note.sentence for note in one.notes],
+        "suppressed": suppressed_rows(service, request, file=number) if recomputed else [],
+    }
 
 
 def _told(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""The nouns of egress review: a request to release an output, its votes and its comments."""
+"""The nouns of egress review: a request to release output files, its votes and its comments."""
 
 from __future__ import annotations
 
@@ -20,6 +20,48 @@ class State(StrEnum):
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     REFUSED = "refused"
+
+
+class FileKind(StrEnum):
+    """What an output file is; what is asked of each kind stands in `intake`."""
+
+    TABLE = "table"
+    PLOT = "plot"
+    MODEL = "model"
+    TEXT = "text"
+
+
+class Standing(StrEnum):
+    """What the check established of a file."""
+
+    UNCHECKED = "unchecked"
+    RECOMPUTED = "recomputed"  # a table that is exactly what its query answers
+    UNVERIFIED = "unverified"  # whatever could not be recomputed: a reviewer's eyes alone
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A finding that a reviewer, or whoever asked, should read; `code` is stable."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """One file of a request; a plot names in `drawn_from` the table of the same request it shows.
+
+    From `standing` on it is what the check found: `persons` described, counts in `summary`.
+    """
+
+    name: str
+    kind: FileKind
+    queries: tuple[str, ...]
+    drawn_from: str = ""
+    standing: Standing = Standing.UNCHECKED
+    persons: int = 0
+    notes: tuple[Note, ...] = ()
+    summary: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +89,11 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to release one table.
+    """A request to release one or several files together.
 
-    `agencies` is the approval set: every agency whose data the lineage touched. `shown` is the
-    salted hash of the unprotected and protected bytes together: what a vote is bound to.
+    `agencies` is the approval set: every agency whose data the lineage touched. `persons` is of the
+    file that describes most. `shown` is the salted hash of all that a reviewer decides on: what a
+    vote is bound to.
     """
 
     id: str
@@ -59,8 +102,7 @@ class Request:
     session: str
     title: str
     context: str
-    filename: str
-    queries: tuple[str, ...]
+    files: tuple[OutputFile, ...]
     state: State
     submitted_at: datetime
     changed_at: datetime
@@ -70,3 +112,21 @@ class Request:
     shown: str = ""
     sentence: str = ""
     summary: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def filename(self) -> str:
+        """Return the first file's name."""
+        return self.files[0].name
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """Return the queries of all files, each once."""
+        return tuple(dict.fromkeys(query for one in self.files for query in one.queries))
+
+    def tables(self) -> tuple[int, ...]:
+        """Return the numbers (from 1) of the files that later tables are checked against."""
+        return tuple(
+            number
+            for number, one in enumerate(self.files, start=1)
+            if one.kind is FileKind.TABLE and one.standing is Standing.RECOMPUTED
+        )

@@ -269,11 +269,14 @@ def _unpack(content: bytes) -> dict[str, npt.NDArray[Any]]:
         return dict(held)
 
 
-def read(custody: Custody, people: People, request: str) -> Partitions:
+def read(custody: Custody, people: People, request: str, *, file: int = 1) -> Partitions:
     """Return an earlier table's partitions. Raises `Unavailable` for whatever cannot be read."""
     with _readable():
         people.load()
-        kept = load(custody.open(request, Piece.PARTITIONS), lambda: _rows(custody, request))
+        kept = load(
+            custody.open(request, Piece.PARTITIONS, file=file),
+            lambda: _rows(custody, request, file),
+        )
     if not people.knows(kept.size, kept.chain):
         raise Unavailable(
             "The record of earlier releases does not fit the numbers of persons.",
@@ -282,9 +285,9 @@ def read(custody: Custody, people: People, request: str) -> Partitions:
     return kept
 
 
-def _rows(custody: Custody, request: str) -> bytes:
+def _rows(custody: Custody, request: str, file: int) -> bytes:
     with _readable():
-        return custody.open(request, Piece.ROWS)
+        return custody.open(request, Piece.ROWS, file=file)
 
 
 @contextmanager

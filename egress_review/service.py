@@ -12,46 +12,34 @@ import logging
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from egress_review import partitions, permissions, policy, store
-from egress_review.certificate import PROVED, release_certificate, with_proofs
-from egress_review.checking import Checker, Finding
+from egress_review.certificate import PROVED, digest, release_certificate, with_proofs
+from egress_review.checking import Checked, Checker, Finding
 from egress_review.custody import Custody, Piece
 from egress_review.ledger import dump, load
 from egress_review.model import Comment, Request, State, Vote
 from egress_review.policy import Act
-from egress_review.read import MOST_BYTES, safe_name
 from egress_review.sdc.certificate import as_json
 from egress_review.store import ReviewStore
-from enclave.errors import Conflict, EnclaveError, Invalid, NotFound, Unavailable
+from egress_review.submission import CERTIFICATE, Submission, cleaned, new_request
+from enclave.errors import Conflict, EnclaveError, NotFound, Unavailable
 from enclave.events import Action, Event, Receipt, Scalar, Verdict
-from enclave.model import Person, Session
+from enclave.model import DisclosureRules, Person, Session
 from enclave.settings import Settings
 from enclave.store import Appends, ControlStore
 
 log = logging.getLogger(__name__)
 
-CERTIFICATE = "certificate.json"
 DOWNLOAD_DAYS = 30
-MOST_TITLE, MOST_CONTEXT, MOST_COMMENT = 200, 5_000, 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What a researcher hands in; `content` is the file's bytes."""
-
-    title: str
-    context: str
-    filename: str
-    queries: tuple[str, ...]
-    content: bytes
+MOST_COMMENT = 2_000
 
 
 class Proves(Appends, Protocol):
@@ -95,13 +83,15 @@ class ReviewService:
         Raises `EnclaveError` for what is not even a submission; that leaves no request.
         """
         try:
-            request = _new_request(session, submission)
+            request = new_request(session, submission)
         except EnclaveError as error:
             self.audit.append(_refused_unread(session, error))
             raise
-        self.custody.keep(request.id, Piece.RAW, submission.content)
+        contents = [handed.content for handed in submission.files]
+        for number, content in enumerate(contents, start=1):
+            self.custody.keep(request.id, Piece.RAW, content, file=number)
         self.custody.keep(request.id, Piece.SALT, secrets.token_bytes(32))
-        commitment = self.custody.commit(request.id, submission.content)
+        commitment = self.custody.commit(request.id, *contents)
         event = self._event(Action.OUTPUT_SUBMITTED, request, session.person, commitment=commitment)
         with self._record(event, request.id) as connection:
             store.add_request(connection, request)
@@ -117,18 +107,23 @@ class ReviewService:
 
     # The reviewers' side -----------------------------------------------------------------------
 
-    def view_raw(self, person: Person, request: Request) -> tuple[bytes, bytes]:
-        """Return (unprotected, protected) bytes for a reviewer, once audit knows of it."""
+    def view_raw(self, person: Person, request: Request, *, file: int = 1) -> tuple[bytes, bytes]:
+        """Return a file's (unprotected, protected) bytes to a reviewer, once audit knows of it."""
         permissions.check_see_raw(person, request)
-        event = self._event(Action.OUTPUT_VIEWED, request, person.id, shown=request.shown)
+        if not 1 <= file <= len(request.files):
+            raise NotFound("This request has no such file.")
+        name = request.files[file - 1].name
+        event = self._event(
+            Action.OUTPUT_VIEWED, request, person.id, shown=request.shown, file=name
+        )
         self.audit.append(event)
-        return self._shown(request)
+        return self._shown(request)[file - 1]
 
     def comment(self, person: Person, id: str, text: str) -> None:
         """Say something to everyone who may see the request."""
         request = self.reviews.request(id)
         permissions.check_see(person, request)
-        said = Comment(id, person.id, _text(text, "comment", MOST_COMMENT), _now())
+        said = Comment(id, person.id, cleaned(text, "comment", MOST_COMMENT), _now())
         event = self._event(Action.OUTPUT_COMMENTED, request, person.id, characters=len(said.text))
         with self._record(event, id) as connection:
             held = store.hold(connection, id)
@@ -161,13 +156,13 @@ class ReviewService:
     # Release -----------------------------------------------------------------------------------
 
     def download(self, person: Person, id: str, name: str) -> tuple[str, bytes]:
-        """Return (file name, bytes) of a released file: the table or its certificate."""
+        """Return (file name, bytes) of a released file, or of the certificate."""
         request = self.reviews.request(id)
         permissions.check_download(person, request)
         policy.next_state(request.state, Act.DOWNLOAD)
         if _now() > available_until(request):
             raise Conflict("The time to download this release is over.")
-        if name not in (request.filename, CERTIFICATE):
+        if name not in released_names(request):
             raise NotFound("There is no such released file.")
         content = self.custody.released(id, name)
         if name == CERTIFICATE:
@@ -213,44 +208,92 @@ class ReviewService:
             return _move(connection, replace(held, sentence=error.explain()), Act.REFUSE)
 
     def _accept(self, request: Request, finding: Finding) -> Request:
-        protected = finding.protected
-        self.custody.keep(request.id, Piece.PROTECTED, protected.content)
-        self.custody.keep(request.id, Piece.FULL, protected.full)
-        self.custody.keep(request.id, Piece.LEDGER, dump(protected.entry))
-        self.custody.keep(request.id, Piece.PARTITIONS, partitions.dump(finding.kept))
-        self.custody.keep(request.id, Piece.ROWS, partitions.dump_rows(finding.kept))
-        conflicts = json.dumps([[one.request, one.persons] for one in finding.conflicts])
-        self.custody.keep(request.id, Piece.CONFLICTS, conflicts.encode())
+        for number, checked in enumerate(finding.files, start=1):
+            self._keep(request, number, checked)
+        summaries = [self._summary(request, checked) for checked in finding.files]
         found = replace(
             request,
+            files=tuple(
+                replace(
+                    one,
+                    standing=checked.standing,
+                    persons=checked.persons,
+                    notes=checked.notes,
+                    summary=summary,
+                )
+                for one, checked, summary in zip(
+                    request.files, finding.files, summaries, strict=True
+                )
+            ),
             agencies=finding.agencies,
             views=finding.views,
-            persons=finding.persons,
-            shown=self.custody.commit(request.id, protected.full, protected.content),
-            summary=_summary(finding, self._suppression(request, finding)),
+            persons=max(checked.persons for checked in finding.files),
+            summary=_together(summaries, finding.rules),
         )
+        pairs = [(checked.full, checked.content) for checked in finding.files]
+        found = replace(found, shown=self._commitment(found, pairs))
+        rewritten = bool(found.summary["hidden"])
         event = replace(
             self._event(Action.OUTPUT_PROTECTED, found, request.person),
-            detail={"request": request.id, **found.summary},
+            detail={"request": request.id, "files": len(found.files), **found.summary},
             columns=finding.columns,
-            verdict=Verdict.REWRITTEN if protected.entry.table.hidden else Verdict.ALLOWED,
+            verdict=Verdict.REWRITTEN if rewritten else Verdict.ALLOWED,
         )
         with self._record(event, request.id) as connection:
             held = store.hold(connection, request.id)
             return _move(connection, replace(found, state=held.state), Act.PROTECT)
 
-    def _suppression(self, request: Request, finding: Finding) -> str:
-        plain = json.dumps(as_json(finding.protected.certificate), sort_keys=True)
-        return self.custody.commit(request.id, plain.encode())
+    def _keep(self, request: Request, number: int, checked: Checked) -> None:
+        """Seal what a file's review, and every later check, will need."""
+        pieces = {Piece.PROTECTED: checked.content, Piece.FULL: checked.full}
+        if checked.table is not None:
+            conflicts = [[one.request, one.persons] for one in checked.table.conflicts]
+            pieces |= {
+                Piece.LEDGER: dump(checked.table.protected.entry),
+                Piece.PARTITIONS: partitions.dump(checked.table.kept),
+                Piece.ROWS: partitions.dump_rows(checked.table.kept),
+                Piece.CONFLICTS: json.dumps(conflicts).encode(),
+            }
+        for piece, content in pieces.items():
+            self.custody.keep(request.id, piece, content, file=number)
 
-    def _shown(self, request: Request) -> tuple[bytes, bytes]:
-        full = self.custody.open(request.id, Piece.FULL)
-        protected = self.custody.open(request.id, Piece.PROTECTED)
-        if not secrets.compare_digest(
-            self.custody.commit(request.id, full, protected), request.shown
-        ):
+    def _summary(self, request: Request, checked: Checked) -> dict[str, Scalar]:
+        if checked.table is None:
+            return {}
+        protected = checked.table.protected
+        entry = protected.entry
+        reasons = Counter(reason for found in entry.reasons.values() for reason in found)
+        plain = json.dumps(as_json(protected.certificate), sort_keys=True)
+        return {
+            "rows": len(entry.table.cells),
+            "hidden": len(entry.table.hidden),
+            "primary": len(entry.table.primary),
+            "complementary": protected.complementary,
+            "optimal": protected.optimal,
+            "suppression_commitment": self.custody.commit(request.id, plain.encode()),
+            **{f"reason {name}": count for name, count in sorted(reasons.items())},
+        }
+
+    def _commitment(self, request: Request, pairs: Sequence[tuple[bytes, bytes]]) -> str:
+        """Return the salted hash of all that a reviewer decides on: the files, and what is said."""
+        contents = (content for pair in pairs for content in pair)
+        return self.custody.commit(request.id, statement(request), *contents)
+
+    def _shown(self, request: Request) -> list[tuple[bytes, bytes]]:
+        """Return each file's (unprotected, protected) bytes, if all are what was put in review."""
+        pairs = [
+            (
+                self.custody.open(request.id, Piece.FULL, file=number),
+                self.custody.open(request.id, Piece.PROTECTED, file=number),
+            )
+            for number in range(1, len(request.files) + 1)
+        ]
+        # Until requests could hold several files, only a table's two files were committed to.
+        before = self.custody.commit(request.id, *pairs[0]) if len(pairs) == 1 else ""
+        good = (self._commitment(request, pairs), before)
+        if not any(secrets.compare_digest(one, request.shown) for one in good):
             raise Unavailable("The files of this request are not the ones it was made with.")
-        return full, protected
+        return pairs
 
     def _check_shown(self, request: Request, shown: str) -> None:
         self._shown(request)
@@ -271,16 +314,17 @@ class ReviewService:
             return request
 
     def _release(self, request: Request) -> Request:
-        _, content = self._shown(request)
+        contents = [content for _, content in self._shown(request)]
         certificate = release_certificate(
             request,
-            content=content,
+            contents=contents,
             votes=self.reviews.votes(request.id),
             receipts=self.reviews.receipts(request.id),
         )
-        files = {request.filename: content, CERTIFICATE: certificate}
+        names = [one.name for one in request.files]
+        files = dict(zip(names, contents, strict=True)) | {CERTIFICATE: certificate}
         self.custody.release(request.id, files)
-        sha256 = hashlib.sha256(content).hexdigest()
+        sha256 = digest(zip(names, contents, strict=True))
         event = self._event(Action.OUTPUT_RELEASED, request, "egress", sha256=sha256)
         with self._record(event, request.id) as connection:
             held = store.hold(connection, request.id)
@@ -352,35 +396,35 @@ def _check_everyone_agreed(request: Request, votes: tuple[Vote, ...]) -> None:
         raise Conflict("Not every agency has approved exactly this output.")
 
 
-def _new_request(session: Session, submission: Submission) -> Request:
-    if len(submission.content) > MOST_BYTES:
-        raise Invalid(f"The file is larger than {MOST_BYTES:,} bytes.", hint="Submit it in parts.")
-    now = _now()
-    return Request(
-        id=secrets.token_hex(8),
-        project=session.project,
-        person=session.person,
-        session=session.id,
-        title=_text(submission.title, "title", MOST_TITLE),
-        context=_text(submission.context, "context", MOST_CONTEXT, may_be_empty=True),
-        filename=safe_name(submission.filename),
-        queries=tuple(dict.fromkeys(submission.queries)),
-        state=State.SUBMITTED,
-        submitted_at=now,
-        changed_at=now,
-    )
+def released_names(request: Request) -> tuple[str, ...]:
+    """Return the names of what a release hands out."""
+    return (*(one.name for one in request.files), CERTIFICATE)
 
 
-def _text(text: str, what: str, most: int, *, may_be_empty: bool = False) -> str:
-    clean = "".join(c for c in text if c.isprintable() or c == "\n").strip()
-    if len(clean) > most or not (clean or may_be_empty):
-        raise Invalid(f"The {what} must have between 1 and {most:,} characters.")
-    return clean
+def statement(request: Request) -> bytes:
+    """Return, as canonical JSON, what a reviewer reads of a request beside its files' contents."""
+    said = {
+        "title": request.title,
+        "context": request.context,
+        "agencies": list(request.agencies),
+        "files": [
+            {
+                "name": one.name,
+                "kind": one.kind.value,
+                "queries": list(one.queries),
+                "drawn_from": one.drawn_from,
+                "standing": one.standing.value,
+                "notes": [[note.code, note.sentence] for note in one.notes],
+            }
+            for one in request.files
+        ],
+    }
+    return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _vote(person: Person, id: str, *, approve: bool, shown: str, comment: str) -> Vote:
     assert person.agency is not None  # `check_vote` found it among the request's
-    said = _text(comment, "reason", MOST_COMMENT, may_be_empty=approve)
+    said = cleaned(comment, "reason", MOST_COMMENT, may_be_empty=approve)
     return Vote(id, person.agency, person.id, approve, said, shown, _now())
 
 
@@ -395,24 +439,23 @@ def _refused_unread(session: Session, error: EnclaveError) -> Event:
     )
 
 
-def _summary(finding: Finding, suppression: str) -> dict[str, Scalar]:
-    entry = finding.protected.entry
-    reasons = Counter(reason for found in entry.reasons.values() for reason in found)
-    return {
-        "rows": len(entry.table.cells),
-        "hidden": len(entry.table.hidden),
-        "primary": len(entry.table.primary),
-        "complementary": finding.protected.complementary,
-        "optimal": finding.protected.optimal,
-        "suppression_commitment": suppression,
-        **{f"reason {name}": count for name, count in sorted(reasons.items())},
-        **asdict(finding.rules),
-    }
+def _together(
+    summaries: Sequence[Mapping[str, Scalar]], rules: DisclosureRules
+) -> dict[str, Scalar]:
+    """Return the counts of all files added up, and the rules they were checked by."""
+    counts: Counter[str] = Counter({"rows": 0, "hidden": 0, "primary": 0, "complementary": 0})
+    for summary in summaries:
+        counts.update(
+            {name: n for name, n in summary.items() if type(n) is int}  # `optimal` is no count
+        )
+    return {**counts, **asdict(rules)}
 
 
-def suppressed_rows(service: ReviewService, request: Request) -> list[dict[str, object]]:
-    """Return, for who submitted it, each hidden row's labels and why it is hidden."""
-    entry = load(service.custody.open(request.id, Piece.LEDGER))
+def suppressed_rows(
+    service: ReviewService, request: Request, *, file: int = 1
+) -> list[dict[str, object]]:
+    """Return, for who submitted it, the labels of each row a table hides and why it is hidden."""
+    entry = load(service.custody.open(request.id, Piece.LEDGER, file=file))
     return [
         {
             "row": [
@@ -426,12 +469,14 @@ def suppressed_rows(service: ReviewService, request: Request) -> list[dict[str, 
     ]
 
 
-def conflicts(service: ReviewService, request: Request) -> list[tuple[Request | None, int]]:
-    """Return, for reviewers only, (earlier request, persons it would have given away).
+def conflicts(
+    service: ReviewService, request: Request, *, file: int = 1
+) -> list[tuple[Request | None, int]]:
+    """Return, for reviewers only, (earlier request, persons it would have given away) of a table.
 
     None stands for several earlier requests together. They may be of other projects.
     """
-    found = json.loads(service.custody.open(request.id, Piece.CONFLICTS))
+    found = json.loads(service.custody.open(request.id, Piece.CONFLICTS, file=file))
     return [(service.reviews.request(id) if id else None, persons) for id, persons in found]
 
 

@@ -7,7 +7,7 @@ without its audit event. No rule is decided here; `service` asks `policy` and `p
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +29,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from egress_review.model import Comment, Request, State, Vote
+from egress_review.model import (
+    Comment,
+    FileKind,
+    Note,
+    OutputFile,
+    Request,
+    Standing,
+    State,
+    Vote,
+)
 from enclave.errors import Conflict, NotFound
 from enclave.events import Action, Receipt
 
@@ -47,8 +56,6 @@ requests = Table(
             "session",
             "title",
             "context",
-            "filename",
-            "queries",
             "state",
             "submitted_at",
             "changed_at",
@@ -58,6 +65,17 @@ requests = Table(
             "sentence",
             "summary",
         )
+    ),
+    Column("persons", Integer, nullable=False),
+)
+files = Table(
+    "egress_file",
+    metadata,
+    Column("request", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("name", "kind", "queries", "drawn_from", "standing", "notes", "summary")
     ),
     Column("persons", Integer, nullable=False),
 )
@@ -118,7 +136,9 @@ class ReviewStore:
         if states is not None:
             query = query.where(requests.c.state.in_([state.value for state in states]))
         with self._engine.connect() as connection:
-            return tuple(_request(row) for row in connection.execute(query))
+            rows = connection.execute(query).all()
+            held = _read_files(connection, [row.id for row in rows])
+            return tuple(_request(row, held[row.id]) for row in rows)
 
     def votes(self, request: str) -> tuple[Vote, ...]:
         """Return a request's votes, oldest first."""
@@ -163,7 +183,17 @@ def read_request(connection: Connection, id: str) -> Request:
     row = connection.execute(select(requests).where(requests.c.id == id)).first()
     if row is None:
         raise NotFound("There is no such request.", hint="Your list shows what you may open.")
-    return _request(row)
+    return _request(row, _read_files(connection, [id])[id])
+
+
+def _read_files(
+    connection: Connection, requests: Collection[str]
+) -> Mapping[str, tuple[OutputFile, ...]]:
+    found: dict[str, list[OutputFile]] = {id: [] for id in requests}
+    query = select(files).where(files.c.request.in_(found)).order_by(files.c.number)
+    for row in connection.execute(query):
+        found[row.request].append(_file(row))
+    return {id: tuple(several) for id, several in found.items()}
 
 
 def read_votes(connection: Connection, request: str) -> tuple[Vote, ...]:
@@ -177,8 +207,9 @@ def _vote(r: Row[Any]) -> Vote:
 
 
 def add_request(connection: Connection, request: Request) -> None:
-    """Insert a new request."""
+    """Insert a new request with its files."""
     connection.execute(insert(requests).values(_row(request)))
+    connection.execute(insert(files), list(_file_rows(request)))
 
 
 def hold(connection: Connection, id: str) -> Request:
@@ -189,8 +220,11 @@ def hold(connection: Connection, id: str) -> Request:
 
 
 def change(connection: Connection, request: Request) -> None:
-    """Write back a request that `hold` returned."""
+    """Write back a request that `hold` returned, and what was found of its files."""
     connection.execute(update(requests).where(requests.c.id == request.id).values(_row(request)))
+    for row in _file_rows(request):
+        mine = (files.c.request == row["request"]) & (files.c.number == row["number"])
+        connection.execute(update(files).where(mine).values(row))
 
 
 def add_vote(connection: Connection, vote: Vote) -> None:
@@ -236,8 +270,6 @@ def _row(request: Request) -> dict[str, Any]:
         "session": request.session,
         "title": request.title,
         "context": request.context,
-        "filename": request.filename,
-        "queries": json.dumps(request.queries),
         "state": request.state.value,
         "submitted_at": request.submitted_at.isoformat(),
         "changed_at": request.changed_at.isoformat(),
@@ -250,9 +282,38 @@ def _row(request: Request) -> dict[str, Any]:
     }
 
 
-def _request(row: Row[Any]) -> Request:
-    plain = dict(row._mapping)
-    for name in ("queries", "agencies", "views"):
+def _file_rows(request: Request) -> Iterable[dict[str, Any]]:
+    for number, one in enumerate(request.files, start=1):
+        yield {
+            "request": request.id,
+            "number": number,
+            "name": one.name,
+            "kind": one.kind.value,
+            "queries": json.dumps(one.queries),
+            "drawn_from": one.drawn_from,
+            "standing": one.standing.value,
+            "persons": one.persons,
+            "notes": json.dumps([[note.code, note.sentence] for note in one.notes]),
+            "summary": json.dumps(dict(one.summary)),
+        }
+
+
+def _file(row: Row[Any]) -> OutputFile:
+    return OutputFile(
+        name=row.name,
+        kind=FileKind(row.kind),
+        queries=tuple(json.loads(row.queries)),
+        drawn_from=row.drawn_from,
+        standing=Standing(row.standing),
+        persons=row.persons,
+        notes=tuple(Note(code, sentence) for code, sentence in json.loads(row.notes)),
+        summary=json.loads(row.summary),
+    )
+
+
+def _request(row: Row[Any], held: tuple[OutputFile, ...]) -> Request:
+    plain = dict(row._mapping) | {"files": held}
+    for name in ("agencies", "views"):
         plain[name] = tuple(json.loads(plain[name]))
     plain["summary"] = json.loads(plain["summary"])
     plain["state"] = State(plain["state"])

@@ -7,6 +7,7 @@ read from the log.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -22,7 +23,8 @@ from audit.verifier.engine import open_source
 from audit.verifier.facts import Facts, NotAnEvent, read, strict_json
 from audit.verifier.trust import Trust, spoken_time
 
-CERTIFICATE = "enclave/release/1"
+ONE_FILE = "enclave/release/1"
+FILES = "enclave/release/2"
 
 
 def as_policy(trust: Trust) -> Policy:
@@ -73,17 +75,28 @@ def check_certificate(
     """
     try:
         body = strict_json(content)
-        if body["certificate"] != CERTIFICATE:
-            raise ValueError("another format")
-        named, agencies = body["file"]["sha256"], list(body["lineage"]["agencies"])
+        named, logged = _files(body)
+        agencies = list(body["lineage"]["agencies"])
         votes = [(str(each["agency"]), each["approve"] is True) for each in body["votes"]]
         steps, _ = list(_steps(body)), body["request"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"This is no certificate of a release: {plain(str(error))}.") from error
     checks = [_file(named, released), _agreed(agencies, votes), _proofs(steps, agencies, policy)]
     if log is not None:
-        checks.append(_entries(steps, body, log))
+        checks.append(_entries(steps, body, logged, log))
     return checks
+
+
+def _files(body: dict[str, Any]) -> tuple[list[str], str]:
+    """Return each released file's SHA-256, and what the release's entry must say of them all."""
+    if body["certificate"] == ONE_FILE:
+        named = str(body["file"]["sha256"])
+        return [named], named
+    if body["certificate"] != FILES:
+        raise ValueError("another format")
+    files = [(str(one["sha256"]), str(one["name"])) for one in body["files"]]
+    lines = "".join(f"{sha256}  {name}\n" for sha256, name in files)
+    return [sha256 for sha256, _ in files], hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _steps(body: dict[str, Any]) -> Iterator[_Step]:
@@ -94,12 +107,13 @@ def _steps(body: dict[str, Any]) -> Iterator[_Step]:
         yield _Step(str(each["action"]), each["entry"], leaf, str(each["proof"]))
 
 
-def _file(named: object, released: str | None) -> Check:
+def _file(named: list[str], released: str | None) -> Check:
     question = "Is this certificate the released file's?"
     if released is None:
         return Check(question, "not asked: give the file with --released", checked=False)
-    if named != released:
-        return Check(question, "no", (f"it names {plain(str(named))}, the file has {released}",))
+    if released not in named:
+        names = plain(", ".join(named))
+        return Check(question, "no", (f"it names {names}, the file has {released}",))
     return Check(question, "yes")
 
 
@@ -138,7 +152,7 @@ def _proofs(steps: list[_Step], agencies: list[Any], policy: Policy) -> Check:
     )
 
 
-def _entries(steps: list[_Step], body: dict[str, Any], log: Path) -> Check:
+def _entries(steps: list[_Step], body: dict[str, Any], logged: str, log: Path) -> Check:
     """Compare the entries themselves with what the certificate says of them."""
     found, voted = Findings(), set[str]()
     with closing(open_source(log)) as source:
@@ -154,9 +168,7 @@ def _entries(steps: list[_Step], body: dict[str, Any], log: Path) -> Check:
                 found.add(f"{place}: is not {step.action} of this request")
             elif step.action == "output.voted":
                 voted.add(str(said[1].get("agency")))
-            elif (
-                step.action == "output.released" and said[1].get("sha256") != body["file"]["sha256"]
-            ):
+            elif step.action == "output.released" and said[1].get("sha256") != logged:
                 found.add(f"{place}: released another file")
     for agency in sorted(set(map(str, body["lineage"]["agencies"])) - voted):
         found.add(f"no vote of {agency} is among them")

@@ -103,7 +103,7 @@ def ours(event: dict) -> dict:
 def test_the_released_file_is_the_certified_one(travelled: dict[str, bytes]):
     """R22, SATRE 3.3.09: what leaves is exactly what was approved, with its record."""
     certificate = json.loads(travelled["certificate.json"])
-    assert hashlib.sha256(travelled["table.csv"]).hexdigest() == certificate["file"]["sha256"]
+    assert hashlib.sha256(travelled["table.csv"]).hexdigest() == certificate["files"][0]["sha256"]
     assert {vote["agency"] for vote in certificate["votes"]} == {"cscu", "dol"}
     assert certificate["rules"]["safe_threshold"] == 11, "the strictest agency's threshold wins"
 

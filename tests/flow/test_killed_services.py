@@ -101,7 +101,7 @@ def survived(demo: RunningDemo, chromium: Browser) -> tuple[set[str], dict[str, 
 def test_the_journey_is_finished_after_every_service_was_killed(survived):
     _, files = survived
     certificate = json.loads(files["certificate.json"])
-    assert hashlib.sha256(files["table.csv"]).hexdigest() == certificate["file"]["sha256"]
+    assert hashlib.sha256(files["table.csv"]).hexdigest() == certificate["files"][0]["sha256"]
     assert {vote["agency"] for vote in certificate["votes"]} == {"cscu", "dol"}
 
 

@@ -60,9 +60,14 @@ def test_a_killed_service_comes_back_with_every_session_and_request(world: World
         body = {
             "title": "Pay",
             "context": "",
-            "filename": "pay.csv",
-            "queries": [query],
-            "content_base64": base64.b64encode(answer).decode(),
+            "files": [
+                {
+                    "name": "pay.csv",
+                    "kind": "table",
+                    "queries": [query],
+                    "content_base64": base64.b64encode(answer).decode(),
+                }
+            ],
         }
         with intake(world) as client:
             told = client.post("/outputs", json=body).json()

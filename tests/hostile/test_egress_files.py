@@ -18,10 +18,9 @@ from egress_review.ledger import load
 from egress_review.model import Request, State
 from egress_review.read import MOST_BYTES
 from egress_review.render import MARK
-from egress_review.service import Submission
 from enclave.errors import EnclaveError
 from tests.support.disclosure import judge
-from tests.support.review import AGENCIES, BOTH, OTHER, PAY, PEOPLE, World
+from tests.support.review import AGENCIES, BOTH, OTHER, PAY, PEOPLE, World, table
 from tests.support.review_fixtures import egress_audit, world
 
 __all__ = ["egress_audit", "world"]
@@ -74,15 +73,13 @@ def test_rows_listed_one_by_one_are_refused(world: World) -> None:
 def test_lineage_of_somebody_elses_query_is_refused(world: World) -> None:
     """Control: checking.lineages compares person and project."""
     query, answer = world.ask(PAY, person="ravi")
-    mine = Submission("t", "", "pay.csv", (query,), answer)
-    refused(world.service.submit(world.session("rosa"), mine), "not run to its end by you")
+    refused(world.hand_in(table(answer, query)), "not run to its end by you")
 
 
 def test_lineage_of_another_projects_query_is_refused(world: World) -> None:
     """Control: the journal is looked up by the session's project."""
     query, answer = world.ask(PAY, project=OTHER)
-    mine = Submission("t", "", "pay.csv", (query,), answer)
-    refused(world.service.submit(world.session("rosa"), mine), "not run to its end by you")
+    refused(world.hand_in(table(answer, query)), "not run to its end by you")
 
 
 def test_naming_fewer_agencies_than_were_read_is_not_possible(world: World) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from egress_review import store
 from egress_review.custody import Piece
 from egress_review.model import State
-from egress_review.service import CERTIFICATE
+from egress_review.submission import CERTIFICATE
 from enclave.errors import Conflict, Denied, NotFound, Unavailable
 from tests.support.postgres import on_both_databases
 from tests.support.review import BOTH, PEOPLE, World

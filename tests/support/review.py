@@ -21,8 +21,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from egress_review.intake import describe
-from egress_review.model import Request, State
-from egress_review.service import ReviewService, Submission
+from egress_review.model import FileKind, OutputFile, Request, State
+from egress_review.service import ReviewService
+from egress_review.submission import Handed, Submission
 from enclave.audit_client import AuditClient
 from enclave.events import Action, Event, Verdict
 from enclave.gateway.engine_duckdb import open_engine
@@ -138,6 +139,11 @@ def data(count: int = 400) -> Mapping[str, pa.Table]:
     return {"wages": wages, "credentials": pa.table(dict(zip(school_names, columns, strict=True)))}
 
 
+def table(content: bytes, *queries: str, name: str = "pay.csv") -> Handed:
+    """Return a table as a researcher hands it in."""
+    return Handed(OutputFile(name, FileKind.TABLE, queries), content)
+
+
 @dataclass
 class World:
     """The enclave, and shorthands for what its people do."""
@@ -209,12 +215,19 @@ class World:
     ) -> Request:
         """Run a query and submit its answer (or other bytes in its name)."""
         query, answer = self.ask(sql, person=person, project=project, agencies=agencies)
+        handed = table(
+            answer if content is None else content, query, name=more.get("filename", "pay.csv")
+        )
+        return self.hand_in(handed, person=person, project=project, **more)
+
+    def hand_in(
+        self, *files: Handed, person: str = "rosa", project: str = PROJECT, **more: str
+    ) -> Request:
+        """Submit files as they are."""
         submission = Submission(
             title=more.get("title", "Pay by county"),
             context=more.get("context", "For the annual report."),
-            filename=more.get("filename", "pay.csv"),
-            queries=(query,),
-            content=answer if content is None else content,
+            files=files,
         )
         return self.service.submit(self.session(person, project), submission)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from egress_review.model import Request, State
-from egress_review.service import Submission
-from tests.support.review import SUMS, World
+from tests.support.review import SUMS, World, table
 
 # What the policy makes of a query has this shape: no plain SELECT over views.
 HELD = f"WITH held AS ({SUMS}) SELECT * FROM held"
@@ -13,8 +12,7 @@ FOLDED = f"{HELD} WHERE n > 50"
 
 def submit(world: World, sql: str) -> Request:
     query, answer = world.ask(sql, asked=SUMS)
-    submission = Submission("Pay", "For the report.", "pay.csv", (query,), answer)
-    return world.service.submit(world.session(), submission)
+    return world.hand_in(table(answer, query))
 
 
 def test_the_answer_of_a_held_query_leaves_like_any_other_when_no_group_was_too_small(

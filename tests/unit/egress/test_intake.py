@@ -21,10 +21,17 @@ def submission(world: World, **more: Any) -> dict[str, Any]:
     body = {
         "title": "Pay",
         "context": "",
-        "filename": "pay.csv",
-        "queries": [query],
-        "content_base64": base64.b64encode(answer).decode(),
+        "files": [
+            {
+                "name": "pay.csv",
+                "kind": "table",
+                "queries": [query],
+                "content_base64": base64.b64encode(answer).decode(),
+            }
+        ],
     }
+    for name in more.keys() & {"name", "kind", "queries", "content_base64", "drawn_from"}:
+        body["files"][0][name] = more.pop(name)
     return body | more
 
 
@@ -59,12 +66,12 @@ def test_a_researcher_is_told_at_once_what_is_hidden_and_why(world: World) -> No
         assert status == 201, told
         assert told["status"] == "protected"
         assert told["waiting_for"] == ["dol"]
-        assert {"row", "why"} == set(told["suppressed"][0])
+        assert {"row", "why"} == set(told["files"][0]["suppressed"][0])
         assert "rows are hidden" in told["sentence"]
         _, listed = await call(world, "GET", "/outputs")
         assert [one["request"] for one in listed["outputs"]] == [told["request"]]
         status, again = await call(world, "GET", f"/outputs/{told['request']}")
-        assert (status, again["suppressed"]) == (200, told["suppressed"])
+        assert (status, again["files"]) == (200, told["files"])
         status, gone = await call(world, "POST", f"/outputs/{told['request']}/withdraw")
         assert (status, gone["status"]) == (200, "withdrawn")
 
@@ -74,7 +81,12 @@ def test_a_researcher_is_told_at_once_what_is_hidden_and_why(world: World) -> No
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
-        ({"filename": "plot.png"}, 422, "Only CSV"),
+        ({"name": "plot.png"}, 422, "Only CSV"),
+        ({"kind": "plot"}, 422, "not a submission"),
+        ({"kind": "text"}, 422, "not a submission"),
+        ({"drawn_from": "pay.csv"}, 422, "not a submission"),
+        ({"filename": "pay.csv"}, 422, "not a submission"),
+        ({"files": []}, 422, "not a submission"),
         ({"content_base64": "***"}, 422, "not a submission"),
         ({"queries": []}, 422, "needs between 1"),
         ({"queries": ["nothing"]}, 422, "not run to its end by you"),

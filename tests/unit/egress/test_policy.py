@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from egress_review import permissions, policy
-from egress_review.model import Request, State
+from egress_review.model import FileKind, OutputFile, Request, State
 from egress_review.policy import LEDGER, MEANING, MOVES, Act, can, next_state
 from enclave.errors import Conflict, Denied, NotFound
 from tests.support.review import PEOPLE
@@ -24,8 +24,7 @@ REQUEST = Request(
     session="s",
     title="t",
     context="",
-    filename="t.csv",
-    queries=("q",),
+    files=(OutputFile("t.csv", FileKind.TABLE, ("q",)),),
     state=State.PROTECTED,
     submitted_at=NOW,
     changed_at=NOW,

@@ -12,7 +12,7 @@ from audit.policy import Policy
 from audit.proof import Proof
 from egress_review.model import State
 from egress_review.render import MARK
-from egress_review.service import CERTIFICATE
+from egress_review.submission import CERTIFICATE
 from tests.support.postgres import on_both_databases
 from tests.support.review import PEOPLE, SUMS, World
 
@@ -25,7 +25,7 @@ def test_a_table_is_recomputed_protected_and_put_in_review(world: World) -> None
     assert request.agencies == ("dol",)
     assert request.persons == 400
     assert request.summary["safe_threshold"] == 11
-    told = world.told(request)
+    (told,) = world.told(request)["files"]
     assert told["suppressed"]
     assert request.summary["complementary"]
 

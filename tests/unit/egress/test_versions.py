@@ -9,14 +9,13 @@ from dataclasses import replace
 import pytest
 
 from egress_review.model import Request, State
-from egress_review.service import Submission
 from enclave import versions
 from enclave.events import Action, Event
 from enclave.gateway import journal
 from enclave.model import ProjectState
 from enclave.store import Version, amend, move, now
 from tests.support.extracts import make_extract
-from tests.support.review import PAY, PEOPLE, PROJECT, SUMS, World, data, policy
+from tests.support.review import PAY, PEOPLE, PROJECT, SUMS, World, data, policy, table
 
 EVENT = Event(Action.PROJECT_BUILT, actor="adam", project=PROJECT)
 
@@ -34,8 +33,7 @@ def world(world: World) -> World:
 
 def submit(world: World, *asked: tuple[str, bytes], content: bytes) -> Request:
     queries = tuple(query for query, _ in asked)
-    submission = Submission("Pay", "For the report.", "pay.csv", queries, content)
-    return world.service.submit(world.session(), submission)
+    return world.hand_in(table(content, *queries))
 
 
 def pin(world: World, epoch: int) -> None:

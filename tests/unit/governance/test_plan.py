@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from egress_review.model import Request, State
+from egress_review.model import FileKind, OutputFile, Request, State
 from egress_review.policy import MOVES, Act
 from egress_review.store import add_request
 from enclave import sessions
@@ -64,8 +64,7 @@ def request(project: str, state: State) -> Request:
         session="s",
         title="Pay",
         context="",
-        filename="pay.csv",
-        queries=(),
+        files=(OutputFile("pay.csv", FileKind.TABLE, ()),),
         state=state,
         submitted_at=now,
         changed_at=now,

@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,19 @@ class Output:
 
     @property
     def suppressed(self) -> pandas.DataFrame:
-        """Return each hidden row's labels and why it is hidden."""
-        rows = self.answer.get("suppressed", [])
+        """Return each hidden row's file, labels, and why it is hidden."""
         return pandas.DataFrame(
-            [{"row": " · ".join(one["row"]), "why": ", ".join(one["why"])} for one in rows],
-            columns=["row", "why"],
+            [
+                {"file": name, "row": " · ".join(one["row"]), "why": ", ".join(one["why"])}
+                for name, rows in self._hidden()
+                for one in rows
+            ],
+            columns=["file", "row", "why"],
         )
+
+    def _hidden(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        files = [one for one in self.answer.get("files", []) if isinstance(one, dict)]
+        return [(str(one["name"]), one["suppressed"]) for one in files]
 
     def __repr__(self) -> str:
         sentence = self.answer.get("sentence") or ""
@@ -78,30 +85,85 @@ class Output:
 
 
 def submit(
-    output: str | Path | pandas.DataFrame,
+    output: str | Path | pandas.DataFrame | Sequence[str | Path | pandas.DataFrame],
     *,
     title: str,
-    queries: Sequence[str | pandas.DataFrame] = (),
+    queries: Sequence[str | pandas.DataFrame] | Mapping[str, Sequence[str | pandas.DataFrame]] = (),
+    drawn_from: str | Mapping[str, str] = "",
     context: str = "",
 ) -> Output:
-    """Submit a table (a CSV file, or a DataFrame) together with the queries it was made from.
+    """Submit a file, several, or every file of a folder; a DataFrame stands for its CSV table.
 
-    `queries` takes query ids or the DataFrames that `query` returned; a DataFrame submitted as it
-    came needs none. Returns what was hidden and why. Raises Refused.
+    `queries` are the queries the tables were made from: ids, or the DataFrames `query` returned; a
+    mapping from file names gives each file its own. A DataFrame submitted as it came needs none.
+    `drawn_from` names the table a plot shows, or maps plots to tables; where there is one table
+    alone it is that. Returns what was hidden and why. Raises Refused.
     """
-    if isinstance(output, pandas.DataFrame):
-        name, content = "table.csv", output.to_csv(index=False).encode()
-        queries = queries or [output]
-    else:
-        name, content = Path(output).name, Path(output).read_bytes()
-    body = {
-        "title": title,
-        "context": context,
-        "queries": [_query_id(one) for one in queries],
-        "filename": name,
-        "content_base64": base64.b64encode(content).decode(),
-    }
-    return Output(_call("POST", "/outputs", body))
+    named = _named(output)
+    tables = [name for name, _ in named if kind_of(name) == "table"]
+    only = tables[0] if len(tables) == 1 else ""
+    files = []
+    for name, one in named:
+        kind = kind_of(name)
+        file = {"name": name, "kind": kind, "content_base64": _content(one)}
+        if kind in ("table", "model"):
+            file["queries"] = _queries_of(name, one, queries)
+        if kind == "plot":
+            given = drawn_from if isinstance(drawn_from, str) else drawn_from.get(name, "")
+            file["drawn_from"] = given or only
+        files.append(file)
+    return Output(_call("POST", "/outputs", {"title": title, "context": context, "files": files}))
+
+
+def kind_of(name: str) -> str:
+    """Return what a file is taken for, by its name: table, plot, model or text."""
+    lower = name.lower()
+    if lower.endswith(".model.json"):
+        return "model"
+    if lower.endswith((".csv", ".parquet", ".xlsx", ".json")):
+        return "table"
+    return "plot" if lower.endswith((".png", ".pdf")) else "text"
+
+
+def _named(
+    output: str | Path | pandas.DataFrame | Sequence[str | Path | pandas.DataFrame],
+) -> list[tuple[str, Path | pandas.DataFrame]]:
+    """Return each file with its name; a folder stands for the files in it."""
+    if isinstance(output, (str, Path)):
+        path = Path(output)
+        output = sorted(path.iterdir()) if path.is_dir() else [path]
+    elif isinstance(output, pandas.DataFrame):
+        output = [output]
+    named: list[tuple[str, Path | pandas.DataFrame]] = []
+    for one in output:
+        if isinstance(one, pandas.DataFrame):
+            frames = sum(isinstance(each, pandas.DataFrame) for _, each in named)
+            named.append((f"table-{frames + 1}.csv" if frames else "table.csv", one))
+            continue
+        path = Path(one)
+        if path.is_dir():
+            raise Refused(f"{path.name} is a folder: submit its files, or it alone.")
+        named.append((path.name, path))
+    if not named:
+        raise Refused("There is no file to submit.")
+    return named
+
+
+def _content(one: Path | pandas.DataFrame) -> str:
+    frame = isinstance(one, pandas.DataFrame)
+    content = one.to_csv(index=False).encode() if frame else one.read_bytes()
+    return base64.b64encode(content).decode()
+
+
+def _queries_of(
+    name: str,
+    one: Path | pandas.DataFrame,
+    queries: Sequence[str | pandas.DataFrame] | Mapping[str, Sequence[str | pandas.DataFrame]],
+) -> list[str]:
+    given = queries.get(name, ()) if isinstance(queries, Mapping) else queries
+    if not len(given) and isinstance(one, pandas.DataFrame):
+        given = [one]
+    return [_query_id(each) for each in given]
 
 
 def outputs() -> pandas.DataFrame:
