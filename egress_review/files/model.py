@@ -1,4 +1,4 @@
-"""The nouns of submitted files: what kinds there are, what was read of one, what is said of it.
+"""The nouns of submitted files: what was read of one, by kind; and how much of it may be.
 
 Frozen values without behaviour; nothing here holds the bytes a researcher sent.
 """
@@ -7,30 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+
+from egress_review.model import Note
 
 MOST_BYTES = 5 * 1024 * 1024
 MOST_ROWS = 20_000
 MOST_COLUMNS = 50
 MOST_CHARACTERS = 500  # in one cell
 MOST_PIXELS = 12_000_000
-
-
-class FileKind(StrEnum):
-    """What a file is for, which decides how it is checked."""
-
-    TABLE = "table"
-    PLOT = "plot"
-    MODEL = "model"
-    TEXT = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something found about a file that a reviewer should read; carries no value of the data."""
-
-    code: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)

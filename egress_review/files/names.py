@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from egress_review.errors import OutputRefused
-from egress_review.files.model import FileKind
+from egress_review.model import FileKind
 
 MODEL_ENDING = ".model.json"
 KINDS: Mapping[str, FileKind] = {

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from egress_review.errors import OutputRefused
 from egress_review.files.characters import decode
-from egress_review.files.model import Note, Prose
+from egress_review.files.model import Prose
+from egress_review.model import Note
 
 MOST_TEXT = 200 * 1024
 MOST_LINES = 5_000

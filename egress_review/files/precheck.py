@@ -1,0 +1,247 @@
+"""What a reviewer would send an output back for, told before anybody is asked to review it.
+
+The five reasons are those an output checking service has published with how often each occurs
+(OpenSAFELY, "Most common problems with output review requests"). Pure: reads no file, changes
+nothing, and says no value of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from egress_review.errors import OutputRefused
+from egress_review.files import looks
+from egress_review.files.model import Model, Picture, Read, Sheet
+from egress_review.render import MARK
+
+LEAST_WORDS = 3  # that are not fillers, in title and context together
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One reason to send an output back: a stable code, a sentence, and what to do next.
+
+    `stops`: nobody should be asked to review it like this. Carries no value of the data.
+    """
+
+    code: str
+    sentence: str
+    next_step: str
+    stops: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One file of an output before it is submitted; `content` is None where it was not read.
+
+    `refused` is why it could not be; `queries` how many it names; `drawn_from` a plot's table.
+    """
+
+    name: str
+    content: Read | None = None
+    refused: str = ""
+    queries: int = 0
+    drawn_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check of one table found, where one was made.
+
+    `recomputed`: it is its query's answer, so small groups are hidden here; `hidden` of `rows`
+    would be. `threshold` is the agencies', `base` what their counts are rounded to (1: they are
+    not).
+    """
+
+    recomputed: bool
+    rows: int = 0
+    hidden: int = 0
+    threshold: int = 10
+    base: int = 1
+
+
+def precheck(
+    title: str, context: str, files: Sequence[Offered], checked: Mapping[str, Outcome]
+) -> tuple[Advice, ...]:
+    """Return what an output would be sent back for, the reasons that stop it first.
+
+    `checked` holds, by file name, what is known from recomputing it; a file that is not there is
+    judged by what stands in it.
+    """
+    found = [*_types(files), *_context(title, context, files)]
+    for one in files:
+        outcome = checked.get(one.name)
+        if isinstance(one.content, Sheet):
+            found += chain(
+                _redaction(one.name, one.content, outcome),
+                _counts(one.name, one.content, outcome),
+                _underlying(one.name, one.content, outcome),
+            )
+        elif isinstance(one.content, Model):
+            found += _model(one.content)
+    found += _plots(files)
+    return tuple(sorted(found, key=lambda advice: not advice.stops))
+
+
+def refuse(advice: Sequence[Advice]) -> None:
+    """Raise `OutputRefused` for the first reason that stops an output, if there is one."""
+    for one in advice:
+        if one.stops:
+            raise OutputRefused(one.sentence, hint=one.next_step)
+
+
+# The five reasons ------------------------------------------------------------------------------
+
+
+def _types(files: Sequence[Offered]) -> Iterator[Advice]:
+    for one in files:
+        if one.refused:
+            yield Advice(
+                "type.wrong", f"{one.name}: {one.refused}", "Send it in a form named there.", True
+            )
+
+
+def _context(title: str, context: str, files: Sequence[Offered]) -> Iterator[Advice]:
+    said = f"{title} {context}".lower()
+    if not context.strip() or len(looks.meaningful(said)) < LEAST_WORDS:
+        yield Advice(
+            "context.missing",
+            "The context does not say what the output shows and what it is for.",
+            "Say in a sentence which people it describes, what was measured and for which report.",
+            True,
+        )
+    for one in files:
+        columns = one.content.columns if isinstance(one.content, Sheet) else ()
+        unclear = [name for name in columns if looks.is_unclear(name) and name.lower() not in said]
+        if unclear:
+            yield Advice(
+                "context.columns",
+                f"{one.name}: {len(unclear)} columns have names that say nothing.",
+                "Name them in the query (AS …), or explain each of them in the context.",
+                True,
+            )
+
+
+def _redaction(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice]:
+    if looks.names_persons(sheet):
+        yield Advice(
+            "redaction.persons",
+            f"{name}: something in it names single persons.",
+            "Leave names, numbers and addresses of persons out; group the rows.",
+            True,
+        )
+    by_hand = any(
+        looks.is_hidden_by_hand(row[place]) and row[place] != MARK
+        for place in looks.number_columns(sheet)
+        for row in sheet.rows
+    )
+    if by_hand and not (outcome and outcome.recomputed):
+        yield Advice(
+            "redaction.by-hand",
+            f"{name}: numbers were hidden or replaced by hand, which its other numbers may undo.",
+            "Submit the query's whole answer: what has to be hidden is found and hidden here.",
+            True,
+        )
+
+
+def _counts(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice]:
+    if outcome is not None and outcome.recomputed:
+        if outcome.hidden:
+            yield Advice(
+                "counts.small",
+                f"{name}: {outcome.hidden} of {outcome.rows} rows would be hidden.",
+                "Group more coarsely if they matter to you; nothing needs to be done otherwise.",
+                False,
+            )
+        return
+    threshold, base = (outcome.threshold, outcome.base) if outcome else (10, 1)
+    counts = [
+        float(row[place])
+        for place in looks.number_columns(sheet)
+        for row in sheet.rows
+        if looks.is_count(sheet.columns[place]) and looks.is_whole(row[place])
+    ]
+    if any(0 < count < threshold for count in counts):
+        yield Advice(
+            "counts.small",
+            f"{name}: it shows counts below {threshold}, and it is no query's answer as it is.",
+            "Submit the query's own answer, where they are hidden here, or group more coarsely.",
+            True,
+        )
+    if base > 1 and any(count % base for count in counts):
+        yield Advice(
+            "counts.unrounded",
+            f"{name}: its counts are not rounded to {base}, as its agencies ask.",
+            "Submit the query's own answer, which is rounded here.",
+            True,
+        )
+
+
+def _underlying(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice]:
+    if outcome is not None and outcome.recomputed:
+        return  # the counts behind each number come from its lineage
+    derived = any(map(looks.is_derived, sheet.columns))
+    if derived and not any(map(looks.is_count, sheet.columns)):
+        yield Advice(
+            "counts.absent",
+            f"{name}: it shows means, rates or shares without the counts behind them.",
+            "Add count(*) to the query, so that each number stands beside how many it describes.",
+            True,
+        )
+
+
+def _plots(files: Sequence[Offered]) -> Iterator[Advice]:
+    tables = {one.name for one in files if isinstance(one.content, Sheet) or one.queries}
+    for one in files:
+        is_plot = isinstance(one.content, Picture) or one.name.lower().endswith((".png", ".pdf"))
+        if is_plot and one.drawn_from not in tables:
+            yield Advice(
+                "counts.absent",
+                f"{one.name}: the table this plot was drawn from is not with it.",
+                'Submit the table too and name it: drawn_from="table.csv".',
+                True,
+            )
+
+
+def _model(model: Model) -> Iterator[Advice]:
+    categories = [one.name for one in model.parameters if "[" in one.name and "]" in one.name]
+    if categories and not model.dummies:
+        yield Advice(
+            "counts.absent",
+            f"{model.name}: it has categories without how many observations are in each.",
+            "Write it with summarise(results), which counts them.",
+            True,
+        )
+
+
+# From lineage ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One query an output was made from: its id, what it read of whom, and when (ISO, or blank)."""
+
+    query: str
+    views: tuple[str, ...]
+    agencies: tuple[str, ...]
+    version: int
+    when: str = ""
+
+
+def from_lineage(sources: Sequence[Source]) -> str:
+    """Return what of the context is known already, to stand below what the researcher says."""
+    return "\n".join(
+        f"Made from query {one.query}{' of ' + one.when if one.when else ''}: "
+        f"{', '.join(one.views)} ({', '.join(one.agencies)}), version {one.version} of the data."
+        for one in sources
+    )
+
+
+def as_json(advice: Sequence[Advice]) -> list[dict[str, object]]:
+    """Return advice as the intake answers it."""
+    return [
+        {"code": a.code, "sentence": a.sentence, "next_step": a.next_step, "stops": a.stops}
+        for a in advice
+    ]
