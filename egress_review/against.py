@@ -22,6 +22,7 @@ from egress_review.sdc.membership import Membership
 from egress_review.sdc.tables import Table
 
 MOST_PARTITIONS = 40
+MOST_CELLS = 12_000  # of tables searched together; their Gram matrix is this squared, 8 bytes each
 CONFLICT = (
     "The table describes almost the same people as something released or in review before: "
     "together they would single out a few of them."
@@ -52,6 +53,10 @@ class Against:
     new: Partitions
     earlier: Sequence[Earlier]
     conflicts: dict[str, Conflict] = field(default_factory=dict)
+    _known: list[Membership] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = [with_everyone(one.kept.membership) for one in self.earlier]
 
     def must_yield(self, table: Table) -> frozenset[int]:
         """Return the published rows that have to be hidden too; none when the table is safe.
@@ -70,8 +75,7 @@ class Against:
 
     def _pairs(self, new: Membership) -> set[int]:
         found: set[int] = set()
-        for one in self.earlier:
-            old = with_everyone(one.kept.membership)
+        for one, old in zip(self.earlier, self._known, strict=True):
             foreign = one.kept.project != self.new.project
             hits = compare(new, old, foreign=foreign)
             for hit in hits:
@@ -93,14 +97,20 @@ class Against:
         return frozenset(cells)
 
     def _nearest(self, new: Membership) -> list[Membership]:
-        """Return the nearest earlier tables, as many as can be searched together."""
-        known = [with_everyone(one.kept.membership) for one in self.earlier]
-        ranked = span.nearest(new, known)
+        """Return the nearest earlier tables, as many as can be searched together.
+
+        Raises `OutputRefused` if not even the new one can.
+        """
+        room, cells = MOST_PARTITIONS - len(new.groupings), MOST_CELLS - len(new.sizes)
+        if cells < 0:
+            raise OutputRefused(
+                f"A table of more than {MOST_CELLS:,} rows cannot be held against earlier ones.",
+                hint="Submit it in smaller tables, or group more coarsely.",
+            )
         chosen: list[Membership] = []
-        room = MOST_PARTITIONS - len(new.groupings)
-        for one in ranked:
-            room -= len(one.groupings)
-            if room < 0 and chosen:
+        for one in span.nearest(new, self._known):
+            room, cells = room - len(one.groupings), cells - len(one.sizes)
+            if cells < 0 or (room < 0 and chosen):
                 break
             chosen.append(one)
         return chosen

@@ -27,7 +27,7 @@ from scipy.sparse import csr_matrix
 
 from egress_review.custody import Custody, Piece
 from egress_review.evidence import Evidence, Population
-from egress_review.sdc.membership import Membership, Rows
+from egress_review.sdc.membership import Membership, Rows, labelled
 from egress_review.sdc.tables import Mark, Table
 from enclave.durable import write_durably
 from enclave.errors import EnclaveError, Unavailable
@@ -140,14 +140,16 @@ def number(
     population = evidence.population
     numbers = people.numbers(people.hashes(population.pseudonyms, key))
     atoms, incidence = atomise(population.cells, len(numbers))
-    labels = np.zeros(people.size, dtype=np.int32)
+    labels = np.zeros(people.size, dtype=np.int64)
     labels[numbers] = atoms
+    small, counts = labelled(labels, incidence.shape[0])
     rows = _in_order(population, numbers)
     table = evidence.table
     levels = {level: place for place, level in enumerate(sorted(table.levels(), key=sorted))}
     none = np.zeros(len(table.cells), dtype=np.bool_)
     membership = Membership(
-        labels=labels,
+        labels=small,
+        counts=counts,
         incidence=incidence,
         levels=np.array([levels[cell.level] for cell in table.cells], dtype=np.int32),
         hidden=none,
@@ -223,6 +225,7 @@ def dump(kept: Partitions) -> bytes:
     return _pack(
         about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
         labels=one.labels,
+        counts=one.counts,
         levels=one.levels,
         hidden=np.stack([one.hidden, one.primary]),
         marks=one.marks,
@@ -244,6 +247,7 @@ def load(content: bytes, rows: Callable[[], bytes]) -> Partitions:
     hidden, primary = held["hidden"]
     membership = Membership(
         labels=held["labels"],
+        counts=held["counts"],
         incidence=csr_matrix((ones, held["indices"], held["indptr"]), shape=tuple(about["shape"])),
         levels=held["levels"],
         hidden=hidden,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,6 +32,31 @@ def meet(new: Membership, old: Membership) -> bool:
     return bool(np.any(new.present[:count] & old.present[:count]))
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A new table and an earlier one, and how many persons their cells have in common."""
+
+    new: Membership
+    old: Membership
+    joint: Joint
+    shared: Ints
+
+    @cached_property
+    def least(self) -> int:
+        """The fewest persons that may be told apart."""
+        return max(self.new.threshold, self.old.threshold)
+
+    @cached_property
+    def apart(self) -> Ints:
+        """In how many persons each new cell differs from each old one."""
+        return self.new.sizes[:, None] + self.old.sizes[None, :] - 2 * self.shared
+
+    @cached_property
+    def shown(self) -> Bools:
+        """Which pairs of cells are both published and share somebody."""
+        return (self.shared > 0) & ~self.new.hidden[:, None] & ~self.old.hidden[None, :]
+
+
 def compare(new: Membership, old: Membership, *, foreign: bool) -> tuple[Hit, ...]:
     """Return the published cells of `new` that give away a few persons beside what `old` shows.
 
@@ -40,66 +66,49 @@ def compare(new: Membership, old: Membership, *, foreign: bool) -> tuple[Hit, ..
     if not meet(new, old):
         return ()
     joint = histogram(new, old)
-    shared = common(new, old, joint)
-    least = max(new.threshold, old.threshold)
+    pair = _Pair(new, old, joint, common(new, old, joint))
     found: dict[int, int] = {}
-    for cell, persons in _hits(new, old, joint, shared, least):
+    for cell, persons in _hits(pair):
         found[cell] = min(found.get(cell, persons), persons)
-    if foreign:
-        same = _apart(new, old, shared) == 0
-        for place in np.flatnonzero((same & (shared > 0) & old.hidden).any(axis=1) & ~new.hidden):
+    if foreign and old.hidden.any():
+        same = (pair.apart[:, old.hidden] == 0) & (pair.shared[:, old.hidden] > 0)
+        for place in np.flatnonzero(same.any(axis=1) & ~new.hidden):
             found.setdefault(int(place), int(new.sizes[place]))
     return tuple(Hit(cell, persons) for cell, persons in sorted(found.items()))
 
 
-def _hits(
-    new: Membership, old: Membership, joint: Joint, shared: Ints, least: int
-) -> Iterator[tuple[int, int]]:
-    yield from _near(new, old, shared, least)
-    yield from _remainders(new, old, joint, shared, least)
-    yield from _left_over(new, old, joint, shared, least)
-    if new.origin == old.origin:
-        yield from _changed(new, old, shared, least)
+def _hits(pair: _Pair) -> Iterator[tuple[int, int]]:
+    yield from _near(pair)
+    yield from _remainders(pair)
+    yield from _left_over(pair)
+    if pair.new.origin == pair.old.origin:
+        yield from _changed(pair)
 
 
-def _apart(new: Membership, old: Membership, shared: Ints) -> Ints:
-    """Return in how many persons each new cell differs from each old one."""
-    return new.sizes[:, None] + old.sizes[None, :] - 2 * shared
-
-
-def _shown(new: Membership, old: Membership, shared: Ints) -> Bools:
-    return (shared > 0) & ~new.hidden[:, None] & ~old.hidden[None, :]
-
-
-def _near(new: Membership, old: Membership, shared: Ints, least: int) -> Iterator[tuple[int, int]]:
+def _near(pair: _Pair) -> Iterator[tuple[int, int]]:
     """Yield published cells that differ by a few persons."""
-    apart = _apart(new, old, shared)
-    near = _shown(new, old, shared) & (apart > 0) & (apart < least)
-    for cell, other in np.argwhere(near):
-        yield int(cell), int(apart[cell, other])
+    near = (pair.apart > 0) & (pair.apart < pair.least) & pair.shown
+    for cell, other in np.argwhere(near) if near.any() else ():
+        yield int(cell), int(pair.apart[cell, other])
 
 
-def _remainders(
-    new: Membership, old: Membership, joint: Joint, shared: Ints, least: int
-) -> Iterator[tuple[int, int]]:
+def _remainders(pair: _Pair) -> Iterator[tuple[int, int]]:
     """Yield a new cell less the old cells wholly inside it."""
-    inside = (shared == old.sizes[None, :]) & (shared > 0) & ~old.hidden[None, :]
-    inside &= ~new.hidden[:, None]
-    for covered in _covered(inside, old, joint, new):
-        rest = new.sizes - covered
-        for cell in np.flatnonzero((covered > 0) & (rest > 0) & (rest < least)):
+    inside = (pair.shared == pair.old.sizes[None, :]) & pair.shown
+    for covered in _covered(inside, pair.old, pair.joint, pair.new):
+        rest = pair.new.sizes - covered
+        for cell in np.flatnonzero((covered > 0) & (rest > 0) & (rest < pair.least)):
             yield int(cell), int(rest[cell])
 
 
-def _left_over(
-    new: Membership, old: Membership, joint: Joint, shared: Ints, least: int
-) -> Iterator[tuple[int, int]]:
+def _left_over(pair: _Pair) -> Iterator[tuple[int, int]]:
     """Yield the smallest of the new cells that leave a few persons of an old one."""
-    inside = ((shared == new.sizes[:, None]) & (shared > 0) & ~new.hidden[:, None]).T
-    inside &= ~old.hidden[:, None]
-    for (cells, _), covered in zip(new.groupings, _covered(inside, new, joint.T, old), strict=True):
+    new, old = pair.new, pair.old
+    inside = ((pair.shared == new.sizes[:, None]) & pair.shown).T
+    sums = _covered(inside, new, pair.joint.T, old)
+    for (cells, _), covered in zip(new.groupings, sums, strict=True):
         rest = old.sizes - covered
-        for cell in np.flatnonzero((covered > 0) & (rest > 0) & (rest < least)):
+        for cell in np.flatnonzero((covered > 0) & (rest > 0) & (rest < pair.least)):
             parts = cells[inside[cell, cells]]
             yield int(parts[np.argmin(new.sizes[parts])]), int(rest[cell])
 
@@ -107,30 +116,28 @@ def _left_over(
 def _covered(inside: Bools, parts: Membership, joint: Joint, whole: Membership) -> Iterator[Ints]:
     """Yield, per grouping of `parts`, how many persons of each whole cell its parts cover."""
     for cells, alone in parts.groupings:
-        if alone:
-            yield inside[:, cells].astype(np.int64) @ parts.sizes[cells]
-            continue
         covered = np.zeros(len(whole.sizes), dtype=np.int64)
         for cell in np.flatnonzero(inside[:, cells].any(axis=1)):
             chosen = cells[inside[cell, cells]]
+            if alone:
+                covered[cell] = int(parts.sizes[chosen].sum())
+                continue
             atoms = np.asarray(parts.incidence[:, chosen].sum(axis=1)).ravel() > 0
             mine = dense(whole.incidence[:, [cell]].T @ joint).ravel()
             covered[cell] = int(mine[atoms].sum())
         yield covered
 
 
-def _changed(
-    new: Membership, old: Membership, shared: Ints, least: int
-) -> Iterator[tuple[int, int]]:
+def _changed(pair: _Pair) -> Iterator[tuple[int, int]]:
     """Yield cells of the same persons, a few of whom have other rows: a sum's change is theirs.
 
     Rows that differ although nobody's seem to (a hash agreed by chance) count as one person's.
     """
-    same = _shown(new, old, shared) & (_apart(new, old, shared) == 0)
-    pairs = np.argwhere(same)
-    pairs = pairs[(new.marks[pairs[:, 0]] != old.marks[pairs[:, 1]]).any(axis=1)]
-    if not len(pairs):
+    new, old = pair.new, pair.old
+    cells = np.argwhere(pair.shown & (pair.apart == 0))
+    cells = cells[(new.marks[cells[:, 0]] != old.marks[cells[:, 1]]).any(axis=1)]
+    if not len(cells):
         return
-    for (cell, _), persons in zip(pairs, altered(new, old, pairs), strict=True):
-        if persons < least:
+    for (cell, _), persons in zip(cells, altered(new, old, cells), strict=True):
+        if persons < pair.least:
             yield int(cell), max(1, int(persons))

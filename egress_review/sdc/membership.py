@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ MOST_DENSE = 4_000_000  # entries of a joint histogram that are counted in place
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Labels: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 Rows = npt.NDArray[np.uint16]
 Joint: TypeAlias = npt.NDArray[np.int64] | csr_matrix
 
@@ -27,7 +28,8 @@ class Membership:
     """Who is in each cell of a table, as one label per person.
 
     `labels[n]` is the atom of the person with number n, 0 for who is not in the table; an atom is
-    a set of persons who are in the same cells. `incidence` (atoms x cells, row 0 empty) says which.
+    a set of persons who are in the same cells. `counts` gives the persons of each atom, none of 0.
+    `incidence` (atoms x cells, row 0 empty) says which cells an atom is in.
     `levels` gives each cell's grouping set. `hidden` and `primary` are per cell.
 
     `marks` (cells x 2) stands for the source rows of each cell: how many, and the sum of their
@@ -36,7 +38,8 @@ class Membership:
     one `origin` have cells of the same persons and other marks.
     """
 
-    labels: npt.NDArray[np.int32]
+    labels: Labels
+    counts: Ints
     incidence: csr_matrix
     levels: npt.NDArray[np.int32]
     hidden: Bools
@@ -45,13 +48,6 @@ class Membership:
     rows: Callable[[], Rows]
     origin: str
     threshold: int
-
-    @cached_property
-    def counts(self) -> Ints:
-        """Return the persons of each atom; none for atom 0."""
-        counts = np.bincount(self.labels, minlength=self.incidence.shape[0])
-        counts[0] = 0
-        return counts.astype(np.int64)
 
     @cached_property
     def sizes(self) -> Ints:
@@ -74,12 +70,18 @@ class Membership:
         return tuple(found)
 
 
+def labelled(labels: npt.NDArray[np.integer[Any]], atoms: int) -> tuple[Labels, Ints]:
+    """Return labels in as few bytes as `atoms` of them need, and how many persons have each."""
+    counts = np.bincount(labels, minlength=atoms).astype(np.int64)
+    counts[0] = 0
+    return labels.astype(np.min_scalar_type(max(atoms - 1, 0))), counts
+
+
 def histogram(new: Membership, old: Membership) -> Joint:
     """Return how many persons have each pair of labels but 0."""
     count = min(len(new.labels), len(old.labels))
     shape = (new.incidence.shape[0], old.incidence.shape[0])
-    codes = new.labels[:count].astype(np.int64)
-    codes *= shape[1]
+    codes = np.multiply(new.labels[:count], shape[1], dtype=np.int64)
     codes += old.labels[:count]
     if shape[0] * shape[1] <= MOST_DENSE:
         table = np.bincount(codes, minlength=shape[0] * shape[1]).reshape(shape)

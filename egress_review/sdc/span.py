@@ -1,11 +1,11 @@
 """What the cells of many tables give together: is a set of persons in the span of published cells.
 
-A published number of persons (or any sum over them) is a linear form with weight 1 on the cell's
-persons. A set can be worked out exactly if its own form is a combination of published ones: its
-projection onto their span is then the set itself. Exact for the sets it is asked of: hidden cells,
-small atoms of a table and the three tables nearest to it, and single persons, who are screened
-with random projections first. A small set spread over many atoms that is none of these is not
-found. Pure.
+A set can be worked out exactly if its own form is a combination of published ones: its projection
+onto their span is then the set itself. Asked of every hidden sensitive cell, of every small set of
+persons that the new table and the three nearest to it cannot tell apart (as a whole, and by each
+choice of one grouping of each), and of every single person. Random directions of the span rule out
+nearly all; the others are judged exactly. A small set spread over many atoms that is none of these
+is not found. Pure.
 """
 
 from __future__ import annotations
@@ -16,20 +16,16 @@ from itertools import islice, product
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import solve_triangular
-from scipy.linalg.lapack import dpstrf
-from scipy.sparse import csr_matrix
 
-from egress_review.sdc.membership import Bools, Ints, Membership, common, histogram
+from egress_review.sdc.gram import Floats, Span, shared_with, span_of
+from egress_review.sdc.membership import Ints, Labels, Membership
 
 EXACT = 1e-7  # how far from 1 a projection's share may be by rounding alone
-PROJECTIONS = 24
-SUSPECT = 0.25  # of a chi-squared mean of 24: a determined person is below it once in 100,000
-MOST_ATOMS = 4_000
+# A determined set falls below the share asked in each round once in 100,000.
+ROUNDS = ((24, 0.25), (240, 0.64))
+BATCH = 512
 FAMILY = 3
 MOST_WAYS = 64
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +37,23 @@ class Exposed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """The published cells that are independent, and the factor of their Gram matrix."""
+class _Sets:
+    """Disjoint sets of persons: `which` set, from 0, each of the `persons` is in."""
 
-    cells: Ints
-    factor: Floats
-    scale: Floats
+    persons: Ints
+    which: Ints
 
-    def project(self, common: Floats) -> Floats:
-        """Return coordinates in the span, a column a target, of what each cell shares with it."""
-        scaled = common[self.cells] / self.scale[:, None]
-        return np.asarray(solve_triangular(self.factor, scaled, lower=True, check_finite=False))
+    @property
+    def sizes(self) -> Ints:
+        """The persons of each set."""
+        return np.bincount(self.which).astype(np.int64)
 
-    def weights(self, coordinates: Floats) -> Floats:
-        """Return the weight of each independent cell in the combination."""
-        found = solve_triangular(self.factor.T, coordinates, lower=False, check_finite=False)
-        return np.asarray(found) / self.scale[:, None]
+    def only(self, chosen: Ints) -> _Sets:
+        """Return some of the sets, numbered anew."""
+        name = np.full(int(self.which.max(initial=-1)) + 1, -1, dtype=np.int64)
+        name[chosen] = np.arange(len(chosen))
+        mine = name[self.which]
+        return _Sets(self.persons[mine >= 0], mine[mine >= 0])
 
 
 def audit(tables: Sequence[Membership], *, persons: bool = True) -> tuple[Exposed, ...]:
@@ -64,77 +61,94 @@ def audit(tables: Sequence[Membership], *, persons: bool = True) -> tuple[Expose
 
     `persons`: screen every single person as well.
     """
-    gram, starts = _gram(tables)
-    shown = np.concatenate([~table.hidden for table in tables]) & (np.diag(gram) > 0)
-    span = _span(gram, shown)
+    sensitive = np.concatenate([table.primary & table.hidden for table in tables])
+    sizes = np.concatenate([table.sizes for table in tables])
+    targets = np.flatnonzero(sensitive & (sizes > 0))
+    span, beside = span_of(tables, targets)
     if not len(span.cells):
         return ()
-    new = int(starts[-2])
-    older = shown.copy()
-    older[new:] = False
-    before = _span(gram, older)
-    targets = _targets(tables, gram, span, persons=persons)
-    found = (_judge(span, before, shared, sizes, new) for shared, sizes in targets)
-    return tuple(dict.fromkeys(one for group in found for one in group))
-
-
-def _gram(tables: Sequence[Membership]) -> tuple[Floats, Ints]:
-    """Return the persons that any two cells share, and where each table's cells begin."""
-    starts = np.cumsum([0, *(len(table.sizes) for table in tables)])
-    gram = np.zeros((starts[-1], starts[-1]))
-    for left, one in enumerate(tables):
-        for right in range(left, len(tables)):
-            other = tables[right]
-            block = common(one, other, histogram(one, other))
-            rows = slice(starts[left], starts[left + 1])
-            columns = slice(starts[right], starts[right + 1])
-            gram[rows, columns], gram[columns, rows] = block, block.T
-    return gram, starts
-
-
-def _span(gram: Floats, shown: Bools) -> _Span:
-    cells = np.flatnonzero(shown)
-    if not len(cells):
-        return _Span(cells, np.zeros((0, 0)), np.zeros(0))
-    scale = np.sqrt(np.diag(gram)[cells])
-    scaled = gram[np.ix_(cells, cells)] / np.outer(scale, scale)
-    factor, pivots, rank, _ = dpstrf(np.asfortranarray(scaled), lower=1, tol=1e-10)
-    chosen = pivots[:rank] - 1
-    return _Span(cells[chosen], np.tril(factor[:rank, :rank]), scale[chosen])
-
-
-def _judge(
-    span: _Span, before: _Span, shared: Floats, sizes: Floats, new: int
-) -> Iterator[Exposed]:
-    """Yield the targets that are determined now and were not before the new table."""
-    coordinates = span.project(shared)
-    hits = np.flatnonzero((coordinates**2).sum(axis=0) >= (1 - EXACT) * sizes)
-    if not len(hits):
-        return
-    known = np.zeros(len(hits), dtype=np.bool_)
-    if len(before.cells):
-        was = before.project(shared[:, hits])
-        known = (was**2).sum(axis=0) >= (1 - EXACT) * sizes[hits]
-    weights = span.weights(coordinates[:, hits])
-    for place in np.flatnonzero(~known):
-        used = span.cells[(np.abs(weights[:, place]) > 1e-6) & (span.cells >= new)]
-        yield Exposed(int(sizes[hits[place]]), tuple(int(cell) - new for cell in used))
-
-
-def _targets(
-    tables: Sequence[Membership], gram: Floats, span: _Span, *, persons: bool
-) -> Iterator[tuple[Floats, Floats]]:
-    """Yield (persons shared with each cell, size) of the sets that must stay unknown."""
-    primary = np.concatenate([table.primary & table.hidden for table in tables])
-    cells = np.flatnonzero(primary & (np.diag(gram) > 0))
-    if len(cells):
-        yield gram[:, cells], np.diag(gram)[cells]
-    yield from _atoms(tables)
+    found = list(_of_cells(tables, span, beside, sizes[targets]))
+    screen = _Screen(tables, span)
+    for sets in _atoms(tables):
+        found += screen.judge(sets)
     if persons:
-        yield from _single(tables, span)
+        everybody = np.arange(max(len(table.labels) for table in tables))
+        found += screen.judge(_Sets(everybody, everybody))
+    return tuple(dict.fromkeys(found))
 
 
-def _atoms(tables: Sequence[Membership]) -> Iterator[tuple[Floats, Floats]]:
+def _of_cells(
+    tables: Sequence[Membership], span: Span, beside: Floats, sizes: Ints
+) -> Iterator[Exposed]:
+    """Yield the hidden sensitive cells that are determined."""
+    count, share = ROUNDS[-1]
+    length = ((span.directions(count).T @ beside) ** 2).sum(axis=0)
+    chosen = np.flatnonzero(length >= share * sizes)
+    first = sum(len(table.sizes) for table in tables[:-1])
+    for place in range(0, len(chosen), BATCH):
+        some = chosen[place : place + BATCH]
+        yield from _judge(span, beside[:, some], sizes[some], first)
+
+
+class _Screen:
+    """Rules out sets of persons by random directions of the span, and judges what is left."""
+
+    def __init__(self, tables: Sequence[Membership], span: Span):
+        self._tables, self._span = tables, span
+        self._first = sum(len(table.sizes) for table in tables[:-1])
+        count, self._share = ROUNDS[0]
+        every = np.zeros((self._first + len(tables[-1].sizes), count), dtype=np.float32)
+        every[span.cells] = span.directions(count)
+        size = max(len(table.labels) for table in tables)
+        self._lengths = np.zeros((size, count), dtype=np.float32)
+        start = 0
+        for table in tables:
+            end = start + len(table.sizes)
+            mine = (table.incidence @ every[start:end]).astype(np.float32)
+            self._lengths[: len(table.labels)] += mine[table.labels]
+            start = end
+
+    def judge(self, sets: _Sets) -> Iterator[Exposed]:
+        """Yield the sets that are determined now and were not before the last table."""
+        if not len(sets.persons):
+            return
+        sets = sets.only(self._suspects(sets))
+        for start in range(0, len(sets.sizes), 16 * BATCH):
+            yield from self._some(sets.only(np.arange(len(sets.sizes))[start : start + 16 * BATCH]))
+
+    def _suspects(self, sets: _Sets) -> Ints:
+        order = np.argsort(sets.which, kind="stable")
+        mine = self._lengths[sets.persons[order]]
+        if len(mine) > len(sets.sizes):
+            edges = np.searchsorted(sets.which[order], np.arange(len(sets.sizes)))
+            mine = np.add.reduceat(mine, edges, axis=0)
+        length = np.einsum("ij,ij->i", mine, mine)
+        return np.flatnonzero(length >= self._share * sets.sizes)
+
+    def _some(self, sets: _Sets) -> Iterator[Exposed]:
+        sizes = sets.sizes
+        shared = shared_with(self._tables, self._span.cells, sets.persons, sets.which, len(sizes))
+        count, share = ROUNDS[1]
+        mine = shared @ self._span.directions(count)
+        left = np.flatnonzero(np.einsum("ij,ij->i", mine, mine) >= share * sizes)
+        for start in range(0, len(left), BATCH):
+            some = left[start : start + BATCH]
+            yield from _judge(self._span, shared[some].T.toarray(), sizes[some], self._first)
+
+
+def _judge(span: Span, shared: Floats, sizes: Ints, first: int) -> Iterator[Exposed]:
+    """Yield the sets that are determined now and were not before the new table."""
+    coordinates = span.project(shared)
+    before = (coordinates[: span.earlier] ** 2).sum(axis=0) >= (1 - EXACT) * sizes
+    now = (coordinates**2).sum(axis=0) >= (1 - EXACT) * sizes
+    hits = np.flatnonzero(now & ~before)
+    weights = span.weights(coordinates[:, hits])
+    for place, hit in enumerate(hits):
+        used = span.cells[(np.abs(weights[:, place]) > 1e-6) & (span.cells >= first)]
+        yield Exposed(int(sizes[hit]), tuple(int(cell) - first for cell in used))
+
+
+def _atoms(tables: Sequence[Membership]) -> Iterator[_Sets]:
     """Yield the small sets of persons that the new table and its nearest cannot tell apart.
 
     Once by everything these tables say, and once by each choice of one grouping of each: what is
@@ -153,13 +167,13 @@ def _atoms(tables: Sequence[Membership]) -> Iterator[tuple[Floats, Floats]]:
     labels = [_padded(table.labels, size)[speaker] for table in family]
     everything = np.arange(len(counts))
     everything[np.all([one == 0 for one in labels], axis=0)] = -1
-    for sets in (everything, *_coarser(family, labels)):
-        yield from _small(tables, sets, counts, codes, new.threshold)
+    yield _small(everything, counts, codes, new.threshold)
+    if any(len(table.groupings) > 1 for table in family):
+        for sets in _coarser(family, labels):
+            yield _small(sets, counts, codes, new.threshold)
 
 
-def _coarser(
-    family: Sequence[Membership], labels: Sequence[npt.NDArray[np.int32]]
-) -> Iterator[Ints]:
+def _coarser(family: Sequence[Membership], labels: Sequence[Labels]) -> Iterator[Ints]:
     """Yield, per choice of one grouping of each table, the set each atom is in; -1: none."""
     ways = []
     for table, mine in zip(family, labels, strict=True):
@@ -181,24 +195,19 @@ def _cell_of(table: Membership, cells: Ints) -> Ints:
     return np.asarray(table.incidence[:, cells] @ np.arange(1, len(cells) + 1)).astype(np.int64)
 
 
-def _small(
-    tables: Sequence[Membership], sets: Ints, counts: Ints, codes: Ints, least: int
-) -> Iterator[tuple[Floats, Floats]]:
-    """Yield those sets of atoms that have fewer than `least` persons."""
+def _small(sets: Ints, counts: Ints, codes: Ints, least: int) -> _Sets:
+    """Return those sets of atoms that have fewer than `least` persons."""
     known = sets >= 0
     sizes = np.bincount(sets[known], weights=counts[known])
-    small = np.flatnonzero((sizes > 0) & (sizes < least))[:MOST_ATOMS]
-    if not len(small):
-        return
+    small = np.flatnonzero((sizes > 0) & (sizes < least))
     name = np.full(len(sizes) + 1, -1, dtype=np.int64)
     name[small] = np.arange(len(small))
     chosen = name[sets]  # -1 reads the last place, which names nothing
     persons = np.flatnonzero(chosen[codes] >= 0)
-    found = _shared_with(tables, persons, chosen[codes[persons]], len(small))
-    yield found, sizes[small].astype(np.float64)
+    return _Sets(persons, chosen[codes[persons]])
 
 
-def _padded(labels: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int32]:
+def _padded(labels: Labels, size: int) -> Labels:
     return np.pad(labels, (0, size - len(labels)))
 
 
@@ -226,41 +235,3 @@ def _first(rank: tuple[int, int, int]) -> tuple[int, int, int]:
 def _common(left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]) -> int:
     count = min(len(left), len(right))
     return int(np.bitwise_count(left[:count] & right[:count]).sum())
-
-
-def _shared_with(tables: Sequence[Membership], persons: Ints, sets: Ints, count: int) -> Floats:
-    """Return how many persons each cell shares with each of `count` sets of persons."""
-    ones = np.ones(len(persons))
-    gather = csr_matrix((ones, (sets, np.arange(len(persons)))), shape=(count, len(persons)))
-    blocks = []
-    for table in tables:
-        here = np.where(persons < len(table.labels), persons, 0)
-        labels = np.where(persons < len(table.labels), table.labels[here], 0)
-        blocks.append((gather @ table.incidence[labels]).T.toarray())
-    return np.vstack(blocks).astype(float)
-
-
-def _single(tables: Sequence[Membership], span: _Span) -> Iterator[tuple[Floats, Floats]]:
-    """Yield single persons whom a random projection of the span does not rule out.
-
-    A person's projection onto the span has length 1 exactly if he or she can be singled out; 24
-    random directions of the span tell lengths near 1 from the usual ones near 0.
-    """
-    signs = np.random.default_rng(20).standard_normal((len(span.cells), PROJECTIONS))
-    image = solve_triangular(span.factor.T, signs, lower=False, check_finite=False)
-    image /= span.scale[:, None] * np.sqrt(PROJECTIONS)
-    total = sum(len(table.sizes) for table in tables)
-    every = np.zeros((total, PROJECTIONS), dtype=np.float32)
-    every[span.cells] = image
-    size = max(len(table.labels) for table in tables)
-    lengths = np.zeros((size, PROJECTIONS), dtype=np.float32)
-    start = 0
-    for table in tables:
-        end, count = start + len(table.sizes), len(table.labels)
-        lengths[:count] += (table.incidence @ every[start:end])[table.labels[:count]]
-        start = end
-    suspects = np.flatnonzero((lengths**2).sum(axis=1) > SUSPECT)
-    for first in range(0, len(suspects), MOST_ATOMS):
-        chosen = suspects[first : first + MOST_ATOMS]
-        sets = np.arange(len(chosen))
-        yield _shared_with(tables, chosen, sets, len(chosen)), np.ones(len(chosen))

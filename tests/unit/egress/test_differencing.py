@@ -9,10 +9,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from egress_review.custody import Custody
 from egress_review.errors import OutputRefused
 from egress_review.partitions import atomise, dump, dump_rows, load
+from egress_review.sdc import gram, span
+from egress_review.sdc.membership import Membership, labelled
 from egress_review.sdc.tables import Table
 from enclave.settings import Settings
 from tests.support.crossing import ROWS, Ask, Rooms
@@ -154,3 +157,61 @@ def test_persons_in_several_cells_are_in_one_atom(seed: int) -> None:
     for column, members in enumerate(cells):
         inside = incidence[labels][:, [column]].toarray().ravel() > 0
         assert (np.flatnonzero(inside) == members).all()
+
+
+def made(labels: np.ndarray, *, hidden: bool = False) -> Membership:
+    """Return a table of one grouping: a cell for each label but 0."""
+    atoms = int(labels.max()) + 1
+    few, counts = labelled(labels, atoms)
+    lines = np.arange(1, atoms)
+    ones = np.ones(atoms - 1, dtype=np.int64)
+    return Membership(
+        labels=few,
+        counts=counts,
+        incidence=csr_matrix((ones, (lines, lines - 1)), shape=(atoms, atoms - 1)),
+        levels=np.zeros(atoms - 1, dtype=np.int32),
+        hidden=np.full(atoms - 1, hidden),
+        primary=np.zeros(atoms - 1, dtype=np.bool_),
+        marks=np.zeros((atoms - 1, 2), dtype=np.uint64),
+        rows=lambda: np.zeros(0, dtype=np.uint16),
+        origin=str(id(labels)),
+        threshold=LEAST,
+    )
+
+
+def test_pairs_alone_find_every_seeded_pair(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: Against._pairs, with the search of combinations taken away."""
+    monkeypatch.setattr("egress_review.sdc.span.audit", lambda _: ())
+    rooms = Rooms(Custody(settings), population(0))
+    for case in range(0, 30, 3):
+        rooms.forget()
+        for ask in plan(case):
+            rooms.submit(ask)
+        sets = [s for ask, table, _, _ in rooms.released for s in published(ask, table, rooms)]
+        assert not gives_away(list(dict.fromkeys(s for s in sets if s))), case
+
+
+def test_the_last_of_thousands_of_small_sets_is_found() -> None:
+    """One cell and another less their union give two persons, the last of 5,000 small sets."""
+    persons = np.arange(10_000)
+    fine = made(persons // 2 + 1, hidden=True)
+    both = persons >= 9_998
+    left, right = (persons < 4_000) | both, (persons >= 6_000) | both
+    parts = [made(one.astype(np.int64)) for one in (left, right, left | right)]
+    found = span.audit([fine, *parts], persons=False)
+    assert [(one.persons, one.cells) for one in found] == [(2, (0,))]
+
+
+def test_a_factor_by_blocks_is_the_whole_factor(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(3)
+    tables = [made(draw.integers(0, 9, 500)) for _ in range(5)]
+    tables.append(tables[0])  # nothing new: each of its cells depends on those before
+    monkeypatch.setattr(gram, "BLOCK", 7)
+    found, _ = gram.span_of(tables, np.zeros(0, dtype=np.int64))
+    forms = np.hstack([np.asarray(one.incidence[one.labels].todense()) for one in tables])
+    assert found.kept.sum() == np.linalg.matrix_rank(forms)
+    some = forms[:, :1] - forms[:, 9:10]
+    length = (found.project((forms.T @ some).astype(float)) ** 2).sum()
+    assert length == pytest.approx(float((some**2).sum()))
