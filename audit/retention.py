@@ -28,6 +28,7 @@ from enclave.settings import Settings
 KEPT = frozenset(
     {
         Action.OUTPUT_SUBMITTED,  # who the author was, so that no author is found to have voted
+        Action.OUTPUT_BUDGET_SPENT,  # what an agreement has spent never lapses
         Action.OUTPUT_VOTED,
         Action.OUTPUT_REJECTED,
         Action.OUTPUT_WITHDRAWN,

@@ -10,3 +10,10 @@ class OutputRefused(EnclaveError):
 
     code = "output.refused"
     status = 422
+
+
+class BudgetSpent(EnclaveError):
+    """The agreement's privacy budget does not pay for another answer."""
+
+    code = "privacy.budget-spent"
+    status = 422

@@ -41,6 +41,7 @@ class Action(StrEnum):
     OUTPUT_SUBMITTED = "output.submitted"
     OUTPUT_REFUSED = "output.refused"
     OUTPUT_PROTECTED = "output.protected"
+    OUTPUT_BUDGET_SPENT = "output.budget-spent"
     OUTPUT_VIEWED = "output.viewed"
     OUTPUT_COMMENTED = "output.commented"
     OUTPUT_VOTED = "output.voted"

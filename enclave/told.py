@@ -162,6 +162,11 @@ HAPPENINGS: tuple[Told, ...] = (
         ("unit/gateway/test_service.py::test_two_sessions_are_logged_as_two_people_and_end_apart",),
     ),
     Told(
+        "an answer is paid for from an agreement's privacy budget",
+        (Action.OUTPUT_BUDGET_SPENT,),
+        ("hostile/test_egress_privacy.py::test_no_answer_leaves_that_audit_has_no_receipt_for",),
+    ),
+    Told(
         "an output is submitted, protected, refused, looked at, commented on, voted on, rejected, "
         "withdrawn, released or downloaded",
         (

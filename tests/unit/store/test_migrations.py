@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
+from egress_review import privacy_budget
 from egress_review import store as egress
 from enclave import migrations, tables
 from enclave.errors import Unavailable
@@ -17,7 +18,7 @@ from enclave.store import ControlStore
 from enclave.web import sessions as web
 
 # Rooms keep their tables beside the code that uses them; the history of all is one.
-EVERY_ROOM = [tables.metadata, web.METADATA, egress.metadata]
+EVERY_ROOM = [tables.metadata, web.METADATA, egress.metadata, privacy_budget.metadata]
 
 
 def _differences(store: ControlStore) -> list[str]:
