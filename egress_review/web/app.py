@@ -9,7 +9,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from egress_review.service import ReviewService
-from egress_review.web import acts, pages
+from egress_review.web import acts, certified, own, pages, queue, viewing
 from enclave.model import Role
 from enclave.settings import Settings
 from enclave.web.app import Site, make_app
@@ -36,13 +36,15 @@ def make_site(
         templates=HERE / "templates",
     )
     routes = [
-        Route("/", pages.queue),
-        Route("/mine", pages.mine),
+        Route("/", queue.queue),
+        Route("/mine", own.mine),
         Route("/requests/{id}", pages.request_page),
         Route("/requests/{id}/confirm", pages.confirm),
         Route("/requests/{id}/vote", acts.vote, methods=["POST"]),
         Route("/requests/{id}/comment", acts.comment, methods=["POST"]),
         Route("/requests/{id}/withdraw", acts.withdraw, methods=["POST"]),
+        Route("/requests/{id}/certificate", certified.certificate),
+        Route("/requests/{id}/pictures/{number:int}", viewing.picture),
         Route("/requests/{id}/files/{name}", acts.download),
         Mount("/review-static", StaticFiles(directory=HERE / "static")),
     ]

@@ -1,6 +1,7 @@
 """A table drawn for a reviewer: every number twice, as it is and as it would be released.
 
-Built from the two files a vote is bound to, and from nothing the browser sent.
+Built from the two files a vote is bound to, and from nothing the browser sent. Lays out only the
+rows that a page shows: a table of ten thousand rows is as quick to open as one of ten.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from egress_review.ledger import Entry
-from egress_review.read import read_csv
+from egress_review.read import Sheet, read_csv
 from egress_review.render import MARK
 from egress_review.sdc.tables import Cell, Kind, Measure
 
@@ -22,11 +24,23 @@ WHY: Mapping[str, str] = {
     "differencing": "would single out people beside something released before",
     "complementary": "protects other rows",
 }
+NEAR = 2  # a shown row of fewer people than this many thresholds is worth a second look
+
+
+class Risk(StrEnum):
+    """How much there is to fear from a row, most first; the reviewer's map is coloured by it."""
+
+    RULE = "rule"
+    PROTECTS = "protects"
+    NEAR = "near"
+    FREE = "free"
+    HIDDEN = "hidden"  # an outsider cannot tell why
+    SHOWN = "shown"
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number: as it is, as released, and whether it is hidden."""
+    """One number: as it is (empty if it is not to be seen), as released, and whether hidden."""
 
     full: str
     released: str
@@ -45,71 +59,90 @@ class Label:
 class ShownRow:
     """One row: its labels, its numbers, the people in it, and if hidden why and how well.
 
-    `bounds` are sentences on what the attacker is left with.
+    `bounds` are sentences on what the attacker is left with. `persons` is None for outsiders.
     """
 
     labels: tuple[Label, ...]
     numbers: tuple[Number, ...]
-    persons: int
+    persons: int | None
     why: tuple[str, ...]
     bounds: tuple[str, ...]
+    risk: Risk
 
     @property
     def hidden(self) -> bool:
         """Whether the row's numbers are hidden."""
-        return bool(self.why)
+        return self.risk in (Risk.RULE, Risk.PROTECTS, Risk.HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownTable:
-    """All rows, and which columns are labels and which numbers."""
+    """Both files and what is known of each row; `full` is None for what an outsider would see."""
 
-    labels: tuple[str, ...]
-    numbers: tuple[str, ...]
-    rows: tuple[ShownRow, ...]
+    full: Sheet | None
+    released: Sheet
+    entry: Entry
+    risks: tuple[Risk, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the columns that hold labels."""
+        return self._named(False)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The names of the columns that hold numbers."""
+        return self._named(True)
+
+    def row(self, index: int) -> ShownRow:
+        """Return one row, laid out."""
+        released = self.released.rows[index]
+        full = self.full.rows[index] if self.full else ("",) * len(released)
+        triples = list(zip(full, released, self.entry.numbers, strict=True))
+        cell, risk = self.entry.table.cells[index], self.risks[index]
+        return ShownRow(
+            labels=tuple(
+                _label(text, dimension, cell)
+                for text, dimension in zip(
+                    (text for _, text, number in triples if not number),
+                    self.entry.labels,
+                    strict=True,
+                )
+            ),
+            numbers=tuple(Number(a, b, b == MARK) for a, b, number in triples if number),
+            persons=cell.persons if self.full else None,
+            why=self._why(index),
+            bounds=tuple(
+                _bound(self.entry.table.measure(name), interval)
+                for name, interval in self.entry.bounds.get(index, {}).items()
+            ),
+            risk=risk,
+        )
+
+    def _why(self, index: int) -> tuple[str, ...]:
+        if index not in self.entry.table.hidden or not self.full:
+            return ()
+        return tuple(WHY[one] for one in self.entry.reasons.get(index, ("complementary",)))
+
+    def _named(self, number: bool) -> tuple[str, ...]:
+        pairs = zip(self.released.columns, self.entry.numbers, strict=True)
+        return tuple(name for name, is_number in pairs if is_number is number)
 
 
-def lay_out(full: bytes, protected: bytes, entry: Entry) -> ShownTable:
-    """Return the two files row by row beside each other."""
-    left, right = read_csv(full), read_csv(protected)
-    is_number = entry.numbers
-    rows = [
-        _row(index, (one, other), is_number, entry)
-        for index, (one, other) in enumerate(zip(left.rows, right.rows, strict=True))
-    ]
-    return ShownTable(
-        labels=tuple(n for n, number in zip(left.columns, is_number, strict=True) if not number),
-        numbers=tuple(n for n, number in zip(left.columns, is_number, strict=True) if number),
-        rows=tuple(rows),
-    )
+def lay_out(full: bytes | None, protected: bytes, entry: Entry, *, threshold: int) -> ShownTable:
+    """Return the table for a reviewer, or without `full` as an outsider would come to see it."""
+    cells, hidden = entry.table.cells, entry.table.hidden
+    if full is None:
+        risks = tuple(Risk.HIDDEN if i in hidden else Risk.SHOWN for i in range(len(cells)))
+        return ShownTable(None, read_csv(protected), entry, risks)
+    risks = tuple(_risk(entry, index, threshold) for index in range(len(cells)))
+    return ShownTable(read_csv(full), read_csv(protected), entry, risks)
 
 
-def _row(
-    index: int,
-    lines: tuple[tuple[str, ...], tuple[str, ...]],
-    is_number: tuple[bool, ...],
-    entry: Entry,
-) -> ShownRow:
-    full, released = lines
-    cell = entry.table.cells[index]
-    hidden = index in entry.table.hidden
-    why = entry.reasons.get(index, ("complementary",)) if hidden else ()
-    pairs = list(zip(full, released, is_number, strict=True))
-    return ShownRow(
-        labels=tuple(
-            _label(text, dimension, cell)
-            for text, dimension in zip(
-                (text for text, _, number in pairs if not number), entry.labels, strict=True
-            )
-        ),
-        numbers=tuple(Number(a, b, b == MARK) for a, b, number in pairs if number),
-        persons=cell.persons,
-        why=tuple(WHY[reason] for reason in why),
-        bounds=tuple(
-            _bound(entry.table.measure(name), interval)
-            for name, interval in entry.bounds.get(index, {}).items()
-        ),
-    )
+def _risk(entry: Entry, index: int, threshold: int) -> Risk:
+    if index in entry.table.hidden:
+        return Risk.RULE if index in entry.reasons else Risk.PROTECTS
+    return Risk.NEAR if entry.table.cells[index].persons < NEAR * threshold else Risk.FREE
 
 
 def _label(text: str, dimension: int | None, cell: Cell) -> Label:

@@ -5,19 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from egress_review.custody import Piece
-from egress_review.ledger import dump, load
 from egress_review.model import Request
-from egress_review.render import MARK, write_csv
-from egress_review.store import change
 from egress_review.web import make_site
 from enclave.audit_client import AuditClient
-from enclave.events import Action, Event
 from enclave.settings import Settings
 from enclave.web.oidc import IdentityProvider
 from enclave.web.serve import server
@@ -27,11 +21,10 @@ from tests.support.browser import NARROW, console_errors, log_in, screenshot
 from tests.support.idp import IdentityProviderProcess, free_port
 from tests.support.review import PEOPLE, World, review_world
 from tests.support.review_fixtures import egress_audit
+from tests.support.reviewing import enlarged
 from tests.support.web import Clock, Visitor
 
 __all__ = ["egress_audit"]
-
-LONG = "Bartholomew-Maximilian Featherstonehaugh-Cholmondeley "
 
 
 @pytest.fixture(scope="module")
@@ -137,43 +130,11 @@ def test_the_page_shows_each_number_beside_what_would_be_released(
     screenshot(page, "review-compare-narrow")
 
 
-def enlarged(world: World, rows: int) -> Request:
-    """Return a request in review whose table is replaced by one of this many rows."""
-    request, service = world.submit(), world.service
-    entry = load(service.custody.open(request.id, Piece.LEDGER))
-    sample = entry.table.cells[0]
-    cells = tuple(
-        replace(sample, mark=(n, n), key=(f"={LONG} {n}", "=x"), level=frozenset({0, 1}))
-        for n in range(rows)
-    )
-    hidden = frozenset(range(0, rows, 7))
-    bounds = {n: {"rows": (1.0, float("inf") if n % 2 else 30.0)} for n in hidden}
-    table = replace(entry.table, cells=cells, hidden=hidden, primary=hidden)
-    entry = replace(entry, table=table, reasons={n: ("threshold",) for n in hidden}, bounds=bounds)
-    lines = [[f"{LONG} {n}", "x", "8"] for n in range(rows)]
-    shown = [[*line[:2], MARK if n in hidden else "8"] for n, line in enumerate(lines)]
-    header = ["county", "industry", "n"]
-    full, protected = write_csv(header, lines), write_csv(header, shown)
-    service.custody.keep(request.id, Piece.FULL, full)
-    service.custody.keep(request.id, Piece.PROTECTED, protected)
-    service.custody.keep(request.id, Piece.LEDGER, dump(entry))
-    changed = replace(
-        request,
-        title=LONG * 3,
-        shown=service.custody.commit(request.id, full, protected),
-        summary={**request.summary, "rows": rows, "hidden": len(hidden)},
-    )
-    event = Event(Action.OUTPUT_PROTECTED, actor="egress")
-    with world.store.record(world.audit, event) as connection:
-        change(connection, changed)
-    return changed
-
-
 @pytest.mark.parametrize("rows", [0, 10_000])
 def test_a_table_of_any_length_is_shown_by_pages_without_javascript(
     world: World, site: str, plain_page: Page, page: Page, rows: int
 ) -> None:
-    request = enlarged(world, rows)
+    request = enlarged(world, world.submit(), rows)
     for one in (plain_page, page):
         enter(one, site, "dora", f"/requests/{request.id}?page={rows}")
         expect(one.locator(".rev-compare tbody tr")).to_have_count(min(rows, 100))

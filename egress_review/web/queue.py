@@ -1,0 +1,202 @@
+"""The reviewer's queue: what waits for their agency, what waits for others, what is decided.
+
+One list at a time, filtered, sorted and cut by the address. Asks the store the same few questions
+however many requests there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import RedirectResponse, Response
+
+from egress_review import permissions
+from egress_review.model import Request, State, Vote
+from egress_review.policy import Act, can
+from egress_review.service import ReviewService, waiting_for
+from egress_review.web.acts import SEE_OTHER, service_of
+from egress_review.web.room import TURN, Names, age, names_of, state_cell
+from enclave.model import Person, Role
+from enclave.web import tables
+from enclave.web.app import render, signed_in
+from enclave.web.tables import Cell, Column, Filter
+
+OPEN = frozenset(TURN)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A request as lists show it: with its votes, its author's name and who is still to decide."""
+
+    request: Request
+    votes: tuple[Vote, ...]
+    author: str
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Return the agencies still to decide; none once the request is closed."""
+        return waiting_for(self.request, self.votes) if can(self.request, Act.VOTE) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What is open: waiting for the reviewer's own agency, and for anybody else."""
+
+    mine: tuple[Listed, ...]
+    others: tuple[Listed, ...]
+
+
+EMPTY = {
+    "mine": "Nothing waits for your agency. A request appears here as soon as a researcher submits "
+    "an output made from your agency's data.",
+    "others": "Nothing waits for anybody else. What your agency has agreed to stands here until "
+    "the other agencies have decided too.",
+    "decided": "Nothing has been decided yet. What is released, rejected or withdrawn stands here.",
+}
+
+
+def queue(request: HttpRequest) -> Response:
+    """Show a reviewer one of the three lists, what is most urgent first."""
+    person, service = signed_in(request), service_of(request)
+    if Role.REVIEWER not in person.roles:
+        return RedirectResponse("/mine", SEE_OTHER)
+    names = names_of(service)
+    open_ones = lists(service, person, names)
+    asked = request.query_params.get("list", "mine")
+    which = asked if asked in EMPTY else "mine"
+    chosen = {
+        "mine": lambda: open_ones.mine,
+        "others": lambda: open_ones.others,
+        "decided": lambda: closed(service, person, names),
+    }[which]()
+    return render(
+        request,
+        "queue.html",
+        table=_table(request, which, chosen, names),
+        which=which,
+        counts={"mine": len(open_ones.mine), "others": len(open_ones.others)},
+        first=first_of(open_ones.mine),
+        agency=names.agency(person.agency or ""),
+    )
+
+
+def lists(service: ReviewService, person: Person, names: Names) -> Lists:
+    """Return the open requests a reviewer may decide on, oldest first."""
+    found = service.reviews.requests(states=OPEN)
+    listed = _listed(service, person, found, names)
+    mine = tuple(one for one in listed if person.agency in one.undecided)
+    return Lists(mine, tuple(one for one in listed if person.agency not in one.undecided))
+
+
+def closed(service: ReviewService, person: Person, names: Names) -> tuple[Listed, ...]:
+    """Return the requests that are over, of those a reviewer may decide on."""
+    found = service.reviews.requests(states=frozenset(State) - OPEN)
+    return _listed(service, person, found, names)
+
+
+def first_of(waiting: Sequence[Listed]) -> Request | None:
+    """Return the request to open next: the oldest."""
+    return waiting[0].request if waiting else None
+
+
+def _listed(
+    service: ReviewService, person: Person, found: Sequence[Request], names: Names
+) -> tuple[Listed, ...]:
+    seen = [one for one in found if permissions.may_vote(person, one)]
+    votes = service.reviews.votes_on([one.id for one in seen])
+    return tuple(Listed(one, votes[one.id], names.person(one.person)) for one in seen)
+
+
+def _table(
+    request: HttpRequest, which: str, chosen: Sequence[Listed], names: Names
+) -> tables.Table:
+    columns = _columns(names, is_open=which != "decided")
+    at = tables.state(request, columns, sort="age" if which != "decided" else "-changed")
+    captions = {
+        "mine": "Waiting for your agency",
+        "others": "Waiting for others",
+        "decided": "Decided or closed",
+    }
+    return tables.of(
+        chosen,
+        columns,
+        at,
+        caption=captions[which],
+        empty=EMPTY[which],
+        next_step=None if which == "decided" else ("What was decided before", "/?list=decided"),
+        filters=_filters(chosen),
+    )
+
+
+def _columns(names: Names, *, is_open: bool) -> tuple[Column[Listed], ...]:
+    title: Column[Listed] = Column("title", "Request", _title, sort=lambda o: o.request.title)
+    project: Column[Listed] = Column("project", "Project", lambda one: one.request.project)
+    author: Column[Listed] = Column("author", "Asked by", lambda one: one.author)
+    if not is_open:
+        return (
+            title,
+            Column("status", "Status", lambda one: state_cell(one.request)),
+            project,
+            author,
+            Column("changed", "Last change", _changed, sort=lambda one: one.request.changed_at),
+        )
+    return (
+        title,
+        project,
+        author,
+        Column("hidden", "Rows hidden", _hidden, numeric=True),
+        Column("undecided", "Still to decide", lambda one: names.listed(one.undecided)),
+        Column("turn", "Whose turn", _turn),
+        Column("age", "Age", _age, sort=lambda one: one.request.submitted_at),
+    )
+
+
+def _filters(chosen: Sequence[Listed]) -> tuple[Filter[Listed], ...]:
+    projects = sorted({one.request.project for one in chosen})
+    agencies = sorted({agency for one in chosen for agency in one.undecided})
+    words: Filter[Listed] = Filter(
+        "find",
+        "Title, file or person",
+        keeps=tables.contains(
+            lambda one: one.request.title,
+            lambda one: one.request.filename,
+            lambda one: one.author,
+        ),
+    )
+    by_project: Filter[Listed] = Filter(
+        "project",
+        "Project",
+        "select",
+        tuple((name, name) for name in projects),
+        keeps=lambda one, value: one.request.project == value,
+    )
+    by_agency: Filter[Listed] = Filter(
+        "agency",
+        "Still to decide",
+        "select",
+        tuple((name, name.upper()) for name in agencies),
+        keeps=lambda one, value: value in one.undecided,
+    )
+    return (words, by_project, by_agency) if agencies else (words, by_project)
+
+
+def _title(one: Listed) -> Cell:
+    return Cell(one.request.title, href=f"/requests/{one.request.id}", note=one.request.filename)
+
+
+def _turn(one: Listed) -> str:
+    return TURN.get(one.request.state, "")
+
+
+def _hidden(one: Listed) -> str:
+    return f"{one.request.summary.get('hidden', 0):,} of {one.request.summary.get('rows', 0):,}"
+
+
+def _age(one: Listed) -> Cell:
+    return Cell(age(one.request.submitted_at), note=f"{one.request.submitted_at:%Y-%m-%d %H:%M}")
+
+
+def _changed(one: Listed) -> Cell:
+    return Cell(f"{one.request.changed_at:%Y-%m-%d %H:%M} UTC")
