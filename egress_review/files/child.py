@@ -17,14 +17,13 @@ from egress_review.errors import OutputRefused
 from enclave.gateway import kernel, landlock, seccomp
 
 MEMORY = 1024**3  # address space, libraries included
-CPU_SECONDS = 10
 CANNOT_CONFINE = 3
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
-FORMS = {
-    "xlsx": "egress_review.files.in_child.workbook",
-    "parquet": "egress_review.files.in_child.parquet",
-    "png": "egress_review.files.in_child.png",
-    "pdf": "egress_review.files.in_child.pdf",
+FORMS = {  # its module, and the seconds of processor time it may take
+    "xlsx": ("egress_review.files.in_child.workbook", 20),
+    "parquet": ("egress_review.files.in_child.parquet", 6),
+    "png": ("egress_review.files.in_child.png", 6),
+    "pdf": ("egress_review.files.in_child.pdf", 4),
 }
 
 
@@ -42,31 +41,33 @@ class Reader(Protocol):
 
 def main(form: str) -> int:
     """Read standard input, answer on standard output; return the exit status."""
+    module, seconds = FORMS[form]
     try:
-        bound()
-        reader: Reader = importlib.import_module(FORMS[form])
+        bound(seconds)
+        reader: Reader = importlib.import_module(module)
         reader.warm()
         confine()
     except OSError:
         return CANNOT_CONFINE
-    said, rest = _answer(reader, sys.stdin.buffer.read())
-    sys.stdout.buffer.write(json.dumps(said).encode() + b"\n" + rest)
+    sys.stdout.buffer.write(answer(reader, sys.stdin.buffer.read()))
     sys.stdout.buffer.flush()
     return 0
 
 
-def _answer(reader: Reader, content: bytes) -> tuple[dict[str, object], bytes]:
+def answer(reader: Reader, content: bytes) -> bytes:
+    """Return what a reader finds, or why it refuses: a line of JSON, then bytes."""
     try:
-        return reader.read(content)
+        said, rest = reader.read(content)
     except OutputRefused as refused:
-        return {"refused": refused.sentence, "hint": refused.hint or ""}, b""
+        said, rest = {"refused": refused.sentence, "hint": refused.hint or ""}, b""
+    return json.dumps(said).encode() + b"\n" + rest
 
 
-def bound() -> None:
+def bound(seconds: int) -> None:
     """Bound memory, time and what may be written, before any library is loaded."""
     for what, most in (
         (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):

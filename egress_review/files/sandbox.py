@@ -22,9 +22,10 @@ from enclave.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-SECONDS = 20.0  # on the wall; the child's own limit of processor time is in `child`
+SECONDS = 40.0  # on the wall; the child's own limits of processor time are in `child`
 MOST_ANSWER = MOST_PIXELS * 3 + 64 * 1024
 CANNOT_CONFINE = 3  # exit status: the limits could not be set, so nothing was read
+PYTHON = (sys.executable, "-I", "-B")  # nothing of the environment or the directory it is in
 _PROGRAM = "egress_review.files.child"
 
 
@@ -42,7 +43,11 @@ def parse(form: str, content: bytes) -> Answer:
     Raises `OutputRefused` when it refused, failed or took too much, `Unavailable` when this host
     cannot confine it.
     """
-    status, answer = _run(form, content)
+    return believe(form, *_run(form, content))
+
+
+def believe(form: str, status: int, answer: bytes) -> Answer:
+    """Return what a child's exit status and output say. Raises as `parse` does."""
     if status == CANNOT_CONFINE:
         raise Unavailable(
             "This host cannot confine the program that reads submitted files.",
@@ -64,13 +69,17 @@ def parse(form: str, content: bytes) -> Answer:
     return Answer(said, rest)
 
 
+def _command(form: str) -> list[str]:
+    return [*PYTHON, "-m", _PROGRAM, form]
+
+
 def _run(form: str, content: bytes) -> tuple[int, bytes]:
     """Return the child's exit status (negative: the signal that ended it) and what it wrote."""
     with os.fdopen(os.memfd_create("submitted"), "w+b") as given:
         given.write(content)
         given.seek(0)
         child = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-m", _PROGRAM, form],
+            _command(form),
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

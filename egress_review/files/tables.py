@@ -59,9 +59,11 @@ def load_json(content: bytes, *, numbers_as_text: bool = False) -> Any:
     text = decode(content)
     number: dict[str, Any] = {"parse_int": str, "parse_float": str} if numbers_as_text else {}
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_not_finite, **number)
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_not_finite, **number)
+        _check_texts(found)
     except (ValueError, RecursionError):
         raise OutputRefused("The file is not readable as JSON.", hint=_JSON_FORMS) from None
+    return found
 
 
 def read_xlsx(content: bytes) -> Sheet:
@@ -122,15 +124,24 @@ def _cell(value: object) -> str:
         return "true" if value else "false"
     if not isinstance(value, str):
         raise OutputRefused("A cell of the JSON holds more than one value.", hint=_JSON_FORMS)
-    check_seen(value)
     return value
+
+
+def _check_texts(value: Any) -> None:
+    """Raise `OutputRefused` if a text anywhere in it holds a hidden character."""
+    if isinstance(value, str):
+        check_seen(value)
+    elif isinstance(value, dict):
+        _check_texts([*value, *value.values()])
+    elif isinstance(value, list):
+        for one in value:
+            _check_texts(one)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise OutputRefused("A name stands twice in one object of the JSON.")
-    check_seen("".join(found))
     return found
 
 

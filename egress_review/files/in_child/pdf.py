@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pypdfium2
 from pypdfium2 import raw
 
@@ -10,6 +12,10 @@ from egress_review.files.in_child.png import plain
 from egress_review.files.model import MOST_PIXELS
 
 DOTS_AN_INCH, POINTS_AN_INCH = 150, 72
+_ALONE = "Save each plot alone, as the plotting library writes it."
+# A plot starts nothing when it is opened. Packed objects are not searched: nothing of them leaves.
+_STREAM = re.compile(rb"stream\r?\n.*?endstream", re.DOTALL)
+_STARTS = re.compile(rb"/(OpenAction|AA|Launch|JavaScript|JS|RichMedia|SubmitForm|ImportData)\b")
 LEAST_POINTS, MOST_POINTS = 20, 14_400  # ISO 32000-1, annex C
 
 
@@ -22,6 +28,8 @@ def warm() -> None:
 
 def read(content: bytes) -> tuple[dict[str, object], bytes]:
     """Return width and height, and the pixels as red, green, blue. Raises `OutputRefused`."""
+    if _STARTS.search(_STREAM.sub(b"", content)):
+        raise OutputRefused("The PDF starts a program or script when it is opened.", hint=_ALONE)
     try:
         document = pypdfium2.PdfDocument(content)
         _check_inert(document)
@@ -41,9 +49,7 @@ def _check_inert(document: pypdfium2.PdfDocument) -> None:
     )
     for is_so, what in found:
         if is_so:
-            raise OutputRefused(
-                f"The PDF {what}.", hint="Save each plot alone, as the plotting library writes it."
-            )
+            raise OutputRefused(f"The PDF {what}.", hint=_ALONE)
 
 
 def _draw(document: pypdfium2.PdfDocument) -> tuple[dict[str, object], bytes]:
