@@ -106,12 +106,14 @@ def draw(
     return found
 
 
-def total(cells: Mapping[Key, int], level: Level, finest: Level, key: Key) -> int:
-    """Return the sum of the cells of a finest grouping that lie in one cell of a coarser one."""
-    if level == finest:
-        return cells[key]
+def totals(cells: Mapping[Key, int], finest: Level, level: Level) -> dict[Key, int]:
+    """Return the cells of a coarser grouping as sums of those of a finest one."""
     kept = [place for place, dimension in enumerate(sorted(finest)) if dimension in level]
-    return sum(value for parts, value in cells.items() if tuple(parts[p] for p in kept) == key)
+    found: dict[Key, int] = {}
+    for parts, value in cells.items():
+        key = tuple(parts[place] for place in kept)
+        found[key] = found.get(key, 0) + value
+    return found
 
 
 # Exact draws -----------------------------------------------------------------------------------

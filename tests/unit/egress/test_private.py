@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import egress_review
-from egress_review.sdc.private import Question, Whole, draw, plan, reach, total
+from egress_review.sdc.private import Question, Whole, draw, plan, reach, totals
 from egress_review.sdc.tables import Kind
 
 ROOM = Path(egress_review.__file__).parents[1]
@@ -107,9 +107,11 @@ def test_totals_are_the_sums_of_what_was_drawn() -> None:
     drawn = draw(found, Fraction(1), {("rows", CUBE[0]): dict.fromkeys(keys, 50)})
     cells = drawn["rows", CUBE[0]]
     assert cells.keys() == set(keys)
-    assert total(cells, CUBE[1], CUBE[0], ("x",)) == sum(cells["x", b] for b in "123")
-    assert total(cells, CUBE[2], CUBE[0], ("2",)) == cells["x", "2"] + cells["y", "2"]
-    assert total(cells, CUBE[3], CUBE[0], ()) == sum(cells.values())
+    by_row = totals(cells, CUBE[0], CUBE[1])
+    assert by_row == {(a,): sum(cells[a, b] for b in "123") for a in "xy"}
+    assert totals(cells, CUBE[0], CUBE[2])["2",] == cells["x", "2"] + cells["y", "2"]
+    assert totals(cells, CUBE[0], CUBE[3]) == {(): sum(cells.values())}
+    assert totals(cells, CUBE[0], CUBE[0]) == cells
 
 
 @given(st.fractions(Fraction(1, 1000), 20), st.integers(1, 10**9))
