@@ -38,7 +38,7 @@ _PERSON_COLUMN = re.compile(
 )
 _COUNT = re.compile(
     r"n(_.*)?|(.*_)?(count|counts|number|people|persons|students|freq|frequency|size|obs|total)(_.*)?"
-    r"|count.*",
+    r"|count(_star)?\(.*",
     re.IGNORECASE,
 )
 _DERIVED = re.compile(

@@ -18,6 +18,8 @@ from egress_review.render import MARK
 
 LEAST_WORDS = 3  # that are not fillers, in title and context together
 
+MANY_COUNTS = 4  # so many that are all multiples of five are not so by chance
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -175,6 +177,14 @@ def _counts(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice
             "counts.unrounded",
             f"{name}: its counts are not rounded to {base}, as its agencies ask.",
             "Submit the query's own answer, which is rounded here.",
+            True,
+        )
+    if base == 1 and len(counts) >= MANY_COUNTS and not any(count % 5 for count in counts):
+        yield Advice(
+            "counts.rounded-by-hand",
+            f"{name}: its counts look rounded by hand; what was worked out from the exact ones "
+            "beside them would undo that.",
+            "Submit the query's own answer: what its agencies ask for is done to it here.",
             True,
         )
 
