@@ -64,19 +64,21 @@ class Against:
         Raises `OutputRefused` where hiding rows does not help.
         """
         new = with_everyone(as_released(self.new, table).membership)
-        everyone = len(table.cells)
+        everyone = len(new.sizes) - 1
         found = self._pairs(new)
         cells = frozenset(found) - {everyone}
         if not cells and not found:
             cells = self._together(new) - {everyone}
         if found and not cells:
             raise OutputRefused(CONFLICT, hint=ELSE)
-        return cells
+        return frozenset(self.new.owners[cell] for cell in cells)
 
     def _pairs(self, new: Membership) -> set[int]:
         found: set[int] = set()
         for one, old in zip(self.earlier, self._known, strict=True):
-            foreign = one.kept.project != self.new.project
+            foreign = (
+                one.kept.project != self.new.project or one.kept.has_parts or self.new.has_parts
+            )
             hits = compare(new, old, foreign=foreign)
             for hit in hits:
                 found.add(hit.cell)

@@ -42,6 +42,7 @@ class Partitions:
     """A table's membership as kept: bound to the project's extract and to the people numbered.
 
     `size` and `chain` say which state of the people's numbers the labels were written under.
+    `owners` says, of a new table, which of its rows each cell stands in; it is not kept.
     """
 
     membership: Membership
@@ -49,6 +50,12 @@ class Partitions:
     epoch: int
     size: int
     chain: str
+    owners: tuple[int, ...] = ()
+
+    @property
+    def has_parts(self) -> bool:
+        """Say whether some cells are parts of others: no equation of the table speaks of them."""
+        return bool((self.membership.levels < 0).any())
 
 
 class People:
@@ -139,27 +146,32 @@ def number(
     """Return who is in each cell of a recomputed table, under the numbers of all projects."""
     population = evidence.population
     numbers = people.numbers(people.hashes(population.pseudonyms, key))
-    atoms, incidence = atomise(population.cells, len(numbers))
+    cells = (*population.cells, *(part.persons for part in population.parts))
+    atoms, incidence = atomise(cells, len(numbers))
     labels = np.zeros(people.size, dtype=np.int64)
     labels[numbers] = atoms
     small, counts = labelled(labels, incidence.shape[0])
     rows = _in_order(population, numbers)
     table = evidence.table
     levels = {level: place for place, level in enumerate(sorted(table.levels(), key=sorted))}
-    none = np.zeros(len(table.cells), dtype=np.bool_)
+    none = np.zeros(len(cells), dtype=np.bool_)
+    numbered = [*(levels[cell.level] for cell in table.cells), *(p.level for p in population.parts)]
+    every = [*(cell.mark for cell in table.cells), *(part.mark for part in population.parts)]
+    marks = [_short(mark) for mark in every]
     membership = Membership(
         labels=small,
         counts=counts,
         incidence=incidence,
-        levels=np.array([levels[cell.level] for cell in table.cells], dtype=np.int32),
+        levels=np.array(numbered, dtype=np.int32),
         hidden=none,
         primary=none,
-        marks=np.array([_short(cell.mark) for cell in table.cells], dtype=np.uint64).reshape(-1, 2),
+        marks=np.array(marks, dtype=np.uint64).reshape(-1, 2),
         rows=lambda: rows,
         origin=f"{project}: {' '.join(evidence.views)}",
         threshold=threshold,
     )
-    return Partitions(membership, project, epoch, people.size, people.chain)
+    owners = (*range(len(table.cells)), *(part.owner for part in population.parts))
+    return Partitions(membership, project, epoch, people.size, people.chain, owners)
 
 
 def _short(mark: Mark) -> tuple[int, int]:
@@ -169,8 +181,10 @@ def _short(mark: Mark) -> tuple[int, int]:
 def _in_order(population: Population, numbers: npt.NDArray[np.int64]) -> Rows:
     """Return the rows' hash of each person in each cell, by number and then by cell."""
     none = np.zeros(0, dtype=np.int64)
-    persons = np.concatenate([none, *(numbers[members] for members in population.cells)])
-    rows = np.concatenate([np.zeros(0, dtype=np.uint16), *population.rows])
+    cells = (*population.cells, *(part.persons for part in population.parts))
+    hashes = (*population.rows, *(part.rows for part in population.parts))
+    persons = np.concatenate([none, *(numbers[members] for members in cells)])
+    rows = np.concatenate([np.zeros(0, dtype=np.uint16), *hashes])
     return rows[np.argsort(persons, kind="stable")]  # the cells are in order already
 
 
@@ -205,7 +219,7 @@ def atomise(
 
 def as_released(kept: Partitions, table: Table) -> Partitions:
     """Return the partitions with the table's hidden and primary cells."""
-    marks = [np.isin(np.arange(len(table.cells)), list(s)) for s in (table.hidden, table.primary)]
+    marks = [np.isin(kept.owners, list(chosen)) for chosen in (table.hidden, table.primary)]
     membership = replace(kept.membership, hidden=marks[0], primary=marks[1])
     return replace(kept, membership=membership)
 

@@ -6,9 +6,10 @@ Names are the field's (docs/reference/glossary.md). Everything here is safe to h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 
 class FieldType(StrEnum):
@@ -94,26 +95,60 @@ PROJECT_MOVES: Mapping[ProjectState, frozenset[ProjectState]] = {
 }
 
 
+class ClassDisclosure(StrEnum):
+    """What becomes of a category that holds (nearly) all of a group; the later is the stricter."""
+
+    NOTE = "note"
+    SUPPRESS = "suppress"
+
+
+class Unverified(StrEnum):
+    """What becomes of a file that cannot be recomputed; the later is the stricter."""
+
+    REVIEW = "review"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True)
 class DisclosureRules:
-    """An agency's rules for what may leave; parameter names are ACRO's.
+    """An agency's rules for what may leave; parameter names are ACRO's where it has them.
 
-    Units: persons for `safe_threshold`, contributors for `safe_nk_n`, shares of 1 for the others.
+    Units: persons for `safe_threshold`, contributors for `safe_nk_n`, degrees of freedom for
+    `safe_dof_threshold`, employers and households as named, shares of 1 for the others. What each
+    is for and whose default it is: docs/reference/disclosure-rules.md.
     """
 
     safe_threshold: int = 10
     safe_nk_n: int = 2
     safe_nk_k: float = 0.9
     safe_pratio_p: float = 0.1
+    safe_dof_threshold: int = 10
+    safe_employers: int = 3
+    safe_employer_k: float = 0.8
+    safe_households: int = 3
+    safe_mode_share: float = 0.9
+    safe_class_share: float = 0.9
+    class_disclosure: ClassDisclosure = ClassDisclosure.NOTE
+    unverified: Unverified = Unverified.REVIEW
 
     def strictest(self, other: DisclosureRules) -> DisclosureRules:
         """Return the rules that satisfy both: the strictest of every agency involved wins (R22)."""
+        mine = {each.name: getattr(self, each.name) for each in fields(self)}
         return DisclosureRules(
-            safe_threshold=max(self.safe_threshold, other.safe_threshold),
-            safe_nk_n=max(self.safe_nk_n, other.safe_nk_n),
-            safe_nk_k=min(self.safe_nk_k, other.safe_nk_k),
-            safe_pratio_p=max(self.safe_pratio_p, other.safe_pratio_p),
+            **{name: _stricter(name, value, getattr(other, name)) for name, value in mine.items()}
         )
+
+
+_LESS_IS_STRICTER = frozenset(
+    {"safe_nk_k", "safe_employer_k", "safe_mode_share", "safe_class_share"}
+)
+
+
+def _stricter(name: str, one: Any, other: Any) -> Any:
+    if isinstance(one, StrEnum):
+        order = list(type(one))
+        return max(one, other, key=order.index)
+    return min(one, other) if name in _LESS_IS_STRICTER else max(one, other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +219,19 @@ class Protection:
     base: int = 0
     spread: int = 0
     private: PrivateTerms | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """How an agreement has its outputs reviewed, beside every agency's vote.
+
+    `days` are the working days until a decision is due (0: as the house has it); `checkers` how
+    many of `persons` must each find an output fit, none knowing another's opinion.
+    """
+
+    days: int = 0
+    checkers: int = 0
+    persons: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +337,7 @@ class Policy:
     engine: EngineKind = EngineKind.DUCKDB
     network_clients: bool = False  # may a client outside the workspace connect, with a token?
     protection: Protection = Protection()
+    review: Review = Review()
 
     @property
     def agencies(self) -> frozenset[str]:

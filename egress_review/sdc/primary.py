@@ -8,7 +8,7 @@ Zeros are publishable; nobody stands behind them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
 from egress_review.sdc.tables import Cell, Contributors, Kind, Measure, Table
@@ -22,20 +22,25 @@ class Reason(StrEnum):
     MISSING = "missing-values"
     DOMINANCE = "dominance"
     P_RATIO = "p-ratio"
+    POSITION = "percentile"
+    MODE = "mode"
+    EMPLOYERS = "employers"
+    HOUSEHOLDS = "households"
+    CLASS = "class-disclosure"
+    DROPPED = "left-out"
     DIFFERENCING = "differencing"
 
 
 def sensitive(table: Table, rules: DisclosureRules) -> dict[int, tuple[Reason, ...]]:
     """Return, by index, the cells that are sensitive and every reason why."""
-    found = {index: _reasons(cell, table, rules) for index, cell in enumerate(table.cells)}
+    found = {index: _reasons(cell, rules) for index, cell in enumerate(table.cells)}
     return {index: reasons for index, reasons in found.items() if reasons}
 
 
-def _reasons(cell: Cell, table: Table, rules: DisclosureRules) -> tuple[Reason, ...]:
+def _reasons(cell: Cell, rules: DisclosureRules) -> tuple[Reason, ...]:
     reasons = {Reason.THRESHOLD} if _too_few(cell.persons, rules) else set()
-    for measure in table.measures:
-        if measure.name in cell.contributors:
-            reasons |= set(_measure_reasons(measure, cell.contributors[measure.name], rules))
+    for name, who in cell.contributors.items():
+        reasons |= set(_JUDGES[name.partition(":")[0]](who, rules, name))
     return tuple(sorted(reasons))
 
 
@@ -43,18 +48,69 @@ def _too_few(persons: int, rules: DisclosureRules) -> bool:
     return 0 < persons < rules.safe_threshold
 
 
-def _measure_reasons(
-    measure: Measure, who: Contributors, rules: DisclosureRules
-) -> Iterator[Reason]:
+def _of_persons(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
     if _too_few(who.persons, rules):
         yield Reason.THRESHOLD
-    if measure.kind is Kind.NONNULL and _too_few(who.missing, rules):
-        yield Reason.MISSING  # rows minus non-NULL rows would give the few who lack a value
-    if measure.kind is Kind.SUM and who.total > 0:
+
+
+def _of_values(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
+    """Judge a number of rows that have something: by who has it, and by who has a row without."""
+    yield from _of_persons(who, rules, name)
+    if _too_few(who.missing, rules):
+        yield Reason.MISSING  # all rows minus these would give the few who lack it
+
+
+def _of_sum(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
+    yield from _of_persons(who, rules, name)
+    if who.total > 0 and who.top:
         if sum(who.top[: rules.safe_nk_n]) > rules.safe_nk_k * who.total:
             yield Reason.DOMINANCE
         if _remainder(who) < rules.safe_pratio_p * who.top[0]:
             yield Reason.P_RATIO
+
+
+def _of_position(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
+    """Require enough persons on each side of a percentile (ADRF export handbook)."""
+    if _too_few(who.persons, rules):
+        yield Reason.POSITION
+
+
+def _of_mode(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
+    """Require the commonest value to be that of enough persons, and not of nearly all."""
+    if _too_few(who.persons, rules) or (who.top and who.top[0] >= rules.safe_mode_share):
+        yield Reason.MODE
+
+
+def _of_employers(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
+    """Fewer employers than required know of each other; of a sum, none may make up most."""
+    if 0 < who.persons < rules.safe_employers:
+        yield Reason.EMPLOYERS
+    if ":sum:" in name and who.total > 0 and who.top[0] > rules.safe_employer_k * who.total:
+        yield Reason.EMPLOYERS
+
+
+def _of_households(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
+    if 0 < who.persons < rules.safe_households:
+        yield Reason.HOUSEHOLDS
+
+
+def _dropped(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
+    yield Reason.DROPPED
+
+
+_Judge = Callable[[Contributors, DisclosureRules, str], Iterator[Reason]]
+
+# By the first word of what a cell's contributors are listed under: a measure's kind, or a check.
+_JUDGES: Mapping[str, _Judge] = {
+    Kind.PERSONS: _of_persons,
+    Kind.NONNULL: _of_values,
+    Kind.SUM: _of_sum,
+    "position": _of_position,
+    "mode": _of_mode,
+    "employers": _of_employers,
+    "households": _of_households,
+    "dropped": _dropped,
+}
 
 
 def _remainder(who: Contributors) -> float:

@@ -26,6 +26,7 @@ from enclave.governance import source
 from enclave.governance.sentences import problem
 from enclave.governance.source import InvalidFiles, Problem, Source
 from enclave.model import (
+    ClassDisclosure,
     ColumnRole,
     EngineKind,
     FieldKind,
@@ -34,6 +35,7 @@ from enclave.model import (
     QueryMode,
     Role,
     SmallGroups,
+    Unverified,
 )
 
 # Ids stand in paths, host names and container names. JupyterHub escapes all else in a server
@@ -78,6 +80,28 @@ class Disclosure(_Form):
     safe_nk_n: int | None = Field(None, ge=1, description="Largest contributors counted.")
     safe_nk_k: Share | None = Field(None, description="Most of a cell's total they may make up.")
     safe_pratio_p: Share | None = Field(None, description="p % rule, as a share of 1.")
+    safe_dof_threshold: int | None = Field(
+        None, ge=1, description="Fewest residual degrees of freedom of a model or test."
+    )
+    safe_employers: int | None = Field(
+        None, ge=1, description="Fewest employers in a cell, where the dataset tells them apart."
+    )
+    safe_employer_k: Share | None = Field(
+        None, description="Most of a cell's total one employer may make up."
+    )
+    safe_households: int | None = Field(None, ge=1, description="Fewest households in a cell.")
+    safe_mode_share: Share | None = Field(
+        None, description="A commonest value of this share of rows or more is not released."
+    )
+    safe_class_share: Share | None = Field(
+        None, description="A category of this share of a group or more discloses it."
+    )
+    class_disclosure: ClassDisclosure | None = Field(
+        None, description="Such a category is noted for reviewers, or suppressed."
+    )
+    unverified: Unverified | None = Field(
+        None, description="Files that cannot be recomputed go to review, or are refused."
+    )
 
 
 class AgencyFile(_Form):
@@ -258,6 +282,22 @@ class ProtectionFile(_Form):
     private: PrivateFile | None = None
 
 
+class ReviewFile(_Form):
+    """How outputs are reviewed, beside the vote of every agency whose data they use."""
+
+    days: StrictInt = Field(
+        0, ge=0, le=250, description="Working days until a decision is due; 0: as the house has it."
+    )
+    checkers: StrictInt = Field(
+        0,
+        ge=0,
+        le=5,
+        description="How many output checkers must find an output fit, none knowing another's "
+        "opinion, before an agency can approve.",
+    )
+    persons: list[Id] = Field(default_factory=list, description="Who may be one: reviewers.")
+
+
 class DsaFile(_Form):
     """agreements/*.yml, kind dsa: one limited purpose, named agencies, fields, people (R32)."""
 
@@ -286,6 +326,7 @@ class DsaFile(_Form):
         "short-lived token of a researcher.",
     )
     protection: ProtectionFile = ProtectionFile()
+    review: ReviewFile = ReviewFile()
     views: Annotated[list[ViewFile], Field(min_length=1)]
     disclosure: dict[Id, Disclosure] = Field(
         default_factory=dict, description="Stricter rules than an agency's own, by agency."

@@ -34,7 +34,18 @@ from enclave.model import (
 
 # A bound's name in `model.Budget`, and in a file.
 BUDGET_KEYS = {each.name: f"{each.name}_per_day" for each in fields(Budget)}
-NO_RULES = DisclosureRules(safe_threshold=1, safe_nk_n=1, safe_nk_k=1.0, safe_pratio_p=0.0)
+NO_RULES = DisclosureRules(
+    safe_threshold=1,
+    safe_nk_n=1,
+    safe_nk_k=1.0,
+    safe_pratio_p=0.0,
+    safe_dof_threshold=1,
+    safe_employers=1,
+    safe_employer_k=1.0,
+    safe_households=1,
+    safe_mode_share=1.0,
+    safe_class_share=1.0,
+)
 
 
 def agency(form: AgencyFile) -> Agency:

@@ -1,0 +1,270 @@
+"""What a number is led back to, and who is counted behind it (R3, R22; rules table of egress).
+
+On a little table of known people, straight through the engine: no service, no audit.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+import duckdb
+import pytest
+
+from egress_review.errors import OutputRefused
+from egress_review.evidence import Evidence, recompute
+from egress_review.sdc.primary import Reason, sensitive
+from enclave.model import DisclosureRules
+
+RULES = DisclosureRules(safe_threshold=5)
+VIEWS = {"pay": ["person_id", "town", "sex", "wage", "bonus", "employer", "member", "age"]}
+UNITS = {"pay": {"employers": "employer", "households": "age"}}
+
+
+def person(number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
+
+
+def engine(rows: Sequence[tuple[object, ...]]) -> duckdb.DuckDBPyConnection:
+    made = duckdb.connect()
+    made.execute(
+        "CREATE TABLE pay (person_id VARCHAR, town VARCHAR, sex VARCHAR, wage DECIMAL(18,2), "
+        "bonus DOUBLE, employer VARCHAR, member INTEGER, age INTEGER)"
+    )
+    made.executemany("INSERT INTO pay VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    return made
+
+
+def people(count: int, *, town: str = "A", start: int = 0) -> list[tuple[object, ...]]:
+    """Return one row each: every other a woman, wages rising slowly, three employers."""
+    return [
+        (person(start + n), town, "FM"[n % 2], 100 + n, None, f"E{n % 3}", n % 2, 30 + n % 7)
+        for n in range(count)
+    ]
+
+
+def ask(sql: str, rows: Sequence[tuple[object, ...]], **units: object) -> Evidence:
+    with engine(rows) as made:
+        return recompute(made, sql, VIEWS, RULES, **units)  # type: ignore[arg-type]
+
+
+def reasons(sql: str, rows: Sequence[tuple[object, ...]], **units: object) -> set[Reason]:
+    found = sensitive(ask(sql, rows, **units).table, RULES)
+    return {reason for each in found.values() for reason in each}
+
+
+RATES = (
+    "count(*) FILTER (WHERE sex = 'F') / count(*)",
+    "round(100.0 * count(*) FILTER (WHERE sex = 'F') / count(*), 1)",
+    "avg(CASE WHEN sex = 'F' THEN 1 ELSE 0 END)",
+    "avg(CASE WHEN sex <> 'F' THEN 0 ELSE 100 END)",
+    "avg((sex = 'F')::INTEGER)",
+    "sum(CASE WHEN sex = 'F' THEN 1 END) / count(*)",
+    "count(CASE WHEN sex = 'F' THEN 1 END)",
+    "count(DISTINCT person_id) FILTER (WHERE sex = 'F')",
+    "count_if(sex = 'F')",
+    "sum(wage) FILTER (WHERE sex = 'F')",
+    "avg(CASE WHEN sex = 'F' THEN wage END)",
+)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_rate_over_few_people_is_sensitive(rate: str) -> None:
+    """Numerator: two women among twenty; by its persons alone the cell would pass."""
+    rows = [*people(4), *[(*row[:2], "M", *row[3:]) for row in people(16, start=50)]]
+    assert Reason.THRESHOLD in reasons(f"SELECT town, {rate} AS r FROM pay GROUP BY town", rows)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_rate_that_few_people_are_left_out_of_is_sensitive(rate: str) -> None:
+    """Complement: two men among twenty."""
+    rows = [*people(4), *[(*row[:2], "F", *row[3:]) for row in people(16, start=50)]]
+    sql = f"SELECT town, count(*) AS n, {rate} AS r FROM pay GROUP BY town"
+    found = reasons(sql, rows)
+    assert Reason.MISSING in found or rate.startswith("sum(wage)")
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_rate_over_enough_people_and_with_enough_left_is_not_sensitive(rate: str) -> None:
+    assert not reasons(f"SELECT town, {rate} AS r FROM pay GROUP BY town", people(20))
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_rate_of_nobody_is_not_sensitive(rate: str) -> None:
+    rows = [(*row[:2], "M", *row[3:]) for row in people(20)]
+    assert not reasons(f"SELECT town, {rate} AS r FROM pay GROUP BY town", rows)
+
+
+def test_the_mean_of_a_column_of_zeros_and_ones_is_two_counts() -> None:
+    """Two members of twenty: their mean times the count gives them away."""
+    rows = [(*row[:6], 1 if n < 2 else 0, row[7]) for n, row in enumerate(people(20))]
+    found = ask("SELECT town, avg(member) AS share FROM pay GROUP BY town", rows)
+    assert sensitive(found.table, RULES) == {0: (Reason.THRESHOLD,)}
+    assert found.table.cells[0].values["nonnull:pay.member is 1"] == 2
+    few_others = [(*row[:6], 0 if n < 2 else 1, row[7]) for n, row in enumerate(people(20))]
+    sql = "SELECT town, avg(member) AS share FROM pay GROUP BY town"
+    assert reasons(sql, few_others) == {Reason.MISSING}
+
+
+def test_one_of_a_persons_rows_left_out_is_a_person_given_away() -> None:
+    """All twenty persons are inside the filter; of one, a row is not: the difference is theirs."""
+    rows = [(*row[:2], "F", *row[3:]) for row in people(20)]
+    rows.append((person(3), "A", "M", 5000, None, "E1", 0, 40))
+    sql = "SELECT town, count(*) AS n, count(*) FILTER (WHERE sex = 'F') AS f FROM pay GROUP BY 1"
+    assert reasons(sql, rows) == {Reason.MISSING}
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("median(wage)", "quantile_cont(x, 0.45)"),
+        ("quantile_cont(wage, 0.5)", "quantile_cont(x, 0.45)"),
+        ("quantile_disc(wage, 0.5)", "quantile_cont(x, 0.45)"),
+        ("(quantile_cont(wage, 0.49) + quantile_cont(wage, 0.51)) / 2", "quantile_cont(x, 0.45)"),
+        ("(quantile_cont(wage, 0.45) + quantile_cont(member, 0.55)) / 2", "quantile_cont"),
+        ("max(wage)", "0.85"),
+        ("min(wage)", "0.85"),
+        ("max(wage) - min(wage)", "0.85"),
+        ("arg_max(town, wage)", "sum(column)"),
+        ("list(wage)", "sum(column)"),
+        ("sum(wage * bonus)", "sum(column)"),
+        ("sum(floor(wage / 1000000))", "sum(column)"),
+        ("sum(least(wage, 1000))", "sum(column)"),
+        ("sum(CASE WHEN wage > 5 THEN 1 WHEN sex = 'F' THEN 2 END)", "sum(column)"),
+        ("sum(CASE WHEN sex = 'F' THEN wage ELSE wage + 1 END)", "sum(column)"),
+        ("count(DISTINCT employer)", "sum(column)"),
+        ("count(*) FILTER (WHERE random() < 0.5)", "sum(column)"),
+        ("mode(wage + 1)", "sum(column)"),
+        ("sum(wage) OVER ()", "sum(column)"),
+    ],
+)
+def test_what_cannot_be_led_back_to_counts_is_refused_with_what_could(
+    column: str, words: str
+) -> None:
+    with pytest.raises(OutputRefused) as refused:
+        ask(f"SELECT town, {column} AS x FROM pay GROUP BY town", people(20))
+    assert words in (refused.value.hint or "")
+
+
+FUZZY = "(quantile_cont(wage, 0.45) + quantile_cont(wage, 0.55)) / 2"
+
+
+def test_a_fuzzy_median_needs_enough_people_on_both_sides() -> None:
+    """ADRF: the mean of the percentiles five points below and above; the threshold each side."""
+    assert not reasons(f"SELECT town, {FUZZY} AS m FROM pay GROUP BY town", people(40))
+    assert reasons(f"SELECT town, {FUZZY} AS m FROM pay GROUP BY town", people(8)) == {
+        Reason.POSITION
+    }
+    high = "(quantile_cont(wage, 0.85) + quantile_cont(wage, 0.95)) / 2"
+    assert reasons(f"SELECT town, {high} AS m FROM pay GROUP BY town", people(40)) == {
+        Reason.POSITION
+    }
+
+
+def test_many_rows_of_one_person_are_one_person_on_a_side() -> None:
+    """Forty low rows of one person and forty people above: two persons at most are below."""
+    rows = [(person(1), "A", "F", 1 + n % 3, None, "E", 0, 1) for n in range(40)]
+    rows += people(40, start=100)
+    assert Reason.POSITION in reasons(f"SELECT town, {FUZZY} AS m FROM pay GROUP BY town", rows)
+
+
+def test_a_mode_needs_enough_people_and_must_not_be_nearly_everyones() -> None:
+    sql = "SELECT town, mode(employer) AS m FROM pay GROUP BY town"
+    assert not reasons(sql, people(30))
+    same = [(*row[:5], "E0", *row[6:]) for row in people(30)]
+    assert reasons(sql, same) == {Reason.MODE}
+    few = [(*row[:5], "E0" if n < 3 else f"X{n}", *row[6:]) for n, row in enumerate(people(30))]
+    assert reasons(sql, few) == {Reason.MODE}
+
+
+def test_a_standard_deviation_is_led_back_to_its_sums() -> None:
+    found = ask("SELECT town, stddev(wage) AS s FROM pay GROUP BY town", people(20))
+    assert {m.name for m in found.table.measures} == {
+        "nonnull:pay.wage",
+        "sum:pay.wage",
+        "sum:pay.wage squared",
+    }
+
+
+def test_a_multiple_of_a_column_is_that_column_for_all_that_follows() -> None:
+    """Else a sum hidden in one table could be shown a thousandfold in the next."""
+    plain = ask("SELECT town, sum(wage) AS s FROM pay GROUP BY town", people(20))
+    other = ask("SELECT town, sum(wage / 1000 + 3) AS s FROM pay GROUP BY town", people(20))
+    always = ask("SELECT town, sum(wage) FILTER (WHERE true) AS s FROM pay GROUP BY 1", people(20))
+    names = [{m.name for m in each.table.measures} for each in (plain, other, always)]
+    assert names[0] <= names[1]
+    assert names[0] == names[2]
+
+
+def test_two_employers_or_one_that_is_nearly_all_are_sensitive() -> None:
+    """Wage by employer: at least three employers, none above 80 % (QCEW-type rule)."""
+    sql = "SELECT town, sum(wage) AS s FROM pay GROUP BY town"
+    units = {"units": {"pay": {"employers": "employer"}}}
+    assert not reasons(sql, people(30), **units)
+    two = [(*row[:5], f"E{n % 2}", *row[6:]) for n, row in enumerate(people(30))]
+    assert reasons(sql, two, **units) == {Reason.EMPLOYERS}
+    one = [(*row[:5], "E9" if n > 3 else f"E{n}", *row[6:]) for n, row in enumerate(people(30))]
+    assert reasons(sql, one, **units) == {Reason.EMPLOYERS}
+    assert not reasons(sql, one)
+    assert not reasons("SELECT town, count(*) AS n FROM pay GROUP BY town", one, **units)
+
+
+def test_thirty_people_of_two_households_are_sensitive() -> None:
+    rows = [(*row[:7], n % 2) for n, row in enumerate(people(30))]
+    units = {"units": {"pay": {"households": "age"}}}
+    sql = "SELECT town, count(*) AS n FROM pay GROUP BY town"
+    assert reasons(sql, rows, **units) == {Reason.HOUSEHOLDS}
+
+
+def test_dominance_and_p_percent_are_acros() -> None:
+    """NK: the largest n above k of the total; p: (total - x1 - x2) / x1 below p. ACRO 1.0."""
+    sql = "SELECT town, sum(wage) AS s FROM pay GROUP BY town"
+    level = [(*row[:3], 100, *row[4:]) for row in people(20)]
+    assert not reasons(sql, level)
+    giant = [*level[1:], (*level[0][:3], 100 * 19 * 10, *level[0][4:])]
+    assert Reason.DOMINANCE in reasons(sql, giant)
+    # x1 = 1000, x2 = 900, the rest 18 x 5 = 90 < 10 % of 1000; the two make up 95 %
+    pair = [(*row[:3], w, *row[4:]) for row, w in zip(level, [1000, 900, *[5] * 18], strict=True)]
+    assert {Reason.DOMINANCE, Reason.P_RATIO} <= reasons(sql, pair)
+
+
+def test_rows_that_having_leaves_out_are_hidden_and_still_counted() -> None:
+    rows = [*people(20), *people(9, town="B", start=100), *people(12, town="C", start=200)]
+    sql = "SELECT town, count(*) AS n FROM pay GROUP BY ROLLUP (town) HAVING n >= 10"
+    found = ask(sql, rows)
+    assert [line[0] for line in found.lines] == ["A", "B", "C", None]
+    assert found.dropped == {1}
+    assert sensitive(found.table, RULES) == {1: (Reason.DROPPED,)}
+    with pytest.raises(OutputRefused):
+        ask("SELECT town, count(*) FROM pay GROUP BY 1 HAVING max(wage) > 5", people(20))
+
+
+def test_numbers_of_a_subset_are_held_against_earlier_releases_as_cells_of_their_own() -> None:
+    sql = "SELECT town, count(*) AS n, count(*) FILTER (WHERE sex = 'F') AS f FROM pay GROUP BY 1"
+    found = ask(sql, [*people(20), *people(30, town="B", start=100)])
+    parts = found.population.parts
+    assert [(part.owner, len(part.persons), part.mark[0]) for part in parts] == [
+        (0, 10, 10),
+        (1, 15, 15),
+    ]
+    assert {part.level for part in parts} == {-1}
+
+
+def test_large_inputs_are_added_up_first_and_give_the_same_evidence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sql = (
+        "SELECT town, sex, count(*) AS n, sum(wage) AS s, avg(member) AS m, "
+        "count(*) FILTER (WHERE age > 33) AS old FROM pay GROUP BY CUBE (town, sex)"
+    )
+    rows = [*people(40), *people(30, town="B", start=20), *people(9, start=5)]
+    whole = ask(sql, rows, units=UNITS)
+    monkeypatch.setattr("egress_review.reading.MOST_AT_ONCE", 3)
+    folded = ask(sql, rows, units=UNITS)
+    assert folded.table == whole.table
+    assert folded.lines == whole.lines
+    for one, other in zip(folded.population.cells, whole.population.cells, strict=True):
+        assert one.tolist() == other.tolist()
+    for one, other in zip(folded.population.rows, whole.population.rows, strict=True):
+        assert one.tolist() == other.tolist()
+    assert len(folded.population.parts) == len(whole.population.parts)
