@@ -12,8 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audit.verifier.checks import Check, Unreadable
+from audit.verifier.checks import Check, Findings, Unreadable
 from audit.verifier.keeping import Keeping, Told, candidates, check_removed, hand_over
+from audit.verifier.known import KNOWN
 from audit.verifier.outputs import Outputs
 from audit.verifier.queries import Queries
 from audit.verifier.reading import STRETCH, Stretch, read_stretch
@@ -76,6 +77,7 @@ class Read:
     queries: Queries = field(default_factory=Queries)
     outputs: Outputs = field(default_factory=Outputs)
     keeping: Keeping = field(default_factory=Keeping)
+    unknown: Findings = field(default_factory=Findings)  # actions this version says nothing on
 
     def add(self, stretch: Stretch, source: Source) -> None:
         """Learn from the next stretch."""
@@ -84,7 +86,9 @@ class Read:
             self.queries.removed = self.outputs.removed = True
         self.queries.add(stretch.queries)
         for index, facts in stretch.told:
-            if facts[2].startswith(b"output."):
+            if facts[2] not in KNOWN:
+                self.unknown.add(f"entry {index:,}: {facts[2].decode(errors='replace')}")
+            elif facts[2].startswith(b"output."):
                 self.outputs.take(index, facts)
             else:
                 self.keeping.take(index, facts)
@@ -252,7 +256,7 @@ def judge_log(
     events = [*read.keeping.purged, *purged]
     checks = (
         *belief.checks,
-        *_text_checks(whole),
+        *_text_checks(whole, read.unknown),
         *belief.held,
         whole.numbering(),
         *read.queries.checks(is_open),
@@ -266,14 +270,15 @@ def judge_log(
     return Report(log.origin, whole.size, root, belief.covered, checks, log.directory)
 
 
-def _text_checks(whole: Whole) -> tuple[Check, ...]:
+def _text_checks(whole: Whole, unknown: Findings) -> tuple[Check, ...]:
     kept = f"all {whole.size:,} entries re-hashed"
     if whole.removed:
         kept += f", {len(whole.removed):,} of them by their leaf alone: their text is removed"
+    strange = tuple(f"an action unknown here, and passed over: {one}" for one in unknown.named)
     last = f"yes, 0 to {whole.size - 1:,}" if whole.size else "there are none"
     return (
         whole.hashes.answer("Does every entry's text fit its leaf?", kept),
-        whole.strange.answer("Is every text an event?", "yes"),
+        whole.strange.answer("Is every text an event?", "yes", strange),
         whole.order.answer("Are the entries numbered without a gap?", last),
         whole.tiles.answer("Do the stored tiles hold the same hashes?", "yes"),
     )

@@ -28,21 +28,22 @@ class NotAnEvent(ValueError):
 # matches this has been read as JSON reads it: were a bracket that ends a list or object part of a
 # string, the names that follow it here would stand outside every string. Other texts, those with a
 # backslash or with such a bracket among them, take the other way.
-_TEXT = rb'"[^"]*"'
-_SAID = rb'"([^"]*)"'
-_MAYBE = rb'(?:null|"[^"]*")'
-_LIST = rb"\[[^]]*\]"
+# A possessive quantifier ends before the one character that must follow it: the same texts match.
+_TEXT = rb'"[^"]*+"'
+_SAID = rb'"([^"]*+)"'
+_MAYBE = rb'(?:null|"[^"]*+")'
+_LIST = rb"\[[^]]*+\]"
 SHAPE = re.compile(
-    rb'\{"class_uid":[0-9]+,"class_name":' + _TEXT + rb',"time":([0-9]{1,15}),"status_id":[0-9]+,'
-    rb'"disposition_id":[0-9]+,"actor":\{"user":\{"uid":' + _SAID + rb"\}\},"
+    rb'\{"class_uid":[0-9]++,"class_name":' + _TEXT + rb',"time":([0-9]{1,15}),"status_id":[0-9]++,'
+    rb'"disposition_id":[0-9]++,"actor":\{"user":\{"uid":' + _SAID + rb"\}\},"
     rb'"authorizations":\[(?:\{"policy":\{"desc":' + _TEXT + rb"\}\})?\],"
     rb'"metadata":\{"version":' + _TEXT + rb',"product":\{"name":' + _TEXT
-    + rb'\},"sequence":[0-9]+\},'
+    + rb'\},"sequence":[0-9]++\},'
     rb'"unmapped":\{"enclave":\{"action":' + _SAID + rb',"verdict":' + _SAID
     + rb',"project":' + _MAYBE + rb',"agencies":(' + _LIST + rb'),"datasets":' + _LIST
     + rb',"columns":' + _LIST + rb',"intent":(?:null|' + _SAID + rb'),"session":' + _MAYBE
     + rb',"source":' + _SAID + rb',"instance":' + _SAID + rb',"seq":([0-9]{1,15}),"nonce":' + _TEXT
-    + rb',"detail":(\{[^}]*\})\}\}\}'
+    + rb',"detail":(\{[^}]*+\})\}\}\}'
 ).fullmatch  # fmt: skip
 """Matches a text of the service's own shape; its groups are the facts. Not for a backslash."""
 

@@ -7,6 +7,7 @@ given, the answer is a report or one sentence.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import sys
@@ -51,6 +52,9 @@ def _guarded(parse: Callable[[], argparse.Namespace]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # Millions of small tuples and nothing that goes in circles: looking for such is for nothing.
+    collects = gc.isenabled()
+    gc.disable()
     try:
         options = parse()
         code: int = options.run(options)
@@ -67,6 +71,9 @@ def _guarded(parse: Callable[[], argparse.Namespace]) -> int:
     except Exception as error:  # this is the process's edge
         kind = type(error).__name__
         code = _say(f"The verifier itself failed ({kind}: {error}): nothing is proved.")
+    finally:
+        if collects:
+            gc.enable()
     return code
 
 

@@ -1,5 +1,7 @@
 """Each release has every agency's vote and not its author's; nothing else is downloaded.
 
+An agency votes by a person of its own, all on one version; a file is the same at each download.
+
 Where retention has removed the text of a submission it says how much could no longer be judged; it
 never takes the removed for granted.
 """
@@ -13,6 +15,9 @@ from audit.verifier.checks import Check, Findings
 from audit.verifier.facts import Facts, strict_json
 from audit.verifier.queries import beyond
 
+CERTIFICATE = "certificate.json"  # differs from download to download: it carries fresh proofs
+VOTES = frozenset({b"output.voted", b"output.rejected"})
+
 
 @dataclass(slots=True)
 class _Output:
@@ -20,8 +25,9 @@ class _Output:
 
     author: bytes | None = None
     agencies: set[str] = field(default_factory=set)  # as it was submitted: a release needs them all
-    votes: dict[str, bytes | None] = field(default_factory=dict)
-    released: bool = False
+    votes: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # who, on which version
+    released: str | None = None  # what the release says its files are
+    files: dict[str, str] = field(default_factory=dict)  # downloaded: their SHA-256 by name
 
 
 class Outputs:
@@ -49,33 +55,52 @@ class Outputs:
             output.votes.clear()  # they were on something else
         elif action == b"output.withdrawn":
             output.votes.clear()
-        elif detail.get("decision") is not None:
+        elif action in VOTES:
             # A later decision of the same agency replaces its earlier one.
-            approves = detail["decision"] == "approve" and facts[3] == b"allowed"
-            output.votes[str(detail.get("agency"))] = facts[1] if approves else None
+            agency = str(detail.get("agency"))
+            output.votes.pop(agency, None)
+            if detail.get("decision") == "approve" and facts[3] == b"allowed":
+                output.votes[agency] = facts[1], str(detail.get("shown"))
         elif action == b"output.released":
             self._releases += 1
-            output.released = True
             self._check_release(place, output, agencies)
-        elif action == b"output.downloaded" and not output.released:
+            said, before = str(detail.get("sha256")), output.released
+            if before is not None and before != said:
+                self._wrong.add(f"{place}: released again, with other files")
+            output.released = said
+        elif action == b"output.downloaded":
+            self._check_download(place, output, detail)
+
+    def _check_download(self, place: str, output: _Output, detail: dict[str, Any]) -> None:
+        if output.released is None:
             if self.removed and output.author is None:
                 self._beyond += 1
             else:
                 self._left.add(f"{place}: downloaded, and not released before")
+        name, sha256 = str(detail.get("file")), detail.get("sha256")
+        if name == CERTIFICATE or sha256 is None:
+            return
+        if output.files.setdefault(name, str(sha256)) != str(sha256):
+            self._left.add(f"{place}: another file than at an earlier download")
 
     def _check_release(self, place: str, output: _Output, agencies: list[Any]) -> None:
         if self.removed and output.author is None:
             self._beyond += 1  # how it came to be released was removed with its submission
             return
         needed = sorted(output.agencies.union(map(str, agencies)))
-        missing = [agency for agency in needed if not output.votes.get(agency)]
+        missing = [agency for agency in needed if agency not in output.votes]
         if missing or not agencies:
             lacking = ", ".join(missing) or "any agency"
             self._wrong.add(f"{place}: released without the vote of {lacking}")
+        people = [person for person, _ in output.votes.values()]
         if output.author is None:
             self._wrong.add(f"{place}: released without having been submitted")
-        elif output.author in output.votes.values():
+        elif output.author in people:
             self._wrong.add(f"{place}: its author voted on it")
+        if len(set(people)) != len(people):
+            self._wrong.add(f"{place}: one person voted for several agencies")
+        if len({shown for _, shown in output.votes.values()}) > 1:
+            self._wrong.add(f"{place}: the agencies voted on different versions")
 
     def checks(self) -> tuple[Check, ...]:
         """Return the answers."""

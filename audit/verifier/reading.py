@@ -23,7 +23,7 @@ Sender = tuple[bytes, bytes]
 Told = tuple[int, Facts]
 """An entry's index and facts."""
 
-_ROOMS = (b"output.", b"audit.")
+_ROOMS = (b"output.", b"audit.", b"query.")
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Stretch:
     rest: list[bytes] = field(default_factory=list)  # frontier of a last, partial chunk
     marks: dict[int, list[bytes]] = field(default_factory=dict)  # size -> frontier in its chunk
     queries: Answered = field(default_factory=Answered)
-    told: list[Told] = field(default_factory=list)  # what outputs and the log's keeping are about
+    told: list[Told] = field(default_factory=list)  # on outputs, the log's keeping, unknown queries
     first: dict[Sender, int] = field(default_factory=dict)  # each sender's first number here
     following: dict[Sender, int] = field(default_factory=dict)  # and the one due after these
     gaps: list[tuple[int, Sender, int, int]] = field(default_factory=list)  # entry, due, sent
@@ -74,10 +74,10 @@ def read_stretch(source: Source, begin: int, end: int, marks: Iterable[int] = ()
 
 def _in_order(found: Stretch, rows: list[Row]) -> bool:
     """Say whether these are the next entries, each in its place."""
-    if rows[0][0] == found.end and rows[-1][0] == found.end + len(rows) - 1:
-        return True
-    present = {row[0] for row in rows}
     places = range(found.end, found.end + CHUNK)
+    present = [row[0] for row in rows]
+    if present == list(places[: len(rows)]):
+        return True
     missing = next((place for place in places if place not in present), found.end)
     found.order.add(f"entry {missing:,} is missing")
     return False
@@ -88,9 +88,8 @@ def _read_rows(found: Stretch, rows: list[Row]) -> list[bytes]:
 
     What is hashed is what is read: a text that was changed changes the root as well.
     """
-    sha256 = hashlib.sha256
     try:  # RFC 6962 section 2.1, as `merkle.leaf_hash`
-        leaves = [sha256(b"\x00" + row[2]).digest() for row in rows]  # type: ignore[operator]
+        leaves = _hashes(b"\x00", [row[2] for row in rows])  # type: ignore[misc]
         usual = leaves == [row[1] for row in rows]
     except TypeError:  # a text that was removed, or columns of a hostile file
         usual = False
@@ -193,8 +192,17 @@ def _frontier(leaves: list[bytes]) -> list[bytes]:
 
 def _root(hashes: list[bytes]) -> bytes:
     """Return the root over a power of two of hashes (RFC 6962 section 2.1)."""
-    sha256 = hashlib.sha256
     while len(hashes) > 1:
         pairs = zip(hashes[::2], hashes[1::2], strict=True)
-        hashes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        hashes = _hashes(b"\x01", map(b"".join, pairs))
     return hashes[0]
+
+
+def _hashes(prefix: bytes, texts: Iterable[bytes]) -> list[bytes]:
+    """Return the SHA-256 of each text after one prefix: a copied beginning costs half a new one."""
+    begin, found = hashlib.sha256(prefix).copy, []
+    for text in texts:
+        hashed = begin()
+        hashed.update(text)
+        found.append(hashed.digest())
+    return found

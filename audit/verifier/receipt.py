@@ -166,7 +166,7 @@ def _entries(steps: list[_Step], body: dict[str, Any], logged: str, log: Path) -
             said = _said(text)
             if said is None or said[0] != step.action or said[1].get("request") != body["request"]:
                 found.add(f"{place}: is not {step.action} of this request")
-            elif step.action == "output.voted":
+            elif step.action == "output.voted" and said[1].get("decision") == "approve":
                 voted.add(str(said[1].get("agency")))
             elif step.action == "output.released" and said[1].get("sha256") != logged:
                 found.add(f"{place}: released another file")

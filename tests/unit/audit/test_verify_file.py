@@ -105,7 +105,16 @@ def test_a_signature_by_ml_dsa_44_is_verified_where_cryptography_is(
         signature = bytearray(base64.b64decode(line))
         signature[-1] ^= 1
         note.write_text(f"{head} {base64.b64encode(signature).decode()}\n")
-    given = ["log", told.directory, "--checkpoint", note, "--key", key, "--key", told.public_key]
+    given: list[str | Path] = [
+        "log",
+        told.directory,
+        "--checkpoint",
+        note,
+        "--key",
+        key,
+        "--key",
+        told.public_key,
+    ]
     here = [sys.executable, "-I", program(), *given, "--jobs", "1"]
     found = subprocess.run(here, capture_output=True, text=True, check=False)
     assert found.returncode == int(spoilt), found.stdout + found.stderr
@@ -245,6 +254,11 @@ def test_a_certificate_s_votes_and_release_are_found_in_the_log(
         (lambda body: body["proofs"][0].update(entry=3), "is of another entry"),
         (lambda body: body.update(request="r-else"), "is not output.voted of this request"),
         (lambda body: body["file"].update(sha256="00" * 32), "released another file"),
+        (lambda body: body["proofs"].append(body["proofs"][0]), "one entry is proved twice"),
+        (lambda body: body["lineage"].update(agencies=[]), "it names no agency"),
+        (lambda body: body["votes"].append({"agency": "dol", "approve": False}), "did not approve"),
+        (lambda body: body["lineage"].update(agencies=["dol", "oec"]), "no vote of oec is among"),
+        (lambda body: body["proofs"][0].update(entry=99_999), "the log holds another text, or"),
     ],
 )
 def test_a_changed_certificate_is_found(
