@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from egress_review.custody import Piece
 from egress_review.ledger import dump, load
-from egress_review.model import Request
+from egress_review.model import Request, State
 from egress_review.render import MARK, write_csv
 from egress_review.store import add_request, change
 from egress_review.web import make_site
@@ -140,8 +140,12 @@ def enlarged(world: World, request: Request, rows: int) -> Request:
     return changed
 
 
-def many(world: World, like: Request, count: int) -> list[Request]:
-    """Put copies of a request into the queue, an hour apart; nothing but the lists shows them."""
+@contextmanager
+def many(world: World, like: Request, count: int) -> Iterator[None]:
+    """Put copies of a request into the queue, an hour apart, until the block ends.
+
+    Nothing but the lists can show them: they have no files.
+    """
     made = [
         replace(
             like,
@@ -154,4 +158,7 @@ def many(world: World, like: Request, count: int) -> list[Request]:
     with world.store.record(world.audit, Event(Action.OUTPUT_SUBMITTED, actor="egress")) as held:
         for one in made:
             add_request(held, one)
-    return made
+    yield
+    with world.store.record(world.audit, Event(Action.OUTPUT_WITHDRAWN, actor="egress")) as held:
+        for one in made:
+            change(held, replace(one, state=State.WITHDRAWN))

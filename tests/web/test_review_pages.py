@@ -2,182 +2,355 @@
 
 from __future__ import annotations
 
-import threading
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import event
 
-from egress_review.model import Request
-from egress_review.web import make_site
-from enclave.audit_client import AuditClient
-from enclave.settings import Settings
-from enclave.web.oidc import IdentityProvider
-from enclave.web.serve import server
-from enclave.web.sessions import WebSessions
+from egress_review.model import Request, State
 from tests.support.axe import assert_accessible
-from tests.support.browser import NARROW, console_errors, log_in, screenshot
-from tests.support.idp import IdentityProviderProcess, free_port
-from tests.support.review import PEOPLE, World, review_world
-from tests.support.review_fixtures import egress_audit
-from tests.support.reviewing import enlarged
-from tests.support.web import Clock, Visitor
+from tests.support.browser import WIDE, console_errors, log_in, screenshot
+from tests.support.crossing import add_project
+from tests.support.review import BOTH, PEOPLE, World
+from tests.support.reviewing import LONG, ReviewSite, enlarged, many, review_site
 
-__all__ = ["egress_audit"]
+pytestmark = pytest.mark.browser
+NARROW = {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")
-def idp() -> Iterator[IdentityProviderProcess]:
-    process = IdentityProviderProcess({id: {"name": p.name} for id, p in PEOPLE.items()}).start()
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-def world(
-    settings: Settings, idp: IdentityProviderProcess, egress_audit: AuditClient
-) -> Iterator[World]:
-    mine = settings.model_copy(
-        update={"oidc_issuer": idp.issuer, "review_url": f"http://review.localhost:{free_port()}"}
-    )
-    with review_world(mine, egress_audit) as made:
+def site() -> Iterator[ReviewSite]:
+    with review_site() as made:
         yield made
 
 
 @pytest.fixture
-def site(world: World, clock: Clock) -> Iterator[str]:
-    """The review site on a port; yields its address."""
-    app = make_site(
-        world.settings,
-        world.service,
-        sessions=WebSessions(world.store.engine, clock=clock),
-        provider=IdentityProvider(world.settings),
-    )
-    running = server(app)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    while not running.started:
-        time.sleep(0.02)
-    yield world.settings.review_url
-    running.should_exit = True
-    thread.join(timeout=10)
+def world(site: ReviewSite) -> World:
+    """What stands behind the site; requests of earlier tests are in it."""
+    site.clock.ahead = 0.0
+    return site.world
 
 
-def enter(page: Page, site: str, person: str, path: str = "/") -> None:
-    page.goto(site + path)
+@pytest.fixture(scope="module")
+def pay(site: ReviewSite) -> Request:
+    """A request in review, some rows of which are hidden."""
+    return site.world.submit(title="Pay by county and industry")
+
+
+def enter(page: Page, site: ReviewSite, person: str, path: str = "/") -> None:
+    page.goto(site.url + path)
     log_in(page, person)
+    page.wait_for_url(lambda url: url.startswith(site.url))
 
 
-def decide(page: Page, site: str, request: Request, person: str, *, answer: str) -> None:
-    enter(page, site, person)
-    page.get_by_role("link", name=request.title).first.click()
-    page.get_by_role("button", name=f"{answer}…").click()
-    page.get_by_role("button", name=f"{answer} for my agency").click()
+def looks_right(page: Page, name: str) -> None:
+    """Everyone can read the page, wide and narrow; take its picture both ways."""
+    for size, suffix in ((WIDE, ""), (NARROW, "-narrow")):
+        page.set_viewport_size(size)
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], name
+        screenshot(page, f"review-{name}{suffix}")
+    page.set_viewport_size(WIDE)
+
+
+def in_review(world: World, title: str) -> Request:
+    request = world.submit(BOTH, agencies=("dol", "cscu"), title=title)
+    assert request.state is State.PROTECTED, request.sentence
+    return request
 
 
 def test_two_reviewers_approve_and_the_researcher_downloads(
-    world: World, site: str, chromium
+    world: World, site: ReviewSite, chromium: Browser
 ) -> None:
-    request = world.in_review()
+    request = in_review(world, "People by college")
     for person, words in (("dora", "Other agencies still"), ("carl", "the file is released")):
-        page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page = chromium.new_context(viewport=WIDE).new_page()
         enter(page, site, person)
         errors = console_errors(page)
-        assert_accessible(page)
-        screenshot(page, f"review-queue-{person}")
+        looks_right(page, f"queue-{person}")
         page.get_by_role("link", name=request.title).click()
-        assert_accessible(page)
-        screenshot(page, f"review-request-{person}")
+        looks_right(page, f"request-{person}")
         page.get_by_role("button", name="Approve…").click()
-        assert_accessible(page)
-        screenshot(page, f"review-confirm-{person}")
+        looks_right(page, f"confirm-{person}")
         page.get_by_role("button", name="Approve for my agency").click()
         expect(page.get_by_text(words)).to_be_visible()
-        assert_accessible(page)
-        screenshot(page, f"review-after-{person}")
+        looks_right(page, f"after-{person}")
         assert errors == []
         page.context.close()
     page = chromium.new_context(accept_downloads=True).new_page()
     enter(page, site, "rosa")
-    assert_accessible(page)
-    screenshot(page, "review-mine")
+    looks_right(page, "mine")
     page.get_by_role("link", name=request.title).click()
-    assert_accessible(page)
-    screenshot(page, "review-own")
+    looks_right(page, "own")
     with page.expect_download() as got:
         page.get_by_role("link", name="pay.csv").click()
     assert got.value.path().read_text().startswith("institution,people")
+    page.get_by_role("link", name="What the certificate says").click()
+    expect(page.get_by_role("heading", name="How to check it offline")).to_be_visible()
+    looks_right(page, "certificate")
     page.context.close()
 
 
-def test_the_page_shows_each_number_beside_what_would_be_released(
-    world: World, site: str, page: Page
+# One decision by keys alone ----------------------------------------------------------------------
+
+
+class Keys:
+    """A person without a mouse: presses keys, and counts them."""
+
+    def __init__(self, page: Page):
+        self.page, self.pressed = page, 0
+
+    def press(self, key: str) -> None:
+        self.pressed += 1
+        self.page.keyboard.press(key)
+
+    def access(self, letter: str) -> None:
+        """Press Alt and a letter; Playwright's own chord leaves out what Chromium matches."""
+        self.pressed += 2
+        session = self.page.context.new_cdp_session(self.page)
+        code = {"code": f"Key{letter.upper()}", "windowsVirtualKeyCode": ord(letter.upper())}
+        for kind in ("rawKeyDown", "char", "keyUp"):
+            text = {"text": letter} if kind == "char" else {}
+            key = {"type": kind, "modifiers": 1, "key": letter, "unmodifiedText": letter}
+            session.send("Input.dispatchKeyEvent", {**key, **code, **text})
+
+    def type(self, text: str) -> None:
+        self.pressed += len(text)
+        self.page.keyboard.type(text)
+
+    def tab_to(self, words: str) -> None:
+        """Press Tab until what has the focus says these words."""
+        for _ in range(40):
+            self.press("Tab")
+            focused = self.page.evaluate("(document.activeElement.innerText || '').trim()")
+            if words in focused:
+                return
+        raise AssertionError(f"Tab does not lead to {words}")
+
+    def log_in_again(self, person: str) -> None:
+        """At the stand-in provider, whose field has the focus."""
+        expect(self.page.locator("input[name=sub]")).to_be_focused()
+        self.type(person)
+        self.press("Enter")
+
+
+def with_access_keys(keys: Keys, title: str) -> None:
+    keys.access("o")
+    expect(keys.page.get_by_role("heading", level=1, name=title)).to_be_visible()
+    keys.access("y")
+    keys.log_in_again("dora")
+    expect(keys.page.get_by_role("button", name="Approve for my agency")).to_be_visible()
+    keys.access("s")
+
+
+def with_tab_and_enter(keys: Keys, title: str) -> None:
+    keys.tab_to("Skip to main content")
+    keys.press("Enter")
+    keys.tab_to("Open the one to decide first")
+    keys.press("Enter")
+    expect(keys.page.get_by_role("heading", level=1, name=title)).to_be_visible()
+    keys.tab_to("Skip to main content")
+    keys.press("Enter")
+    keys.tab_to("Go to your decision")
+    keys.press("Enter")
+    keys.tab_to("Approve…")
+    keys.press("Enter")
+    keys.log_in_again("dora")
+    expect(keys.page.get_by_role("button", name="Approve for my agency")).to_be_visible()
+    keys.tab_to("Approve for my agency")
+    keys.press("Enter")
+
+
+@pytest.mark.parametrize(
+    ("way", "most"), [(with_access_keys, 12), (with_tab_and_enter, 45)], ids=["keys", "tab"]
+)
+def test_a_decision_takes_few_keys_and_no_script_the_second_log_in_included(
+    world: World,
+    site: ReviewSite,
+    plain_page: Page,
+    way: Callable[[Keys, str], None],
+    most: int,
 ) -> None:
-    request = world.submit()
-    enter(page, site, "dora", f"/requests/{request.id}")
+    """At a slow key a second this is less than a minute; looking at the table comes on top."""
+    site.clock.ahead = -6 * 60  # the log-in is six minutes old when the clock is right again
+    enter(plain_page, site, "dora")
+    site.clock.ahead = 0.0
+    first = waiting_first(site)
+    plain_page.reload()
+    keys = Keys(plain_page)
+    way(keys, first.title)
+    expect(plain_page.get_by_text("Your approval is recorded")).to_be_visible()
+    assert len(world.service.reviews.votes(first.id)) == 1
+    print(f"{way.__name__}: {keys.pressed} key presses")
+    assert keys.pressed <= most
+
+
+def waiting_first(site: ReviewSite) -> Request:
+    """Return a request that dora has to decide before all others."""
+    request = in_review(site.world, f"First of all, {time.monotonic_ns()}")
+    page = site.visitor("dora").get("/").text
+    found = re.search(r'accesskey="o" href="/requests/(\w+)"', page)
+    assert found
+    return request if found[1] == request.id else site.world.service.reviews.request(found[1])
+
+
+# The request page --------------------------------------------------------------------------------
+
+
+def test_the_page_shows_each_number_beside_what_would_be_released(
+    pay: Request, site: ReviewSite, page: Page
+) -> None:
+    enter(page, site, "dora", f"/requests/{pay.id}")
+    count = int(pay.summary["hidden"] or 0)
     hidden = page.locator("tr.rev-hidden")
-    expect(hidden).to_have_count(int(request.summary["hidden"] or 0))
+    expect(hidden).to_have_count(count)
     expect(hidden.first).to_contain_text("[suppressed]")
     expect(hidden.first).to_contain_text("attacker:")
-    assert_accessible(page)
-    screenshot(page, "review-compare")
+    assert page.locator(".rev-grid td.rev-risk-rule").count() == pay.summary["primary"]
+    looks_right(page, "compare")
     page.get_by_role("link", name="Show only the hidden rows").click()
-    expect(page.locator(".rev-compare tbody tr")).to_have_count(int(request.summary["hidden"] or 0))
-    page.set_viewport_size(NARROW)
-    assert_accessible(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-    screenshot(page, "review-compare-narrow")
+    expect(page.locator(".rev-compare tbody tr")).to_have_count(count)
+    page.get_by_role("link", name="Show every row").click()
+    page.get_by_role("link", name="hidden to protect others").click()
+    expect(page.locator(".rev-compare tbody tr")).to_have_count(
+        int(pay.summary["complementary"] or 0)
+    )
+
+
+def test_what_an_outsider_would_see_is_no_look_at_the_table_and_holds_no_hidden_number(
+    pay: Request, site: ReviewSite
+) -> None:
+    """Control: `lay_out` without the unprotected file."""
+    dora = site.visitor("dora")
+    before = site.actions().count("output.viewed")
+    whole = dora.get(f"/requests/{pay.id}").text
+    assert site.actions().count("output.viewed") == before + 1
+    outside = dora.get(f"/requests/{pay.id}?view=released").text
+    assert site.actions().count("output.viewed") == before + 1
+    assert "too few people" in whole
+    assert "too few people" not in outside
+    assert "protects" not in outside
+    assert outside.count("[suppressed]") > 1
+    cells = re.findall(r'<td class="enc-number[^"]*">([^<]*)</td>', outside)
+    assert cells
+    shown = site.world.service.view_raw(site.world.service.control.person("dora"), pay)[1].decode()
+    released = {line.rsplit(",", 1)[1] for line in shown.splitlines()[1:]}
+    assert {cell for cell in cells if cell.isdigit()} <= released
+
+
+def test_the_picture_of_the_lineage_names_what_the_list_beside_it_names(
+    world: World, site: ReviewSite, page: Page
+) -> None:
+    request = in_review(world, "Lineage")
+    enter(page, site, "carl", f"/requests/{request.id}")
+    drawn = page.locator(".rev-lineage g title").all_text_contents()
+    whole = page.locator("section", has=page.locator("#origin-heading"))
+    words = whole.locator("ul, details").all_inner_texts()
+    for name in drawn[:-1]:  # the last is the file itself, named in the page's first sentence
+        assert any(name in text for text in words), name
+    assert "Department of Labor" in drawn
+
+
+def test_a_conflict_with_another_projects_release_is_named_to_reviewers_only(
+    world: World, site: ReviewSite, page: Page
+) -> None:
+    """R62; the researcher learns that there is a conflict, not with what."""
+    by_county = "SELECT county, count(*) AS n FROM wages GROUP BY ROLLUP (county)"
+    add_project(world, "first-study")
+    add_project(world, "second-study", leave_out=1)
+    earlier = world.submit(by_county, project="first-study", title="Zanzibar wages")
+    later = world.submit(by_county, project="second-study", title="Less one person")
+    assert later.state is State.PROTECTED, later.sentence
+    enter(page, site, "dora", f"/requests/{later.id}")
+    section = page.locator("section", has=page.locator("#conflicts-heading"))
+    expect(section).to_contain_text("Zanzibar wages")
+    expect(section).to_contain_text(earlier.id)
+    expect(section).to_contain_text("1 person")
+    looks_right(page, "conflict")
+    assert "Zanzibar" not in site.visitor("rosa").get(f"/requests/{later.id}").text
+    for one in (earlier, later):
+        world.service.withdraw(PEOPLE["rosa"], one.id)
 
 
 @pytest.mark.parametrize("rows", [0, 10_000])
 def test_a_table_of_any_length_is_shown_by_pages_without_javascript(
-    world: World, site: str, plain_page: Page, page: Page, rows: int
+    world: World, site: ReviewSite, plain_page: Page, page: Page, rows: int
 ) -> None:
-    request = enlarged(world, world.submit(), rows)
+    request = enlarged(world, world.submit(title=f"{rows} rows"), rows)
     for one in (plain_page, page):
         enter(one, site, "dora", f"/requests/{request.id}?page={rows}")
         expect(one.locator(".rev-compare tbody tr")).to_have_count(min(rows, 100))
-    assert_accessible(page)
-    page.set_viewport_size(NARROW)
-    assert_accessible(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-    screenshot(page, f"review-{rows}-rows-narrow")
+    looks_right(page, f"{rows}-rows")
+    dora = site.visitor("dora")
+    began = time.process_time()
+    answer = dora.get(f"/requests/{request.id}")
+    spent = 1000 * (time.process_time() - began)
+    print(f"{rows} rows: {spent:.0f} ms of CPU, {len(answer.content):,} bytes")
+    assert len(answer.content) < 150_000
+    world.service.withdraw(PEOPLE["rosa"], request.id)
+
+
+# Lists -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def counting(world: World) -> Iterator[list[str]]:
+    """Collect the statements the control store is asked."""
+    said: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    event.listen(world.store.engine, "before_cursor_execute", note)
+    yield said
+    event.remove(world.store.engine, "before_cursor_execute", note)
+
+
+def test_five_hundred_requests_cost_no_more_questions_than_a_few_and_turn_pages(
+    world: World, site: ReviewSite, page: Page, pay: Request
+) -> None:
+    dora = site.visitor("dora")
+    with counting(world) as few:
+        dora.get("/")
+    with many(world, pay, 500):
+        with counting(world) as all_of_them:
+            dora.get("/")
+        assert len(all_of_them) == len(few)
+        began = time.process_time()
+        answer = dora.get("/?page=3&sort=title")
+        print(f"500 requests: {1000 * (time.process_time() - began):.0f} ms of CPU")
+        assert answer.text.count('<th scope="row">') == 25
+        assert len(answer.content) < 60_000
+        enter(page, site, "dora", "/?find=Featherstonehaugh")
+        expect(page.get_by_text("1 to 10 of 10")).to_be_visible()
+        expect(page.get_by_role("link", name=LONG.strip()).first).to_be_visible()
+        looks_right(page, "queue-500")
+    page.get_by_role("link", name="Decided or closed").click()
+    looks_right(page, "queue-decided")
 
 
 def test_an_empty_queue_says_so_and_a_researcher_is_led_to_their_own(
-    world: World, site: str, chromium
+    site: ReviewSite, chromium: Browser
 ) -> None:
-    page = chromium.new_context().new_page()
-    enter(page, site, "otto")
-    expect(page.get_by_text("Nothing waits for your agency")).to_be_visible()
-    assert_accessible(page)
-    page.context.close()
-    page = chromium.new_context().new_page()
-    enter(page, site, "ravi")
-    expect(page).to_have_url(f"{site}/mine")
-    expect(page.get_by_text("not asked for anything")).to_be_visible()
-    page.context.close()
+    for person, words in (("otto", "Nothing waits for your agency"), ("ravi", "not asked for any")):
+        page = chromium.new_context().new_page()
+        enter(page, site, person)
+        expect(page.get_by_text(words)).to_be_visible()
+        looks_right(page, f"empty-{person}")
+        page.context.close()
 
 
-def visitor(world: World, idp: IdentityProviderProcess, clock: Clock, person: str) -> Visitor:
-    app = make_site(
-        world.settings,
-        world.service,
-        sessions=WebSessions(world.store.engine, clock=clock),
-        provider=IdentityProvider(world.settings),
-    )
-    made = Visitor(app, idp)
-    made.log_in(person)
-    return made
+# Who and when ------------------------------------------------------------------------------------
 
 
-def test_a_vote_needs_a_log_in_of_the_last_minutes(
-    world: World, idp: IdentityProviderProcess, clock: Clock
-) -> None:
-    request = world.in_review()
-    dora = visitor(world, idp, clock, "dora")
-    clock.forward(6 * 60)
+def test_a_vote_needs_a_log_in_of_the_last_minutes(world: World, site: ReviewSite) -> None:
+    request = in_review(world, "Stale")
+    dora = site.visitor("dora")
+    site.clock.forward(6 * 60)
     form = {"decision": "approve", "shown": request.shown}
     for answer in (
         dora.get(f"/requests/{request.id}/confirm?decision=approve"),
@@ -188,56 +361,44 @@ def test_a_vote_needs_a_log_in_of_the_last_minutes(
     assert world.service.reviews.votes(request.id) == ()
 
 
-def test_administrators_and_auditors_do_not_enter(
-    world: World, idp: IdentityProviderProcess, clock: Clock
-) -> None:
-    request = world.in_review()
+def test_administrators_and_auditors_do_not_enter(pay: Request, site: ReviewSite) -> None:
     for person in ("adam", "alma", "gone"):
-        stranger = visitor(world, idp, clock, person)
-        answer = stranger.get(f"/requests/{request.id}")
+        answer = site.visitor(person).get(f"/requests/{pay.id}")
         assert answer.status_code in (303, 403)
-        assert request.title not in answer.text
+        assert pay.title not in answer.text
 
 
 def test_released_files_are_attachments_that_no_browser_runs(
-    world: World, idp: IdentityProviderProcess, clock: Clock
+    world: World, site: ReviewSite
 ) -> None:
-    request = world.in_review()
+    request = in_review(world, "Released")
+    assert site.visitor("rosa").get(f"/requests/{request.id}/certificate").status_code == 404
     world.vote("dora", request)
     world.vote("carl", request)
-    rosa = visitor(world, idp, clock, "rosa")
+    rosa, ravi = site.visitor("rosa"), site.visitor("ravi")
     answer = rosa.get(f"/requests/{request.id}/files/pay.csv")
     assert answer.status_code == 200
     assert answer.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in answer.headers["content-security-policy"]
-    ravi = visitor(world, idp, clock, "ravi")
-    assert ravi.get(f"/requests/{request.id}/files/pay.csv").status_code == 404
-    assert ravi.get(f"/requests/{request.id}").status_code == 404
+    for path in ("", "/certificate", "/files/pay.csv"):
+        assert ravi.get(f"/requests/{request.id}{path}").status_code == 404
 
 
-def test_the_authors_page_shows_no_number_of_the_table(
-    world: World, idp: IdentityProviderProcess, clock: Clock
-) -> None:
-    request = world.submit()
-    rosa = visitor(world, idp, clock, "rosa")
-    text = rosa.get(f"/requests/{request.id}").text
+def test_the_authors_page_shows_no_number_of_the_table(pay: Request, site: ReviewSite) -> None:
+    text = site.visitor("rosa").get(f"/requests/{pay.id}").text
     assert "Fairfield" not in text
     assert "[suppressed]" not in text
-    other = visitor(world, idp, clock, "ravi")
-    assert other.post(f"/requests/{request.id}/withdraw").status_code == 404
+    assert site.visitor("ravi").post(f"/requests/{pay.id}/withdraw").status_code == 404
 
 
-def test_comments_and_a_rejection_reach_the_author_as_text(
-    world: World, idp: IdentityProviderProcess, clock: Clock
-) -> None:
-    request = world.submit()
+def test_comments_and_a_rejection_reach_the_author_as_text(world: World, site: ReviewSite) -> None:
+    request = in_review(world, "Commented")
     script = "<script>alert(1)</script>"
-    dora = visitor(world, idp, clock, "dora")
+    dora = site.visitor("dora")
     assert dora.post(f"/requests/{request.id}/comment", data={"comment": script}).status_code == 303
     form = {"decision": "reject", "shown": request.shown, "comment": "Too fine."}
     assert dora.post(f"/requests/{request.id}/vote", data=form).status_code == 303
-    rosa = visitor(world, idp, clock, "rosa")
-    text = rosa.get(f"/requests/{request.id}").text
+    text = site.visitor("rosa").get(f"/requests/{request.id}").text
     assert script not in text
     assert "&lt;script&gt;" in text
     assert "Too fine." in text
