@@ -58,16 +58,17 @@ class Against:
     def __post_init__(self) -> None:
         self._known = [with_everyone(one.kept.membership) for one in self.earlier]
 
-    def must_yield(self, table: Table) -> frozenset[int]:
+    def must_yield(self, table: Table, *, together: bool = True) -> frozenset[int]:
         """Return the published rows that have to be hidden too; none when the table is safe.
 
-        Raises `OutputRefused` where hiding rows does not help.
+        Without `together`, combinations of several tables are not searched: they say nothing exact
+        where numbers are rounded or changed. Raises `OutputRefused` where hiding rows does not help.
         """
         new = with_everyone(as_released(self.new, table).membership)
         everyone = len(new.sizes) - 1
         found = self._pairs(new)
         cells = frozenset(found) - {everyone}
-        if not cells and not found:
+        if together and not cells and not found:
             cells = self._together(new) - {everyone}
         if found and not cells:
             raise OutputRefused(CONFLICT, hint=ELSE)

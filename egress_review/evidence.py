@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import duckdb
@@ -66,7 +66,8 @@ class Evidence:
     `numbers` says which of the columns are aggregates (the others are labels); `labels`, per
     label, which dimension it prints as it is, if it does; `views` is what the query reads.
     `dropped` are lines that its HAVING left out: they are hidden in whatever is released. `made`
-    says per dimension whether its values are calculated (bands) and not a column's own.
+    says per dimension whether its values are calculated (bands) and not a column's own. `sql` is
+    the query that was recomputed.
     """
 
     columns: tuple[str, ...]
@@ -78,6 +79,7 @@ class Evidence:
     views: tuple[str, ...]
     dropped: frozenset[int] = frozenset()
     made: tuple[bool, ...] = ()
+    sql: str = ""
 
 
 def recompute(
@@ -95,7 +97,7 @@ def recompute(
     """
     shape = lineage_sql.understand(sql, views)
     try:
-        return _gather(engine, shape, views, (rules, units or {}))
+        return replace(_gather(engine, shape, views, (rules, units or {})), sql=sql)
     except (duckdb.Error, pa.ArrowException):
         raise OutputRefused(
             "The query could not be recomputed on the project's extract.",
