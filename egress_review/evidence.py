@@ -23,7 +23,7 @@ from egress_review.lineage_sql import Shape, Views
 from egress_review.read import MOST_ROWS, Sheet
 from egress_review.reading import Line, Plan
 from egress_review.sdc.tables import Cell, Contributors, Mark, Table
-from egress_review.standing import Read
+from egress_review.standing import Read, side_by_side
 from enclave.model import DisclosureRules
 
 Members = npt.NDArray[np.int64]
@@ -192,19 +192,22 @@ def _members(
 ) -> tuple[tuple[Members, ...], tuple[RowHashes, ...]]:
     """Return, per cell, its persons of any source and the sum of their rows' hashes (16 bits)."""
     none = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint16))
+    marks = (read.marks if inside is None else np.where(inside, read.marks, 0)).astype(np.uint16)
     parts: list[list[tuple[Members, RowHashes]]] = [[] for _ in range(read.cells)]
     for source in range(len(read.owners)):
-        for pairs in read.pairs(source):
-            marks = read.marks if inside is None else np.where(inside, read.marks, 0)
-            hashes = pairs.sums(marks).astype(np.uint16)
-            cells, owners = pairs.cell, pairs.owner
+        groupings = read.pairs(source)
+        for pairs, hashes in zip(
+            groupings, side_by_side(lambda one: one.sums(marks), groupings), strict=True
+        ):
+            owners, kept = pairs.owner.astype(np.int64), None
             if inside is not None:
                 kept = pairs.sums(inside.astype(np.int64)) > 0
-                cells, owners, hashes = cells[kept], owners[kept], hashes[kept]
-            starts = np.searchsorted(cells, np.arange(read.cells + 1))
-            for cell in np.unique(cells):
-                here = slice(starts[cell], starts[cell + 1])
-                parts[cell].append((owners[here], hashes[here]))
+            ends = [*pairs.starts[1:], len(owners)]
+            for cell, start, end in zip(pairs.which, pairs.starts, ends, strict=True):
+                who, what = owners[start:end], hashes[start:end]
+                if kept is not None:
+                    who, what = who[kept[start:end]], what[kept[start:end]]
+                parts[cell].append((who, what))
     joined = [_together(each) if len(each) > 1 else (each or [none])[0] for each in parts]
     return tuple(who for who, _ in joined), tuple(what for _, what in joined)
 

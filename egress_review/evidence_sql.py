@@ -92,7 +92,7 @@ def _filtered(text: str, base: Base) -> Node:
 
 
 def rows(shape: Shape, views: Views, units: tuple[Unit, ...], *, folded: bool) -> str:
-    """Return SQL with, per row read: g0…, p0… (16 bytes), n, mark, a0… per base, u0… per unit.
+    """Return SQL with, per row read: g0…, p0… (text), n, mark, a0… per base, u0… per unit.
 
     `folded`: one line per person and finest group, in place of one per row.
     """
@@ -100,15 +100,16 @@ def rows(shape: Shape, views: Views, units: tuple[Unit, ...], *, folded: bool) -
     node["group_expressions"], node["group_sets"] = [], []
     node["select_list"] = [sql_tree.unnamed(group) for group in shape.groups]
     node["select_list"] += sql_tree.expressions(
-        *(f"CAST(CAST({source.person} AS UUID) AS BLOB)" for source in shape.sources),
+        *(f"CAST({source.person} AS VARCHAR)" for source in shape.sources),
         "1",
         _mark(shape, views),
     )
-    node["select_list"] += [_given(base) for base in shape.bases]
+    given = [(n, base) for n, base in enumerate(shape.bases) if is_given(base)]
+    node["select_list"] += [_given(base) for _, base in given]
     node["select_list"] += sql_tree.expressions(*(unit.sql for unit in units))
     groups = [f"g{n}" for n in range(len(shape.groups))]
     persons = [f"p{n}" for n in range(len(shape.sources))]
-    amounts = [f"a{n}" for n in range(len(shape.bases))]
+    amounts = [f"a{n}" for n, _ in given]
     owners = [f"u{n}" for n in range(len(units))]
     names = [*groups, *persons, "n", "mark", *amounts, *owners]
     inner = f"({sql_tree.text(node)}) AS read({', '.join(names)})"
@@ -118,6 +119,11 @@ def rows(shape: Shape, views: Views, units: tuple[Unit, ...], *, folded: bool) -
     sums = [f"sum({name}) AS {name}" for name in ("n", *amounts)]
     mark = "CAST(sum(mark) % 18446744073709551616 AS UBIGINT) AS mark"
     return f"SELECT {', '.join([*keys, *sums, mark])} FROM {inner} GROUP BY {', '.join(keys)}"  # noqa: S608
+
+
+def is_given(base: Base) -> bool:
+    """Say whether rows differ in what they give to a base; else each gives itself."""
+    return base.of is not Of.ROWS or bool(base.condition)
 
 
 def _given(base: Base) -> Node:

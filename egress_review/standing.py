@@ -6,9 +6,10 @@ order, and no more than that.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,60 +20,71 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Hashes = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
+Array = npt.NDArray[Any]
+
+T = TypeVar("T")
+R = TypeVar("R")
+THREADS = 2  # groupings worked on at once; numpy lets go of the interpreter while it does
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """The rows of one grouping, ordered by cell and then by whom they belong to.
 
-    `first` is where each (cell, owner) begins in `order`; `cell` and `owner` say which they are.
+    `first` is where each (cell, owner) begins in `order`; `cell` and `owner` say which they are,
+    `starts` where each cell begins among the pairs and `which` what cell that is.
     """
 
     order: Ints
     first: Ints
-    cell: Ints
-    owner: Ints
+    cell: Array
+    owner: Array
+    starts: Ints
+    which: Ints
 
-    def sums(self, amounts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def sums(self, amounts: Array) -> Array:
         """Return what each owner gives to each cell."""
-        if not len(self.first):
-            return np.zeros(0, dtype=amounts.dtype)
-        added: npt.NDArray[Any] = np.add.reduceat(amounts[self.order], self.first)
-        return added
+        mine = amounts[self.order]
+        if len(self.first) == len(mine):
+            return mine
+        return np.asarray(np.add.reduceat(mine, self.first))
 
-    @cached_property
-    def starts(self) -> Ints:
-        """Return where each cell that has an owner begins among the pairs."""
-        return _starts(self.cell)
+    def by_cell(self, given: Array, cells: int) -> Array:
+        """Return the sum over each cell's owners."""
+        found = np.zeros(cells, dtype=np.int64 if given.dtype == np.bool_ else given.dtype)
+        if len(given):
+            found[self.which] = np.add.reduceat(given, self.starts, dtype=found.dtype)
+        return found
 
 
-def pair(cells: Ints, owners: Ints, *, ordered: bool) -> Pairs:
+def pair(cells: Array, owners: Array, *, ordered: bool) -> Pairs:
     """Return the pairs of rows; negative owners are nobody. `ordered`: owners never descend."""
     present = np.flatnonzero(owners >= 0) if owners.min(initial=0) < 0 else None
     if present is not None:
         cells, owners = cells[present], owners[present]
-    if ordered:
-        order = np.argsort(cells.astype(np.uint16), kind="stable")  # a radix sort: lines < 2^16
-    else:
-        order = np.lexsort((owners, cells))
+    order = np.argsort(cells, kind="stable") if ordered else np.lexsort((owners, cells))
     cells, owners = cells[order], owners[order]
-    first = _starts((cells << 40) + owners)
-    if present is not None:
-        order = present[order]
-    return Pairs(order, first, cells[first], owners[first])
+    new = _changes(cells)
+    new |= _changes(owners)
+    first = np.flatnonzero(new)
+    cells, owners = cells[first], owners[first]
+    starts = np.flatnonzero(_changes(cells))
+    order = order if present is None else present[order]
+    return Pairs(order, first, cells, owners, starts, cells[starts].astype(np.int64))
 
 
-def _starts(ranked: Ints) -> Ints:
-    if not len(ranked):
-        return np.zeros(0, dtype=np.int64)
-    return np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+def _changes(ranked: Array) -> Bools:
+    """Return where a value differs from the one before it."""
+    new = np.ones(len(ranked), dtype=np.bool_)
+    np.not_equal(ranked[1:], ranked[:-1], out=new[1:])
+    return new
 
 
 def contributors(pairs: Pairs, given: Floats, cells: int, largest: int) -> list[Contributors]:
     """Return, per cell, who gives other than nothing, the largest gifts and the total of all."""
     size = np.abs(given)
-    persons = np.bincount(pairs.cell[size > 0], minlength=cells)
-    total = np.bincount(pairs.cell, weights=size, minlength=cells)
+    persons = pairs.by_cell(size > 0, cells)
+    total = pairs.by_cell(size, cells)
     tops = _largest(pairs, size, cells, largest)
     return [
         Contributors(int(persons[n]), 0, tuple(float(t) for t in tops[n] if t > 0), float(total[n]))
@@ -82,17 +94,17 @@ def contributors(pairs: Pairs, given: Floats, cells: int, largest: int) -> list[
 
 def _largest(pairs: Pairs, size: Floats, cells: int, largest: int) -> Floats:
     found = np.zeros((cells, largest))
-    if not len(pairs.cell):
+    if not len(size):
         return found
     left = size.copy()
-    which = pairs.cell[pairs.starts]
-    ranks = np.cumsum(np.isin(np.arange(len(left)), pairs.starts)) - 1
+    lengths = np.diff(np.append(pairs.starts, len(left)))
     for turn in range(largest):
         top = np.maximum.reduceat(left, pairs.starts)
-        found[which, turn] = np.maximum(top, 0.0)
-        places = np.flatnonzero(left == top[ranks])
-        _, once = np.unique(ranks[places], return_index=True)
-        left[places[once]] = -1.0
+        found[pairs.which, turn] = np.maximum(top, 0.0)
+        if turn + 1 < largest:
+            places = np.flatnonzero(left == np.repeat(top, lengths))
+            first = np.flatnonzero(_changes(pairs.cell[places]))
+            left[places[first]] = -1.0
     return found
 
 
@@ -100,16 +112,17 @@ def _largest(pairs: Pairs, size: Floats, cells: int, largest: int) -> Floats:
 class Read:
     """The rows a query read: per grouping the line each belongs to, whose they are, what they give.
 
-    `lines[level]` is a line of the answer per row; `owners` per source a person's place per row, -1
-    for none; `count` the rows each stands for; `amounts` per base; `units` per unit a number of an
-    employer or household, -1 for none. `place` is each line's grouping.
+    `lines[level]` is a line of the answer per row (16 bits: sorted by radix); `owners` per source a
+    person's place per row, -1 for none; `count` the rows each stands for; `amounts` per base;
+    `units` per unit a number of an employer or household, -1 for none. `place` is each line's
+    grouping.
     """
 
-    lines: tuple[Ints, ...]
-    owners: tuple[Ints, ...]
+    lines: tuple[npt.NDArray[np.uint16], ...]
+    owners: tuple[npt.NDArray[np.int32], ...]
     count: Ints
     marks: Hashes
-    amounts: tuple[npt.NDArray[Any], ...]
+    amounts: tuple[Array, ...]
     units: tuple[Ints, ...]
     place: Ints
     ordered: bool
@@ -124,25 +137,40 @@ class Read:
         """Return, per grouping, the pairs of a source."""
         if source not in self._pairs:
             owners, ordered = self.owners[source], self.ordered and source == 0
-            self._pairs[source] = tuple(pair(one, owners, ordered=ordered) for one in self.lines)
+
+            def make(lines: npt.NDArray[np.uint16]) -> Pairs:
+                return pair(lines, owners, ordered=ordered)
+
+            self._pairs[source] = side_by_side(make, self.lines)
         return self._pairs[source]
 
     def persons(self, source: int) -> Ints:
         """Return how many persons of a source each cell has."""
-        counts = [np.bincount(one.cell, minlength=self.cells) for one in self.pairs(source)]
-        return np.asarray(np.sum(counts, axis=0, dtype=np.int64))
+        found = np.zeros(self.cells, dtype=np.int64)
+        for pairs in self.pairs(source):
+            found[pairs.which] = np.diff(np.append(pairs.starts, len(pairs.cell)))
+        return found
 
     def marks_of(self, inside: Bools) -> list[tuple[int, int]]:
         """Return, per cell, the number and the sum of the hashes of its rows inside a subset."""
         rows, sums = np.zeros(self.cells, dtype=np.int64), np.zeros(self.cells, dtype=np.uint64)
         for lines in self.lines:
-            rows += np.bincount(lines[inside], self.count[inside], self.cells).astype(np.int64)
-            order = np.argsort(lines[inside], kind="stable")
-            ranked = lines[inside][order]
-            starts = _starts(ranked)
+            chosen = lines[inside]
+            order = np.argsort(chosen, kind="stable")
+            starts = np.flatnonzero(_changes(chosen[order]))
             if len(starts):
-                sums[ranked[starts]] += np.add.reduceat(self.marks[inside][order], starts)
+                which = chosen[order][starts]
+                rows[which] = np.add.reduceat(self.count[inside][order], starts)
+                sums[which] = np.add.reduceat(self.marks[inside][order], starts)
         return [(int(n), int(mark)) for n, mark in zip(rows, sums, strict=True)]
+
+
+def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> tuple[R, ...]:
+    """Return what some work gives for each item, on as many cores as one check may use."""
+    if len(items) < 2:
+        return tuple(work(item) for item in items)
+    with ThreadPoolExecutor(THREADS) as pool:
+        return tuple(pool.map(work, items))
 
 
 def reached(read: Read, amounts: Floats, source: int) -> tuple[Ints, Ints]:
@@ -150,8 +178,8 @@ def reached(read: Read, amounts: Floats, source: int) -> tuple[Ints, Ints]:
     have, lack = np.zeros(read.cells, dtype=np.int64), np.zeros(read.cells, dtype=np.int64)
     for pairs in read.pairs(source):
         inside, every = pairs.sums(amounts), pairs.sums(read.count)
-        have += np.bincount(pairs.cell[inside > 0], minlength=read.cells)
-        lack += np.bincount(pairs.cell[inside < every], minlength=read.cells)
+        have += pairs.by_cell(inside > 0, read.cells)
+        lack += pairs.by_cell(inside < every, read.cells)
     return have, lack
 
 
@@ -161,12 +189,14 @@ def gifts(read: Read, amounts: Floats, source: int, largest: int) -> list[Contri
 
 
 def _gifts(
-    groupings: tuple[Pairs, ...], amounts: Floats, cells: int, largest: int
+    groupings: Sequence[Pairs], amounts: Floats, cells: int, largest: int
 ) -> list[Contributors]:
+    def make(pairs: Pairs) -> list[Contributors]:
+        return contributors(pairs, pairs.sums(amounts).astype(float, copy=False), cells, largest)
+
     found = [Contributors(0)] * cells
-    for pairs in groupings:
-        mine = contributors(pairs, np.asarray(pairs.sums(amounts), dtype=float), cells, largest)
-        for cell in np.unique(pairs.cell):
+    for pairs, mine in zip(groupings, side_by_side(make, groupings), strict=True):
+        for cell in pairs.which:
             found[cell] = mine[cell]
     return found
 
@@ -188,7 +218,7 @@ def sides(read: Read, values: Floats, source: int, share: float, step: float) ->
     kept = np.flatnonzero(~np.isnan(values) & (owners >= 0))
     for lines in read.lines:
         order = kept[np.lexsort((values[kept], lines[kept]))]
-        starts = _starts(lines[order])
+        starts = np.flatnonzero(_changes(lines[order]))
         for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
             here = order[start:end]
             low, high = _at(values[here], share - step), _at(values[here], share + step)
