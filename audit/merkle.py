@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+_LEAF = hashlib.sha256(b"\x00")  # copied for each hash: a third quicker than a beginning of its own
+_NODE = hashlib.sha256(b"\x01")
 HASH_SIZE = 32
 
 Node = Callable[[int, int], bytes]
@@ -32,21 +34,26 @@ class Step:
 
 def leaf_hash(data: bytes) -> bytes:
     """Return the hash of one entry's bytes (RFC 6962 2.1: prefix 0x00)."""
-    return hashlib.sha256(b"\x00" + data).digest()
+    hashed = _LEAF.copy()
+    hashed.update(data)
+    return hashed.digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of an inner node (RFC 6962 2.1: prefix 0x01)."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    hashed = _NODE.copy()
+    hashed.update(left + right)
+    return hashed.digest()
 
 
 def parents(row: Iterable[bytes]) -> list[bytes]:
     """Return the hashes of a row's pairs, left to right; an odd last one has no parent yet."""
-    left_or_right = iter(row)
-    return [
-        hashlib.sha256(b"\x01" + left + right).digest()  # a call of its own costs a third more
-        for left, right in zip(left_or_right, left_or_right, strict=False)
-    ]
+    left_or_right, begin, found = iter(row), _NODE.copy, []
+    for left, right in zip(left_or_right, left_or_right, strict=False):
+        hashed = begin()  # a call of `node_hash` costs a third more
+        hashed.update(left + right)
+        found.append(hashed.digest())
+    return found
 
 
 def _split(width: int) -> int:

@@ -104,6 +104,10 @@ LIES: dict[str, tuple[tuple[Event, ...], str]] = {
         (INTENT, replace(DENIED, detail={"bytes": 9})),
         "a refusal reports rows",
     ),
+    "a refusal that says it was allowed": (
+        (INTENT, replace(DENIED, verdict=Verdict.ALLOWED, detail={"rows": 9})),
+        "a refusal reports rows",
+    ),
     "an answer after the refusal": ((INTENT, DENIED, OUTCOME), "ends twice"),
     "an end before the beginning": ((OUTCOME, INTENT), "an end without an intent before it"),
     "an interruption of nothing": (
