@@ -21,6 +21,7 @@ WORDS: Mapping[Risk, str] = {
     Risk.PROTECTS: "hidden to protect others",
     Risk.NEAR: "shown, fewer people than twice the threshold",
     Risk.FREE: "shown",
+    Risk.CHANGED: "changed by chance",
     Risk.HIDDEN: "hidden",
     Risk.SHOWN: "shown",
 }

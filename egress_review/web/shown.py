@@ -6,13 +6,14 @@ rows that a page shows: a table of ten thousand rows is as quick to open as one 
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from egress_review.ledger import Entry
-from egress_review.read import Sheet, read_csv
 from egress_review.render import MARK
 from egress_review.sdc.tables import Cell, Kind, Measure
 
@@ -21,9 +22,16 @@ WHY: Mapping[str, str] = {
     "missing-values": "too few people without a value",
     "dominance": "one or two contributors dominate",
     "p-ratio": "a contributor could be estimated",
+    "percentile": "too few people on one side of a percentile",
+    "mode": "nearly everyone has the same value",
+    "employers": "too few employers, or one of them dominates",
+    "households": "too few households",
+    "class-disclosure": "everyone of a group is alike",
+    "left-out": "left out by the query itself",
     "differencing": "would single out people beside something released before",
     "complementary": "protects other rows",
 }
+Lines = tuple[tuple[str, ...], ...]
 NEAR = 2  # a shown row of fewer people than this many thresholds is worth a second look
 
 
@@ -34,6 +42,7 @@ class Risk(StrEnum):
     PROTECTS = "protects"
     NEAR = "near"
     FREE = "free"
+    CHANGED = "changed"  # every number was changed by chance
     HIDDEN = "hidden"  # an outsider cannot tell why
     SHOWN = "shown"
 
@@ -79,8 +88,8 @@ class ShownRow:
 class ShownTable:
     """Both files and what is known of each row; `full` is None for what an outsider would see."""
 
-    full: Sheet | None
-    released: Sheet
+    full: Lines | None
+    released: Lines
     entry: Entry
     risks: tuple[Risk, ...]
 
@@ -96,10 +105,11 @@ class ShownTable:
 
     def row(self, index: int) -> ShownRow:
         """Return one row, laid out."""
-        released = self.released.rows[index]
-        full = self.full.rows[index] if self.full else ("",) * len(released)
+        released = self.released[index + 1]
+        full = self.full[index + 1] if self.full else ("",) * len(released)
         triples = list(zip(full, released, self.entry.numbers, strict=True))
-        cell, risk = self.entry.table.cells[index], self.risks[index]
+        cells = self.entry.table.cells  # none where nothing exact is known to anybody
+        cell, risk = cells[index] if cells else None, self.risks[index]
         return ShownRow(
             labels=tuple(
                 _label(text, dimension, cell)
@@ -110,7 +120,7 @@ class ShownTable:
                 )
             ),
             numbers=tuple(Number(a, b, b == MARK) for a, b, number in triples if number),
-            persons=cell.persons if self.full else None,
+            persons=cell.persons if cell and self.full else None,
             why=self._why(index),
             bounds=tuple(
                 _bound(self.entry.table.measure(name), interval)
@@ -125,31 +135,44 @@ class ShownTable:
         return tuple(WHY[one] for one in self.entry.reasons.get(index, ("complementary",)))
 
     def _named(self, number: bool) -> tuple[str, ...]:
-        pairs = zip(self.released.columns, self.entry.numbers, strict=True)
+        pairs = zip(self.released[0], self.entry.numbers, strict=True)
         return tuple(name for name, is_number in pairs if is_number is number)
 
 
-def lay_out(full: bytes | None, protected: bytes, entry: Entry, *, threshold: int) -> ShownTable:
-    """Return the table for a reviewer, or without `full` as an outsider would come to see it."""
-    cells, hidden = entry.table.cells, entry.table.hidden
+def lay_out(
+    full: bytes | None, protected: bytes, entry: Entry, *, threshold: int, changed: bool = False
+) -> ShownTable:
+    """Return the table for a reviewer, or without `full` as an outsider would come to see it.
+
+    `changed`: its numbers were rounded, noised or drawn instead of hidden.
+    """
+    released, hidden = _lines(protected), entry.table.hidden
+    places = range(len(released) - 1)
     if full is None:
-        risks = tuple(Risk.HIDDEN if i in hidden else Risk.SHOWN for i in range(len(cells)))
-        return ShownTable(None, read_csv(protected), entry, risks)
-    risks = tuple(_risk(entry, index, threshold) for index in range(len(cells)))
-    return ShownTable(read_csv(full), read_csv(protected), entry, risks)
+        risks = tuple(Risk.HIDDEN if place in hidden else Risk.SHOWN for place in places)
+        return ShownTable(None, released, entry, risks)
+    risks = tuple(_risk(entry, place, threshold, changed=changed) for place in places)
+    return ShownTable(_lines(full), released, entry, risks)
 
 
-def _risk(entry: Entry, index: int, threshold: int) -> Risk:
+def _lines(content: bytes) -> Lines:
+    """Return the lines of a file that we wrote ourselves: it was read as a stranger's once."""
+    return tuple(tuple(line) for line in csv.reader(io.StringIO(content.decode(), newline="")))
+
+
+def _risk(entry: Entry, index: int, threshold: int, *, changed: bool) -> Risk:
     if index in entry.table.hidden:
         return Risk.RULE if index in entry.reasons else Risk.PROTECTS
+    if changed:
+        return Risk.CHANGED
     return Risk.NEAR if entry.table.cells[index].persons < NEAR * threshold else Risk.FREE
 
 
-def _label(text: str, dimension: int | None, cell: Cell) -> Label:
+def _label(text: str, dimension: int | None, cell: Cell | None) -> Label:
     """Return a label; a blank one is a total or a missing value, which the file cannot tell."""
     if text:
         return Label(text, plain=True)
-    if dimension is None:
+    if dimension is None or cell is None:
         return Label("blank", plain=False)
     return Label("no value" if dimension in cell.level else "all", plain=False)
 

@@ -147,7 +147,9 @@ def _laid_out(
     else:
         full, protected = service.view_raw(person, found, file=number)
     entry = load(service.custody.open(found.id, Piece.LEDGER, file=number))
-    return lay_out(full, protected, entry, threshold=int(found.summary["safe_threshold"] or 0))
+    method = found.files[number - 1].summary.get("method", "suppress")
+    threshold = int(found.summary["safe_threshold"] or 0)
+    return lay_out(full, protected, entry, threshold=threshold, changed=method != "suppress")
 
 
 def _state(request: HttpRequest, total: int) -> tables.State:

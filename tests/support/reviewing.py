@@ -15,9 +15,10 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from egress_review.custody import Piece
-from egress_review.ledger import dump, load
+from egress_review.ledger import Entry, dump, load
 from egress_review.model import Request, State
 from egress_review.render import MARK, write_csv
+from egress_review.sdc.tables import Kind, Measure
 from egress_review.store import add_request, change
 from egress_review.web import make_site
 from enclave.events import Action, Event
@@ -104,6 +105,7 @@ LONG = "Bartholomew-Maximilian Featherstonehaugh-Cholmondeley "
 def enlarged(world: World, request: Request, rows: int) -> Request:
     """Return a request in review whose table is replaced by one of this many rows."""
     service = world.service
+    assert request.shown, request.sentence
     entry = load(service.custody.open(request.id, Piece.LEDGER))
     sample = entry.table.cells[0]
     cells = tuple(
@@ -119,8 +121,15 @@ def enlarged(world: World, request: Request, rows: int) -> Request:
     hidden = frozenset(range(0, rows, 7)) | frozenset(range(0, rows, 31))
     bounds = {n: {"rows": (1.0, float("inf") if n % 2 else 30.0)} for n in hidden}
     reasons: dict[int, tuple[str, ...]] = {n: ("threshold",) for n in range(0, rows, 7)}
-    table = replace(entry.table, cells=cells, hidden=hidden, primary=frozenset(reasons))
-    entry = replace(entry, table=table, reasons=reasons, bounds=bounds)
+    table = replace(
+        entry.table,
+        dimensions=("county", "industry"),
+        measures=(Measure("rows", Kind.ROWS),),
+        cells=cells,
+        hidden=hidden,
+        primary=frozenset(reasons),
+    )
+    entry = Entry(table, reasons, bounds, numbers=(False, False, True), labels=(0, 1))
     lines = [[f"{LONG} {n}", "x", str(8 + n % 60)] for n in range(rows)]
     shown = [[*line[:2], MARK if n in hidden else line[2]] for n, line in enumerate(lines)]
     header = ["county", "industry", "n"]

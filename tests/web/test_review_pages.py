@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import event
 
 from egress_review.model import Request, State
+from egress_review.sdc.primary import Reason
+from egress_review.web.shown import WHY
 from tests.support.axe import assert_accessible
 from tests.support.browser import WIDE, console_errors, log_in, screenshot
 from tests.support.crossing import add_project
@@ -280,7 +282,7 @@ def test_a_conflict_with_another_projects_release_is_named_to_reviewers_only(
 def test_a_table_of_any_length_is_shown_by_pages_without_javascript(
     world: World, site: ReviewSite, plain_page: Page, page: Page, rows: int
 ) -> None:
-    request = enlarged(world, world.submit(title=f"{rows} rows"), rows)
+    request = enlarged(world, in_review(world, f"{rows} rows"), rows)
     for one in (plain_page, page):
         enter(one, site, "dora", f"/requests/{request.id}?page={rows}")
         expect(one.locator(".rev-compare tbody tr")).to_have_count(min(rows, 100))
@@ -403,3 +405,7 @@ def test_comments_and_a_rejection_reach_the_author_as_text(world: World, site: R
     assert "&lt;script&gt;" in text
     assert "Too fine." in text
     assert "rejected" in text
+
+
+def test_every_reason_to_hide_a_row_has_words_on_the_page() -> None:
+    assert set(WHY) >= {reason.value for reason in Reason}
