@@ -1,8 +1,8 @@
 """Finds out what submitted files are, and protects them: lineage, recomputation, earlier releases.
 
-Reads the journal, the extract and custody; changes nothing. Each query is recomputed on the version
-of the data it ran on. Whatever cannot be established is a refusal with a sentence: nothing passes
-for want of evidence.
+Reads the journal, the extract and custody; changes nothing but an agreement's privacy budget. Each
+query is recomputed on the version of the data it ran on. Whatever cannot be established is a
+refusal with a sentence: nothing passes for want of evidence.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ import duckdb
 
 from egress_review import partitions
 from egress_review.against import Against, Conflict, Earlier
+from egress_review.case import Case, Perturbed, nothing_known
 from egress_review.custody import Custody, Piece
 from egress_review.errors import OutputRefused
 from egress_review.evidence import Evidence, check_equal, recompute
 from egress_review.ledger import Entry, load
 from egress_review.lineage_sql import Views
+from egress_review.methods import Methods, public_labels
 from egress_review.model import FileKind, Note, Request, Standing
 from egress_review.partitions import Partitions, People
 from egress_review.policy import LEDGER
-from egress_review.protect import Protected, protect
+from egress_review.privacy_budget import PrivacyBudget
+from egress_review.protect import Protected
 from egress_review.read import Sheet, read_csv
 from egress_review.store import ReviewStore
 from enclave.errors import NotFound
 from enclave.gateway.engine_duckdb import open_engine
 from enclave.gateway.journal import lineage
-from enclave.model import DisclosureRules, Lineage, Policy
+from enclave.model import DisclosureRules, Lineage, Method, Policy
 from enclave.settings import Settings
-from enclave.store import ControlStore
+from enclave.store import Appends, ControlStore
 from enclave.vault import keys
 from enclave.vault.extract import open_extract
 
@@ -46,7 +49,7 @@ class Recomputed:
     `conflicts` names other requests, of any project: for reviewers only.
     """
 
-    protected: Protected
+    protected: Protected | Perturbed
     kept: Partitions
     conflicts: tuple[Conflict, ...]
 
@@ -87,6 +90,7 @@ class _Ground:
     request: Request
     policy: Policy
     rules: DisclosureRules
+    agencies: tuple[str, ...]
     lineages: Mapping[str, Lineage]
 
 
@@ -94,11 +98,17 @@ class Checker:
     """Checks requests of any project, one at a time; holds only people's numbers between two."""
 
     def __init__(
-        self, settings: Settings, store: ControlStore, reviews: ReviewStore, custody: Custody
+        self,
+        settings: Settings,
+        store: ControlStore,
+        reviews: ReviewStore,
+        custody: Custody,
+        audit: Appends,
     ):
         self._settings, self._store = settings, store
         self._reviews, self._custody = reviews, custody
         self._people = People(custody)
+        self._methods = Methods(custody, self._people, PrivacyBudget(store, audit, custody))
 
     def check(self, request: Request) -> Finding:
         """Return every file of a request, protected. Raises `OutputRefused` or another sentence.
@@ -109,7 +119,7 @@ class Checker:
         policy = self._store.policy(request.project)
         agencies = tuple(sorted(frozenset[str]().union(*(one.agencies for one in lineages))))
         rules = strictest(policy, agencies, self._store)
-        ground = _Ground(request, policy, rules, {one.query: one for one in lineages})
+        ground = _Ground(request, policy, rules, agencies, {one.query: one for one in lineages})
         done: dict[int, Checked] = {}
         for number in _tables_first(request):
             with _naming(request, number):
@@ -125,33 +135,55 @@ class Checker:
     def _table(self, ground: _Ground, number: int, done: Mapping[int, Checked]) -> Checked:
         """Return a table, recomputed and protected beside all earlier ones and those `done`."""
         request, policy = ground.request, ground.policy
+        siblings = [one.table for one in done.values() if one.table]
         sheet = read_csv(self._custody.open(request.id, Piece.RAW, file=number))
         lineages = [ground.lineages[query] for query in request.files[number - 1].queries]
         evidence, epoch = self._recomputed(policy, lineages, sheet, ground.rules)
-        new = partitions.number(
-            evidence,
-            self._people,
-            key=keys.load(self._settings, policy.project),
-            project=policy.project,
-            epoch=epoch,
-            threshold=ground.rules.safe_threshold,
-        )
-        siblings = [one.table for one in done.values() if one.table]
-        kept = [Earlier(request.id, one.kept) for one in siblings]
-        against = Against(new, [*self._everyones(request), *kept])
-        earlier = [*self._earlier(request), *(one.protected.entry for one in siblings)]
-        protected = protect(evidence, earlier, ground.rules, against=against)
+        case = self._case(ground, evidence, epoch, siblings=siblings)
+        protected = self._methods.protect(case)
         table = Recomputed(
             protected=protected,
-            kept=partitions.as_released(new, protected.entry.table),
-            conflicts=tuple(against.conflicts.values()),
+            kept=partitions.as_released(case.against.new, protected.entry.table),
+            conflicts=tuple(case.against.conflicts.values()),
         )
         return Checked(
             content=protected.content,
             full=protected.full,
             standing=Standing.RECOMPUTED,
             persons=len(evidence.population.persons),
+            notes=protected.notes if isinstance(protected, Perturbed) else (),
             table=table,
+        )
+
+    def _case(
+        self, ground: _Ground, evidence: Evidence, epoch: int, *, siblings: Sequence[Recomputed]
+    ) -> Case:
+        """Return all that the table's protection depends on, whatever the agreement's method."""
+        request, policy = ground.request, ground.policy
+        key = keys.load(self._settings, policy.project)
+        private = policy.protection.method is Method.PRIVATE
+        new = partitions.number(
+            nothing_known(evidence) if private else evidence,
+            self._people,
+            key=key,
+            project=policy.project,
+            epoch=epoch,
+            threshold=ground.rules.safe_threshold,
+        )
+        kept = [Earlier(request.id, one.kept) for one in siblings]
+        return Case(
+            request=request,
+            policy=policy,
+            rules=ground.rules,
+            agencies=ground.agencies,
+            evidence=evidence,
+            earlier=[*self._earlier(request), *(one.protected.entry for one in siblings)],
+            against=Against(new, [*self._everyones(request), *kept]),
+            epoch=epoch,
+            key=key,
+            engine=lambda: closing(self._engine(policy, epoch)),
+            columns=_columns,
+            labels=public_labels(policy, self._store.datasets()),
         )
 
     def lineages(self, request: Request) -> tuple[Lineage, ...]:
@@ -220,7 +252,7 @@ class Checker:
             load(self._custody.open(one.id, Piece.LEDGER, file=number))
             for one in known
             for number in one.tables()
-            if one.id != request.id
+            if one.id not in (request.id, request.replaces)
         ]
 
     def _everyones(self, request: Request) -> list[Earlier]:
@@ -230,7 +262,7 @@ class Checker:
             Earlier(one.id, partitions.read(self._custody, self._people, one.id, file=number))
             for one in known
             for number in one.tables()
-            if one.id != request.id
+            if one.id not in (request.id, request.replaces)
         ]
 
 

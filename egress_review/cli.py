@@ -41,6 +41,17 @@ def serve() -> None:
         control.close()
 
 
+@egress_review.command()
+def destroy() -> None:
+    """Destroy the originals of requests that ended long enough ago."""
+    settings = Settings()
+    with AuditClient(settings, "egress") as audit:
+        control = ControlStore(settings.database_url)
+        count = ReviewService(settings, control, audit).destroy()
+        control.close()
+    click.echo(f"The originals of {count} request{'' if count == 1 else 's'} are destroyed.")
+
+
 async def _serve(settings: Settings, service: ReviewService) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,11 +71,13 @@ async def _serve(settings: Settings, service: ReviewService) -> None:
 
 
 async def _retry(service: ReviewService) -> None:
-    """Write, in the background, releases that could not be written when the last vote came."""
+    """Do in the background what time brings: releases that were late, originals to destroy."""
     while True:
         await asyncio.sleep(SECONDS_BETWEEN_RETRIES)
         try:
             await asyncio.to_thread(service.finish_releases)
+            await asyncio.to_thread(service.destroy)
+            await asyncio.to_thread(service.deliver_notices)
         except EnclaveError as error:
             log.warning("%s", error.explain())
 

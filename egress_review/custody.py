@@ -33,6 +33,10 @@ class Piece(StrEnum):
     SALT = "salt"
 
 
+KEPT_OF_A_RELEASE = frozenset({Piece.LEDGER, Piece.PARTITIONS, Piece.ROWS, Piece.SALT})
+"""What later tables are checked against, and what commitments are proved by."""
+
+
 class Custody:
     """The egress room's files: S/egress/{key,quarantine,released}."""
 
@@ -92,6 +96,18 @@ class Custody:
             return (self._root / "released" / request / name).read_bytes()
         except FileNotFoundError:
             raise NotFound("There is no such released file.") from None
+
+    def destroy(self, request: str, *, keep: frozenset[Piece]) -> None:
+        """Remove a request's pieces, all but some kinds, durably; repeating it changes nothing."""
+        place = self._quarantine(request, 1)
+        names = {piece.value for piece in keep}
+        for path in sorted(place.rglob("*"), reverse=True):  # a directory after what is in it
+            if path.is_dir():
+                sync_directory(path)
+            elif path.name not in names:
+                path.unlink(missing_ok=True)
+        if place.exists():
+            sync_directory(place)
 
     def strays(self, known: frozenset[str]) -> None:
         """Remove what a crash left of requests that never came to be."""

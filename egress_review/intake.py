@@ -81,6 +81,7 @@ class OutputBody(BaseModel):
     title: str
     context: str = ""
     files: list[FileBody] = Field(min_length=1, max_length=MOST_FILES)
+    replaces: str = ""
 
 
 def make_intake(service: ReviewService, session: Session) -> web.Application:
@@ -219,7 +220,7 @@ def _submission(body: bytes) -> Submission:
         files = tuple(Handed(_claimed(one), _decoded(one)) for one in read.files)
     except (ValidationError, binascii.Error):
         raise Invalid("This is not a submission as the workspace's submit() sends it.") from None
-    return Submission(read.title, read.context, files)
+    return Submission(read.title, read.context, files, read.replaces)
 
 
 def _claimed(body: FileBody) -> OutputFile:

@@ -15,6 +15,8 @@ class State(StrEnum):
 
     SUBMITTED = "submitted"
     PROTECTED = "protected"
+    RETURNED = "returned"
+    REPLACED = "replaced"
     APPROVED = "approved"
     RELEASED = "released"
     REJECTED = "rejected"
@@ -66,7 +68,10 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One agency's decision on exactly the bytes with hash `shown`; `receipt` is audit's index."""
+    """One agency's decision on exactly the bytes with hash `shown`.
+
+    `ticked`: the reviewer said that they have looked at what could not be recomputed.
+    """
 
     request: str
     agency: str
@@ -75,16 +80,31 @@ class Vote:
     comment: str
     shown: str
     at: datetime
+    ticked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one output checker found, alone, of exactly the bytes with hash `shown`."""
+
+    request: str
+    person: str
+    fit: bool
+    text: str
+    shown: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A remark that everyone who may see the request can read."""
+    """A remark; a private one is the reviewers' own, `asks_for_changes` what sent it back."""
 
     request: str
     person: str
     text: str
     at: datetime
+    private: bool = False
+    asks_for_changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +113,8 @@ class Request:
 
     `agencies` is the approval set: every agency whose data the lineage touched. `persons` is of the
     file that describes most. `shown` is the salted hash of all that a reviewer decides on: what a
-    vote is bound to.
+    vote is bound to. `replaces` is the version before it. `checkers` may give opinions; so many
+    as `checkers_needed` must before an agency approves. Reviewers could act from `opened_at` on.
     """
 
     id: str
@@ -112,6 +133,17 @@ class Request:
     shown: str = ""
     sentence: str = ""
     summary: Mapping[str, Scalar] = field(default_factory=dict)
+    replaces: str = ""
+    checkers: tuple[str, ...] = ()
+    checkers_needed: int = 0
+    opened_at: datetime | None = None
+    due_at: datetime | None = None
+    destroyed_at: datetime | None = None
+
+    @property
+    def unverified(self) -> tuple[OutputFile, ...]:
+        """Return the files that nothing but a reviewer's eyes stands for."""
+        return tuple(one for one in self.files if one.standing is Standing.UNVERIFIED)
 
     @property
     def filename(self) -> str:

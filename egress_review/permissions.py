@@ -38,20 +38,30 @@ def is_reviewer(person: Person, request: Request) -> bool:
     return Role.REVIEWER in person.roles and person.agency in request.agencies
 
 
+def is_checker(person: Person, request: Request) -> bool:
+    """Say whether the agreement names this reviewer as an output checker of the request."""
+    return (
+        Role.REVIEWER in person.roles
+        and person.id in request.checkers
+        and not is_author(person, request)
+    )
+
+
 def check_see(person: Person, request: Request) -> None:
-    """Raise unless this person asked for the release or reviews it."""
-    if not (is_author(person, request) or is_reviewer(person, request)):
+    """Raise unless this person asked for the release, reviews or checks it."""
+    concerned = (is_author, is_reviewer, is_checker)
+    if not any(rule(person, request) for rule in concerned):
         raise NotFound("There is no such request.", hint="Your list shows what you may open.")
 
 
 def check_see_raw(person: Person, request: Request) -> None:
-    """Raise unless this person reviews the output; its author saw it inside and not here.
+    """Raise unless this person reviews or checks the output; its author saw it inside.
 
     The site is outside the enclave: even the author may not take the unprotected table here.
     """
     check_see(person, request)
-    if not is_reviewer(person, request) or is_author(person, request):
-        raise Denied("The unprotected table is shown only to the agencies' reviewers.")
+    if is_author(person, request):
+        raise Denied("The unprotected files are shown only to the agencies' reviewers.")
 
 
 def check_vote(person: Person, request: Request) -> None:
@@ -63,6 +73,25 @@ def check_vote(person: Person, request: Request) -> None:
         raise Denied("Nobody votes on an output of their own.")
 
 
+def check_return(person: Person, request: Request) -> None:
+    """Raise unless this person may ask for changes: whoever may decide."""
+    check_vote(person, request)
+
+
+def check_find(person: Person, request: Request) -> None:
+    """Raise unless the agreement names this person as an output checker; never the author."""
+    check_see(person, request)
+    if not is_checker(person, request):
+        raise Denied("Only the output checkers that the agreement names give findings.")
+
+
+def check_speak_privately(person: Person, request: Request) -> None:
+    """Raise unless this person reviews or checks the output, and is not its author."""
+    check_see(person, request)
+    if is_author(person, request):
+        raise Denied("Private comments are between the reviewers.")
+
+
 def check_withdraw(person: Person, request: Request) -> None:
     """Raise unless this person asked for the release."""
     check_see(person, request)
@@ -71,12 +100,15 @@ def check_withdraw(person: Person, request: Request) -> None:
 
 
 def check_download(person: Person, request: Request) -> None:
-    """Raise unless this person asked for the release or decided on it."""
+    """Raise unless this person asked for the release, reviews or checks it."""
     check_see(person, request)
 
 
 may_see = _may(check_see)
 may_see_raw = _may(check_see_raw)
 may_vote = _may(check_vote)
+may_return = _may(check_return)
+may_find = _may(check_find)
+may_speak_privately = _may(check_speak_privately)
 may_withdraw = _may(check_withdraw)
 may_download = _may(check_download)

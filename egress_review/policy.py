@@ -19,6 +19,9 @@ class Act(StrEnum):
     REFUSE = "refuse"
     VOTE = "vote"
     COMMENT = "comment"
+    CHECK = "check"
+    RETURN = "return"
+    REPLACE = "replace"
     APPROVE = "approve"
     REJECT = "reject"
     WITHDRAW = "withdraw"
@@ -31,10 +34,19 @@ MOVES: Mapping[State, Mapping[Act, State]] = {
     State.PROTECTED: {
         Act.VOTE: State.PROTECTED,
         Act.COMMENT: State.PROTECTED,
+        Act.CHECK: State.PROTECTED,
         Act.APPROVE: State.APPROVED,
         Act.REJECT: State.REJECTED,
+        Act.RETURN: State.RETURNED,
+        Act.REPLACE: State.REPLACED,
         Act.WITHDRAW: State.WITHDRAWN,
     },
+    State.RETURNED: {
+        Act.COMMENT: State.RETURNED,
+        Act.REPLACE: State.REPLACED,
+        Act.WITHDRAW: State.WITHDRAWN,
+    },
+    State.REPLACED: {},
     State.APPROVED: {Act.RELEASE: State.RELEASED},
     State.RELEASED: {Act.DOWNLOAD: State.RELEASED},
     State.REJECTED: {},
@@ -45,12 +57,23 @@ MOVES: Mapping[State, Mapping[Act, State]] = {
 MEANING: Mapping[State, str] = {
     State.SUBMITTED: "stored and being checked; nobody has seen it",
     State.PROTECTED: "protected and in review by every agency whose data it uses",
+    State.RETURNED: "a reviewer asked for changes; who asked for it may submit a new version",
+    State.REPLACED: "a newer version was submitted in its place",
     State.APPROVED: "every agency said yes; the release is being written",
-    State.RELEASED: "the protected file may be downloaded by who asked for it",
+    State.RELEASED: "the protected files may be downloaded by who asked for them",
     State.REJECTED: "one agency said no",
     State.WITHDRAWN: "taken back by who asked for it",
     State.REFUSED: "could not be checked or protected; no reviewer saw it",
 }
+
+FINAL = frozenset({State.RELEASED} | {state for state, moves in MOVES.items() if not moves})
+"""States nothing leads out of: what is kept of such a request is destroyed in time."""
+
+TURN: Mapping[State, str] = {
+    State.PROTECTED: "reviewers",
+    State.RETURNED: "researcher",
+}
+"""Whose turn it is; in every other state it is nobody's, or the service's own."""
 
 LEDGER = frozenset({State.PROTECTED, State.APPROVED, State.RELEASED})
 """States whose tables count as known to the world: released, or about to be."""

@@ -6,72 +6,46 @@ which state. Never shows an unprotected byte without an event, never releases wi
 
 from __future__ import annotations
 
-import hashlib
 import json
-import logging
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any
 
-from sqlalchemy import Connection
-
-from egress_review import partitions, permissions, policy, store
-from egress_review.certificate import PROVED, digest, release_certificate, with_proofs
+from egress_review import notices, partitions, permissions, policy, store
+from egress_review.case import Perturbed
 from egress_review.checking import Checked, Checker, Finding
-from egress_review.custody import Custody, Piece
+from egress_review.comparison import Comparing
+from egress_review.custody import Piece
+from egress_review.destruction import Destroying
 from egress_review.ledger import dump, load
-from egress_review.model import Comment, Request, State, Vote
+from egress_review.model import Request, State
+from egress_review.notices import Notice
 from egress_review.policy import Act
+from egress_review.releasing import available_until, released_names, statement
+from egress_review.reviewing import Reviewing, waiting_for
 from egress_review.sdc.certificate import as_json
-from egress_review.store import ReviewStore
-from egress_review.submission import CERTIFICATE, Submission, cleaned, new_request
-from enclave.errors import Conflict, EnclaveError, NotFound, Unavailable
-from enclave.events import Action, Event, Receipt, Scalar, Verdict
+from egress_review.submission import Submission, new_request
+from egress_review.transactions import Proves, now
+from egress_review.turnaround import Timing
+from egress_review.working_days import due
+from enclave.errors import Conflict, EnclaveError, NotFound
+from enclave.events import Action, Event, Scalar, Verdict
 from enclave.model import DisclosureRules, Person, Session
 from enclave.settings import Settings
-from enclave.store import Appends, ControlStore
+from enclave.store import ControlStore
 
-log = logging.getLogger(__name__)
-
-DOWNLOAD_DAYS = 30
-MOST_COMMENT = 2_000
+__all__ = ["ReviewService", "available_until", "released_names", "statement", "waiting_for"]
 
 
-class Proves(Appends, Protocol):
-    """An audit that also proves what it has given a receipt for: the audit client."""
-
-    def prove(self, receipt: Receipt) -> str:
-        """Return a proof (tlog-proof), or raise `AuditUnavailable` or `AuditRefused`."""
-        ...
-
-
-class _Noting:
-    """An audit that also notes each receipt inside the transaction that waits for it."""
-
-    def __init__(self, audit: Appends, request: str):
-        self._audit, self._request = audit, request
-        self.connection: Connection | None = None
-
-    def append(self, event: Event) -> Receipt:
-        receipt = self._audit.append(event)
-        assert self.connection is not None
-        store.add_receipt(self.connection, self._request, event.action, receipt)
-        return receipt
-
-
-class ReviewService:
+class ReviewService(Reviewing, Comparing, Timing, Destroying):
     """Everything that can happen to a request. Safe to call from many threads."""
 
     def __init__(self, settings: Settings, control: ControlStore, audit: Proves):
-        self.control, self.audit = control, audit
-        self.reviews = ReviewStore(control.engine)
-        self.custody = Custody(settings)
-        self.checker = Checker(settings, control, self.reviews, self.custody)
+        super().__init__(settings, control, audit)
+        self.checker = Checker(settings, control, self.reviews, self.custody, audit)
         # Two tables checked at once would not know of each other, whatever projects they are of.
         self._turn = threading.Lock()
 
@@ -84,6 +58,7 @@ class ReviewService:
         """
         try:
             request = new_request(session, submission)
+            self._check_replaceable(request)
         except EnclaveError as error:
             self.audit.append(_refused_unread(session, error))
             raise
@@ -103,79 +78,18 @@ class ReviewService:
         permissions.check_withdraw(person, request)
         event = self._event(Action.OUTPUT_WITHDRAWN, request, person.id)
         with self._record(event, id) as connection:
-            return _move(connection, store.hold(connection, id), Act.WITHDRAW)
+            return self._move(connection, store.hold(connection, id), Act.WITHDRAW)
 
-    # The reviewers' side -----------------------------------------------------------------------
+    def choose_notices(self, person: Person, kinds: Collection[Notice]) -> None:
+        """Write down which notices a person wants by mail."""
+        detail = {"notices": ", ".join(sorted(kinds)) or "none"}
+        event = Event(Action.OUTPUT_NOTICES_CHOSEN, person.id, detail=detail)
+        with self.control.record(self.audit, event) as connection:
+            notices.choose(connection, person.id, kinds)
 
-    def view_raw(self, person: Person, request: Request, *, file: int = 1) -> tuple[bytes, bytes]:
-        """Return a file's (unprotected, protected) bytes to a reviewer, once audit knows of it."""
-        permissions.check_see_raw(person, request)
-        if not 1 <= file <= len(request.files):
-            raise NotFound("This request has no such file.")
-        name = request.files[file - 1].name
-        event = self._event(
-            Action.OUTPUT_VIEWED, request, person.id, shown=request.shown, file=name
-        )
-        self.audit.append(event)
-        return self._shown(request)[file - 1]
-
-    def comment(self, person: Person, id: str, text: str) -> None:
-        """Say something to everyone who may see the request."""
-        request = self.reviews.request(id)
-        permissions.check_see(person, request)
-        said = Comment(id, person.id, cleaned(text, "comment", MOST_COMMENT), _now())
-        event = self._event(Action.OUTPUT_COMMENTED, request, person.id, characters=len(said.text))
-        with self._record(event, id) as connection:
-            held = store.hold(connection, id)
-            policy.next_state(held.state, Act.COMMENT)
-            store.add_comment(connection, said)
-
-    def vote(
-        self, person: Person, id: str, *, approve: bool, shown: str, comment: str = ""
-    ) -> Request:
-        """Decide for one's agency on exactly the bytes with the hash `shown`.
-
-        Raises `Conflict` when they are not the request's, when the agency has decided, or when
-        the request is no longer in review.
-        """
-        request = self.reviews.request(id)
-        permissions.check_vote(person, request)
-        vote = _vote(person, id, approve=approve, shown=shown, comment=comment)
-        action = Action.OUTPUT_VOTED if approve else Action.OUTPUT_REJECTED
-        verdict = Verdict.ALLOWED if approve else Verdict.DENIED
-        detail = {"agency": vote.agency, "decision": "approve" if approve else "reject"}
-        event = self._event(action, request, person.id, verdict=verdict, shown=shown, **detail)
-        with self._record(event, id) as connection:
-            held = store.hold(connection, id)
-            policy.next_state(held.state, Act.VOTE)
-            self._check_shown(held, shown)
-            store.add_vote(connection, vote)
-            decided = _decide(connection, held, vote)
-        return self._release_if_approved(decided)
-
-    # Release -----------------------------------------------------------------------------------
-
-    def download(self, person: Person, id: str, name: str) -> tuple[str, bytes]:
-        """Return (file name, bytes) of a released file, or of the certificate."""
-        request = self.reviews.request(id)
-        permissions.check_download(person, request)
-        policy.next_state(request.state, Act.DOWNLOAD)
-        if _now() > available_until(request):
-            raise Conflict("The time to download this release is over.")
-        if name not in released_names(request):
-            raise NotFound("There is no such released file.")
-        content = self.custody.released(id, name)
-        if name == CERTIFICATE:
-            content = with_proofs(content, self._proofs(id))
-        sha256 = hashlib.sha256(content).hexdigest()
-        event = self._event(Action.OUTPUT_DOWNLOADED, request, person.id, file=name, sha256=sha256)
-        self.audit.append(event)
-        return name, content
-
-    def _proofs(self, id: str) -> list[tuple[str, Receipt, str]]:
-        """Return the proofs of the votes and of the release, under the newest checkpoint."""
-        steps = [step for step in self.reviews.receipts(id) if step[0] in PROVED]
-        return [(action, receipt, self.audit.prove(receipt)) for action, receipt in steps]
+    def deliver_notices(self) -> int:
+        """Send the mails that are due; return how many were taken."""
+        return notices.deliver(self.settings, self.control, at=now())
 
     def recover(self) -> None:
         """Finish what a crash interrupted: check what was stored, release what was approved."""
@@ -184,10 +98,14 @@ class ReviewService:
             self._check(request)
         self.finish_releases()
 
-    def finish_releases(self) -> None:
-        """Release whatever every agency has approved and no release was written of."""
-        for request in self.reviews.requests(states={State.APPROVED}):
-            self._release_if_approved(request)
+    def _check_replaceable(self, request: Request) -> None:
+        """Refuse a new version of what is not one's own, of this project, and open to a new one."""
+        if not request.replaces:
+            return
+        old = self.reviews.request(request.replaces)
+        if (old.person, old.project) != (request.person, request.project):
+            raise NotFound("There is no such request.", hint="Your list shows what you may open.")
+        policy.next_state(old.state, Act.REPLACE)
 
     # Inside ------------------------------------------------------------------------------------
 
@@ -197,7 +115,10 @@ class ReviewService:
                 finding = self.checker.check(request)
             except EnclaveError as error:
                 return self._refuse(request, error)
-            return self._accept(request, finding)
+            try:
+                return self._accept(request, finding)
+            except Conflict as error:  # what it replaces was decided on in the meantime
+                return self._refuse(request, error)
 
     def _refuse(self, request: Request, error: EnclaveError) -> Request:
         event = self._event(
@@ -205,7 +126,7 @@ class ReviewService:
         )
         with self._record(event, request.id) as connection:
             held = store.hold(connection, request.id)
-            return _move(connection, replace(held, sentence=error.explain()), Act.REFUSE)
+            return self._move(connection, replace(held, sentence=error.explain()), Act.REFUSE)
 
     def _accept(self, request: Request, finding: Finding) -> Request:
         for number, checked in enumerate(finding.files, start=1):
@@ -229,19 +150,50 @@ class ReviewService:
             views=finding.views,
             persons=max(checked.persons for checked in finding.files),
             summary=_together(summaries, finding.rules),
+            **self._terms(request),
         )
         pairs = [(checked.full, checked.content) for checked in finding.files]
         found = replace(found, shown=self._commitment(found, pairs))
         rewritten = bool(found.summary["hidden"])
         event = replace(
             self._event(Action.OUTPUT_PROTECTED, found, request.person),
-            detail={"request": request.id, "files": len(found.files), **found.summary},
+            detail={
+                "request": request.id,
+                "replaces": request.replaces or None,
+                "files": len(found.files),
+                "unverified": len(found.unverified),
+                **found.summary,
+            },
             columns=finding.columns,
             verdict=Verdict.REWRITTEN if rewritten else Verdict.ALLOWED,
         )
         with self._record(event, request.id) as connection:
             held = store.hold(connection, request.id)
-            return _move(connection, replace(found, state=held.state), Act.PROTECT)
+            if request.replaces:
+                old = store.hold(connection, request.replaces)
+                self._move(connection, old, Act.REPLACE)
+            return self._move(connection, replace(found, state=held.state), Act.PROTECT)
+
+    def _terms(self, request: Request) -> dict[str, Any]:
+        """Return what the agreement says of the review: by when, and who else checks.
+
+        Raises `Conflict` when too few output checkers are left beside the author.
+        """
+        terms = self.control.policy(request.project).review
+        checkers = tuple(sorted(terms.persons - {request.person}))
+        if len(checkers) < terms.checkers:
+            raise Conflict(
+                f"The agreement asks for {terms.checkers} output checkers, and names "
+                f"{len(checkers)} beside you.",
+                hint="The agreement has to name more.",
+            )
+        opened = now()
+        return {
+            "checkers": checkers if terms.checkers else (),
+            "checkers_needed": terms.checkers,
+            "opened_at": opened,
+            "due_at": due(opened, terms.days or self.settings.review_days),
+        }
 
     def _keep(self, request: Request, number: int, checked: Checked) -> None:
         """Seal what a file's review, and every later check, will need."""
@@ -261,6 +213,8 @@ class ReviewService:
         if checked.table is None:
             return {}
         protected = checked.table.protected
+        if isinstance(protected, Perturbed):
+            return dict(protected.summary)
         entry = protected.entry
         reasons = Counter(reason for found in entry.reasons.values() for reason in found)
         plain = json.dumps(as_json(protected.certificate), sort_keys=True)
@@ -273,159 +227,6 @@ class ReviewService:
             "suppression_commitment": self.custody.commit(request.id, plain.encode()),
             **{f"reason {name}": count for name, count in sorted(reasons.items())},
         }
-
-    def _commitment(self, request: Request, pairs: Sequence[tuple[bytes, bytes]]) -> str:
-        """Return the salted hash of all that a reviewer decides on: the files, and what is said."""
-        contents = (content for pair in pairs for content in pair)
-        return self.custody.commit(request.id, statement(request), *contents)
-
-    def _shown(self, request: Request) -> list[tuple[bytes, bytes]]:
-        """Return each file's (unprotected, protected) bytes, if all are what was put in review."""
-        pairs = [
-            (
-                self.custody.open(request.id, Piece.FULL, file=number),
-                self.custody.open(request.id, Piece.PROTECTED, file=number),
-            )
-            for number in range(1, len(request.files) + 1)
-        ]
-        # Until requests could hold several files, only a table's two files were committed to.
-        before = self.custody.commit(request.id, *pairs[0]) if len(pairs) == 1 else ""
-        good = (self._commitment(request, pairs), before)
-        if not any(secrets.compare_digest(one, request.shown) for one in good):
-            raise Unavailable("The files of this request are not the ones it was made with.")
-        return pairs
-
-    def _check_shown(self, request: Request, shown: str) -> None:
-        self._shown(request)
-        if not secrets.compare_digest(request.shown.encode(), shown.encode()):
-            raise Conflict(
-                "Your decision was for another version than the one in review.",
-                hint="Open the request again and decide on what it shows now.",
-            )
-
-    def _release_if_approved(self, request: Request) -> Request:
-        """Write the release; if that fails now the votes stand and `finish_releases` does it."""
-        if request.state is not State.APPROVED:
-            return request
-        try:
-            return self._release(request)
-        except EnclaveError as error:
-            log.warning("release of %s waits: %s", request.id, error.sentence)
-            return request
-
-    def _release(self, request: Request) -> Request:
-        contents = [content for _, content in self._shown(request)]
-        certificate = release_certificate(
-            request,
-            contents=contents,
-            votes=self.reviews.votes(request.id),
-            receipts=self.reviews.receipts(request.id),
-        )
-        names = [one.name for one in request.files]
-        files = dict(zip(names, contents, strict=True)) | {CERTIFICATE: certificate}
-        self.custody.release(request.id, files)
-        sha256 = digest(zip(names, contents, strict=True))
-        event = self._event(Action.OUTPUT_RELEASED, request, "egress", sha256=sha256)
-        with self._record(event, request.id) as connection:
-            held = store.hold(connection, request.id)
-            votes = store.read_votes(connection, request.id)
-            _check_everyone_agreed(held, votes)
-            return _move(connection, held, Act.RELEASE)
-
-    @contextmanager
-    def _record(self, event: Event, request: str) -> Iterator[Connection]:
-        noting = _Noting(self.audit, request)
-        with self.control.record(noting, event) as connection:
-            noting.connection = connection
-            yield connection
-
-    def _event(
-        self,
-        action: Action,
-        request: Request,
-        actor: str,
-        *,
-        verdict: Verdict = Verdict.ALLOWED,
-        **detail: Scalar,
-    ) -> Event:
-        views = {view.name: view for view in self.control.policy(request.project).views}
-        return Event(
-            action=action,
-            actor=actor,
-            verdict=verdict,
-            project=request.project,
-            agencies=request.agencies,
-            datasets=tuple(sorted({views[v].dataset for v in request.views if v in views})),
-            clause=self.control.policy(request.project).agreement,
-            session=request.session,
-            detail={"request": request.id, **detail},
-        )
-
-
-def available_until(request: Request) -> datetime:
-    """Return when the download of a release ends."""
-    return request.changed_at + timedelta(days=DOWNLOAD_DAYS)
-
-
-def waiting_for(request: Request, votes: tuple[Vote, ...]) -> tuple[str, ...]:
-    """Return the agencies that have not decided yet."""
-    return tuple(sorted(set(request.agencies) - {vote.agency for vote in votes}))
-
-
-def _move(connection: Connection, request: Request, act: Act) -> Request:
-    moved = replace(request, state=policy.next_state(request.state, act), changed_at=_now())
-    store.change(connection, moved)
-    return moved
-
-
-def _decide(connection: Connection, request: Request, vote: Vote) -> Request:
-    """Move the request if this vote settles it: one no, or a yes of every agency."""
-    if not vote.approve:
-        return _move(connection, request, Act.REJECT)
-    votes = store.read_votes(connection, request.id)
-    if waiting_for(request, votes):
-        return request
-    return _move(connection, request, Act.APPROVE)
-
-
-def _check_everyone_agreed(request: Request, votes: tuple[Vote, ...]) -> None:
-    """Refuse a release that is not, vote by vote, what every agency agreed to."""
-    yes = {vote.agency for vote in votes if vote.approve and vote.shown == request.shown}
-    authors = any(vote.person == request.person for vote in votes)
-    if not request.agencies or yes != set(request.agencies) or authors:
-        raise Conflict("Not every agency has approved exactly this output.")
-
-
-def released_names(request: Request) -> tuple[str, ...]:
-    """Return the names of what a release hands out."""
-    return (*(one.name for one in request.files), CERTIFICATE)
-
-
-def statement(request: Request) -> bytes:
-    """Return, as canonical JSON, what a reviewer reads of a request beside its files' contents."""
-    said = {
-        "title": request.title,
-        "context": request.context,
-        "agencies": list(request.agencies),
-        "files": [
-            {
-                "name": one.name,
-                "kind": one.kind.value,
-                "queries": list(one.queries),
-                "drawn_from": one.drawn_from,
-                "standing": one.standing.value,
-                "notes": [[note.code, note.sentence] for note in one.notes],
-            }
-            for one in request.files
-        ],
-    }
-    return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _vote(person: Person, id: str, *, approve: bool, shown: str, comment: str) -> Vote:
-    assert person.agency is not None  # `check_vote` found it among the request's
-    said = cleaned(comment, "reason", MOST_COMMENT, may_be_empty=approve)
-    return Vote(id, person.agency, person.id, approve, said, shown, _now())
 
 
 def _refused_unread(session: Session, error: EnclaveError) -> Event:
@@ -478,7 +279,3 @@ def conflicts(
     """
     found = json.loads(service.custody.open(request.id, Piece.CONFLICTS, file=file))
     return [(service.reviews.request(id) if id else None, persons) for id, persons in found]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -33,6 +33,7 @@ from egress_review.model import (
     Comment,
     FileKind,
     Note,
+    Opinion,
     OutputFile,
     Request,
     Standing,
@@ -64,9 +65,15 @@ requests = Table(
             "shown",
             "sentence",
             "summary",
+            "replaces",
+            "checkers",
+            "opened_at",
+            "due_at",
+            "destroyed_at",
         )
     ),
     Column("persons", Integer, nullable=False),
+    Column("checkers_needed", Integer, nullable=False),
 )
 files = Table(
     "egress_file",
@@ -89,6 +96,17 @@ votes = Table(
     Column("comment", Text, nullable=False),
     Column("shown", Text, nullable=False),
     Column("voted_at", Text, nullable=False),
+    Column("ticked", Boolean, nullable=False),
+)
+opinions = Table(
+    "egress_opinion",
+    metadata,
+    Column("request", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("fit", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("found_at", Text, nullable=False),
 )
 comments = Table(
     "egress_comment",
@@ -98,6 +116,8 @@ comments = Table(
     Column("person", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("said_at", Text, nullable=False),
+    Column("private", Boolean, nullable=False),
+    Column("asks_for_changes", Boolean, nullable=False),
 )
 receipts = Table(
     "egress_receipt",
@@ -106,6 +126,23 @@ receipts = Table(
     Column("entry", BigInteger, primary_key=True),
     Column("leaf", Text, nullable=False),
     Column("action", Text, nullable=False),
+)
+
+
+notices = Table(
+    "egress_notice",
+    metadata,
+    Column("id", Text, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("person", "request", "kind", "written_at")),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Text, nullable=False),
+    Column("sent_at", Text, nullable=False),
+)
+preferences = Table(
+    "egress_preference",
+    metadata,
+    Column("person", Text, primary_key=True),
+    Column("notices", Text, nullable=False),
 )
 
 
@@ -140,6 +177,13 @@ class ReviewStore:
             held = _read_files(connection, [row.id for row in rows])
             return tuple(_request(row, held[row.id]) for row in rows)
 
+    def replacing(self, id: str) -> tuple[Request, ...]:
+        """Return the requests submitted in place of one, oldest first."""
+        query = select(requests.c.id).where(requests.c.replaces == id)
+        with self._engine.connect() as connection:
+            found = connection.execute(query.order_by(requests.c.submitted_at)).scalars().all()
+            return tuple(read_request(connection, one) for one in found)
+
     def votes(self, request: str) -> tuple[Vote, ...]:
         """Return a request's votes, oldest first."""
         with self._engine.connect() as connection:
@@ -161,11 +205,14 @@ class ReviewStore:
             return frozenset(connection.execute(query).scalars())
 
     def comments(self, request: str) -> tuple[Comment, ...]:
-        """Return a request's comments, oldest first."""
-        query = select(comments).where(comments.c.request == request).order_by(comments.c.number)
+        """Return a request's comments, oldest first, private ones too: see `thread`."""
         with self._engine.connect() as connection:
-            rows = connection.execute(query)
-            return tuple(Comment(r.request, r.person, r.body, _time(r.said_at)) for r in rows)
+            return read_comments(connection, request)
+
+    def opinions(self, request: str) -> tuple[Opinion, ...]:
+        """Return the output checkers' opinions, oldest first, hidden ones too: see `thread`."""
+        with self._engine.connect() as connection:
+            return read_opinions(connection, request)
 
     def receipts(self, request: str) -> tuple[tuple[str, Receipt], ...]:
         """Return (action, receipt) of each step that had one, oldest first."""
@@ -203,13 +250,49 @@ def read_votes(connection: Connection, request: str) -> tuple[Vote, ...]:
 
 
 def _vote(r: Row[Any]) -> Vote:
-    return Vote(r.request, r.agency, r.person, r.approve, r.comment, r.shown, _time(r.voted_at))
+    at = _time(r.voted_at)
+    return Vote(r.request, r.agency, r.person, r.approve, r.comment, r.shown, at, r.ticked)
+
+
+def read_comments(connection: Connection, request: str) -> tuple[Comment, ...]:
+    """Return a request's comments as the transaction sees them."""
+    query = select(comments).where(comments.c.request == request).order_by(comments.c.number)
+    return tuple(
+        Comment(r.request, r.person, r.body, _time(r.said_at), r.private, r.asks_for_changes)
+        for r in connection.execute(query)
+    )
+
+
+def read_opinions(connection: Connection, request: str) -> tuple[Opinion, ...]:
+    """Return the output checkers' opinions as the transaction sees them."""
+    query = select(opinions).where(opinions.c.request == request).order_by(opinions.c.found_at)
+    return tuple(
+        Opinion(r.request, r.person, r.fit, r.body, r.shown, _time(r.found_at))
+        for r in connection.execute(query)
+    )
 
 
 def add_request(connection: Connection, request: Request) -> None:
     """Insert a new request with its files."""
-    connection.execute(insert(requests).values(_row(request)))
+    connection.execute(insert(requests).values(_row(request) | {"destroyed_at": ""}))
     connection.execute(insert(files), list(_file_rows(request)))
+
+
+def undestroyed(engine: Engine, states: Collection[State], before: datetime) -> tuple[str, ...]:
+    """Return the ids of requests in some states since before a time whose originals still lie."""
+    query = select(requests.c.id).where(
+        requests.c.state.in_([state.value for state in states]),
+        requests.c.changed_at < before.isoformat(),
+        requests.c.destroyed_at == "",
+    )
+    with engine.connect() as connection:
+        return tuple(connection.execute(query.order_by(requests.c.id)).scalars())
+
+
+def note_destroyed(connection: Connection, id: str, at: datetime) -> None:
+    """Write down that a request's originals are destroyed."""
+    mine = update(requests).where(requests.c.id == id)
+    connection.execute(mine.values(destroyed_at=at.isoformat()))
 
 
 def hold(connection: Connection, id: str) -> Request:
@@ -237,6 +320,7 @@ def add_vote(connection: Connection, vote: Vote) -> None:
         "comment": vote.comment,
         "shown": vote.shown,
         "voted_at": vote.at.isoformat(),
+        "ticked": vote.ticked,
     }
     try:
         connection.execute(insert(votes).values(row))
@@ -245,6 +329,22 @@ def add_vote(connection: Connection, vote: Vote) -> None:
             "Your agency has already decided on this request.",
             hint="One decision an agency; open the request again to see it.",
         ) from None
+
+
+def add_opinion(connection: Connection, opinion: Opinion) -> None:
+    """Insert a opinion. Raises `Conflict` if this checker has given theirs."""
+    row = {
+        "request": opinion.request,
+        "person": opinion.person,
+        "fit": opinion.fit,
+        "body": opinion.text,
+        "shown": opinion.shown,
+        "found_at": opinion.at.isoformat(),
+    }
+    try:
+        connection.execute(insert(opinions).values(row))
+    except IntegrityError:
+        raise Conflict("You have already given your finding on this request.") from None
 
 
 def add_receipt(connection: Connection, request: str, action: Action, receipt: Receipt) -> None:
@@ -259,6 +359,7 @@ def add_comment(connection: Connection, comment: Comment) -> None:
     number = connection.execute(select(func.count()).where(mine)).scalar_one()
     row = {"request": comment.request, "number": number + 1, "person": comment.person}
     row |= {"body": comment.text, "said_at": comment.at.isoformat()}
+    row |= {"private": comment.private, "asks_for_changes": comment.asks_for_changes}
     connection.execute(insert(comments).values(row))
 
 
@@ -279,6 +380,12 @@ def _row(request: Request) -> dict[str, Any]:
         "shown": request.shown,
         "sentence": request.sentence,
         "summary": json.dumps(dict(request.summary)),
+        "replaces": request.replaces,
+        "checkers": json.dumps(request.checkers),
+        "checkers_needed": request.checkers_needed,
+        "opened_at": _text(request.opened_at),
+        "due_at": _text(request.due_at),
+        "destroyed_at": _text(request.destroyed_at),
     }
 
 
@@ -313,13 +420,19 @@ def _file(row: Row[Any]) -> OutputFile:
 
 def _request(row: Row[Any], held: tuple[OutputFile, ...]) -> Request:
     plain = dict(row._mapping) | {"files": held}
-    for name in ("agencies", "views"):
+    for name in ("agencies", "views", "checkers"):
         plain[name] = tuple(json.loads(plain[name]))
     plain["summary"] = json.loads(plain["summary"])
     plain["state"] = State(plain["state"])
     plain["submitted_at"] = _time(plain["submitted_at"])
     plain["changed_at"] = _time(plain["changed_at"])
+    for name in ("opened_at", "due_at", "destroyed_at"):
+        plain[name] = _time(plain[name]) if plain[name] else None
     return Request(**plain)
+
+
+def _text(time: datetime | None) -> str:
+    return time.isoformat() if time else ""
 
 
 def _time(text: str) -> datetime:

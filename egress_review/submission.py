@@ -32,11 +32,12 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a researcher hands in."""
+    """What a researcher hands in; `replaces` is the request this is a new version of, if any."""
 
     title: str
     context: str
     files: tuple[Handed, ...]
+    replaces: str = ""
 
 
 def new_request(session: Session, submission: Submission) -> Request:
@@ -53,6 +54,7 @@ def new_request(session: Session, submission: Submission) -> Request:
         state=State.SUBMITTED,
         submitted_at=now,
         changed_at=now,
+        replaces=submission.replaces,
     )
 
 

@@ -162,6 +162,20 @@ class Settings(BaseSettings):
         "unless set.",
     )
 
+    review_days: int = Field(
+        5,
+        ge=1,
+        le=250,
+        description="Working days until reviewers should have decided on an output, where its "
+        "agreement says nothing else.",
+    )
+    review_keep_days: int = Field(
+        90,
+        ge=1,
+        description="How many days after a request has ended its originals stay in quarantine; "
+        "then they are destroyed. What later releases are checked against is kept.",
+    )
+
     gateway_memory_mib: int = Field(
         2048,
         ge=64,

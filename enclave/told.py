@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, tuple[Action, ...] | str] = {
     "linkage run": (Action.LINKAGE_RUN,),
     "linkage publish": (Action.CROSSWALK_PUBLISHED,),
     "linkage quality": (Action.LINKAGE_MEASURED,),
+    "egress-review destroy": (Action.OUTPUT_DESTROYED,),
     "egress-review serve": (Action.SERVICE_STARTED, Action.SERVICE_STOPPED),
     "audit serve": (Action.SERVICE_STARTED, Action.SERVICE_STOPPED, Action.INTERRUPTED),
     "audit web": (Action.SERVICE_STARTED, Action.SERVICE_STOPPED),
@@ -167,19 +168,23 @@ HAPPENINGS: tuple[Told, ...] = (
         ("hostile/test_egress_privacy.py::test_no_answer_leaves_that_audit_has_no_receipt_for",),
     ),
     Told(
-        "an output is submitted, protected, refused, looked at, commented on, voted on, rejected, "
-        "withdrawn, released or downloaded",
+        "an output is submitted, protected, refused, looked at, commented on, sent back, checked, "
+        "voted on, rejected, withdrawn, released, downloaded or destroyed",
         (
             Action.OUTPUT_SUBMITTED,
             Action.OUTPUT_PROTECTED,
             Action.OUTPUT_REFUSED,
             Action.OUTPUT_VIEWED,
             Action.OUTPUT_COMMENTED,
+            Action.OUTPUT_RETURNED,
+            Action.OUTPUT_CHECKED,
             Action.OUTPUT_VOTED,
             Action.OUTPUT_REJECTED,
             Action.OUTPUT_WITHDRAWN,
             Action.OUTPUT_RELEASED,
             Action.OUTPUT_DOWNLOADED,
+            Action.OUTPUT_DESTROYED,
+            Action.OUTPUT_NOTICES_CHOSEN,
         ),
         (
             "hostile/test_egress_votes.py::test_no_vote_is_kept_that_audit_has_no_receipt_for",

@@ -12,6 +12,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 
 from egress_review.model import State
+from egress_review.notices import Notice
+from egress_review.reviewing import Ballot
 from egress_review.service import ReviewService
 from enclave.web.app import Attachment, flash, require_recent_login, signed_in
 from enclave.web.forms import with_form
@@ -26,13 +28,32 @@ class VoteForm(BaseModel):
     decision: Literal["approve", "reject"]
     shown: str
     comment: str = ""
+    ticked: Literal["yes", ""] = ""
 
 
 class CommentForm(BaseModel):
-    """The form below a request."""
+    """The form below a request; `to` says who may read it."""
 
     model_config = ConfigDict(extra="forbid")
     comment: str
+    to: Literal["all", "reviewers"] = "all"
+
+
+class ReturnForm(BaseModel):
+    """The form that asks for changes."""
+
+    model_config = ConfigDict(extra="forbid")
+    shown: str
+    reason: str
+
+
+class OpinionForm(BaseModel):
+    """An output checker's form."""
+
+    model_config = ConfigDict(extra="forbid")
+    opinion: Literal["fit", "unfit"]
+    shown: str
+    comment: str = ""
 
 
 OUTCOMES = {
@@ -55,13 +76,13 @@ def vote(request: HttpRequest, form: VoteForm) -> Response:
     id = request.path_params["id"]
     back = f"/requests/{id}/confirm?decision={form.decision}"
     require_recent_login(request, back=back)
-    decided = service_of(request).vote(
-        signed_in(request),
-        id,
+    ballot = Ballot(
         approve=form.decision == "approve",
         shown=form.shown,
         comment=form.comment,
+        ticked=form.ticked == "yes",
     )
+    decided = service_of(request).vote(signed_in(request), id, ballot)
     flash(request, OUTCOMES[decided.state])
     return RedirectResponse(f"/requests/{id}", SEE_OTHER)
 
@@ -70,9 +91,51 @@ def vote(request: HttpRequest, form: VoteForm) -> Response:
 def comment(request: HttpRequest, form: CommentForm) -> Response:
     """Add a comment."""
     id = request.path_params["id"]
-    service_of(request).comment(signed_in(request), id, form.comment)
-    flash(request, "Your comment is there for everyone who may see this request.")
+    private = form.to == "reviewers"
+    service_of(request).comment(signed_in(request), id, form.comment, private=private)
+    who = "the reviewers alone" if private else "everyone who may see this request"
+    flash(request, f"Your comment is there for {who}.")
     return RedirectResponse(f"/requests/{id}#comments", SEE_OTHER)
+
+
+@with_form(ReturnForm)
+def ask_for_changes(request: HttpRequest, form: ReturnForm) -> Response:
+    """Send a request back to its author with what should change."""
+    id = request.path_params["id"]
+    service_of(request).ask_for_changes(signed_in(request), id, form.reason, shown=form.shown)
+    flash(request, "The request is with its author again. Nothing leaves.", "info")
+    return RedirectResponse(f"/requests/{id}", SEE_OTHER)
+
+
+@with_form(OpinionForm)
+def give_opinion(request: HttpRequest, form: OpinionForm) -> Response:
+    """Give an output checker's opinion: only with a log-in of the last minutes."""
+    id = request.path_params["id"]
+    require_recent_login(request, back=f"/requests/{id}")
+    fit = form.opinion == "fit"
+    service_of(request).find(signed_in(request), id, fit=fit, shown=form.shown, text=form.comment)
+    flash(request, "Your opinion is recorded. The other checkers read it once theirs is in.")
+    return RedirectResponse(f"/requests/{id}", SEE_OTHER)
+
+
+class NoticesForm(BaseModel):
+    """Which mails one wants: a box each."""
+
+    model_config = ConfigDict(extra="forbid")
+    review: Literal["yes", ""] = ""
+    comment: Literal["yes", ""] = ""
+    returned: Literal["yes", ""] = ""
+    rejected: Literal["yes", ""] = ""
+    released: Literal["yes", ""] = ""
+
+
+@with_form(NoticesForm)
+def choose_notices(request: HttpRequest, form: NoticesForm) -> Response:
+    """Choose which mails one gets."""
+    kinds = [kind for kind in Notice if getattr(form, kind.value)]
+    service_of(request).choose_notices(signed_in(request), kinds)
+    flash(request, "Your choice is recorded.")
+    return RedirectResponse("/notices", SEE_OTHER)
 
 
 def withdraw(request: HttpRequest) -> Response:

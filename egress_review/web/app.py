@@ -42,10 +42,13 @@ def make_site(
         Route("/requests/{id}/confirm", pages.confirm),
         Route("/requests/{id}/vote", acts.vote, methods=["POST"]),
         Route("/requests/{id}/comment", acts.comment, methods=["POST"]),
+        Route("/requests/{id}/return", acts.ask_for_changes, methods=["POST"]),
+        Route("/requests/{id}/opinion", acts.give_opinion, methods=["POST"]),
         Route("/requests/{id}/withdraw", acts.withdraw, methods=["POST"]),
         Route("/requests/{id}/certificate", certified.certificate),
         Route("/requests/{id}/pictures/{number:int}", viewing.picture),
         Route("/requests/{id}/files/{name}", acts.download),
+        Route("/notices", acts.choose_notices, methods=["POST"]),
         Mount("/review-static", StaticFiles(directory=HERE / "static")),
     ]
     app = make_app(

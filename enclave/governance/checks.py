@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 
-from enclave.governance import nouns, protecting, rows, signatures
+from enclave.governance import nouns, protecting, reviewing, rows, signatures
 from enclave.governance.files import (
     AgencyFile,
     DatasetFile,
@@ -122,6 +122,7 @@ def _dsa_problems(
     yield from _budget_problems(dsa)
     strict = nouns.strictest(_rules_touched(dsa, agencies, files).values())
     yield from protecting.problems(dsa, files.datasets, strict)
+    yield from reviewing.problems(dsa, files.people)
     yield from signatures.misplaced(dsa)
     form, where = dsa.form, dsa.source
     if form.project in RESERVED_PROJECTS:

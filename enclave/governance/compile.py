@@ -12,7 +12,7 @@ from typing import Any
 from enclave.governance import checks, nouns, rows, signatures
 from enclave.governance.files import Disclosure, DsaFile, Files, NetworkFile, Sourced, ViewFile
 from enclave.governance.source import InvalidFiles, Problem
-from enclave.model import Agency, Column, Dataset, DisclosureRules, Person, Policy, View
+from enclave.model import Agency, Column, Dataset, DisclosureRules, Person, Policy, Review, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ def _policy(
         budgets=nouns.budgets(form.budgets),
         engine=form.engine,
         network_clients=form.network_clients,
+        review=Review(form.review.days, form.review.checkers, frozenset(form.review.persons)),
         protection=nouns.protection(form.protection, nouns.strictest(rules.values())),
     )
 

@@ -22,6 +22,7 @@ from enclave.model import (
     Policy,
     Protection,
     QueryMode,
+    Review,
     SmallGroups,
     View,
 )
@@ -52,6 +53,17 @@ def terms(policy: Policy) -> Iterator[str]:
         yield "Clients outside the workspace may connect with a researcher's token."
     if policy.protection.method is not Method.SUPPRESS:
         yield f"Outputs are protected so: {protection(policy.protection)}."
+    if policy.review != Review():
+        yield f"Outputs are reviewed so: {review(policy.review)}."
+
+
+def review(terms: Review) -> str:
+    """Return how outputs are reviewed beside the agencies' votes, in words."""
+    within = f"decided within {terms.days} working days" if terms.days else "decided in due time"
+    if not terms.checkers:
+        return within
+    who = ", ".join(sorted(terms.persons))
+    return f"{within}, after {terms.checkers} of {who} each found them fit on their own"
 
 
 def protection(terms: Protection) -> str:
@@ -198,6 +210,9 @@ def _term_changes(old: Policy, new: Policy) -> Iterator[str]:
         yield "Clients outside the workspace may connect with a researcher's token."
     if old.network_clients and not new.network_clients:
         yield "Clients outside the workspace may no longer connect."
+    if old.review != new.review:
+        yield f"Outputs were reviewed so: {review(old.review)}."
+        yield f"Outputs become reviewed so: {review(new.review)}."
     if old.protection != new.protection:
         yield f"Outputs were protected so: {protection(old.protection)}."
         yield f"Outputs become protected so: {protection(new.protection)}."

@@ -26,7 +26,7 @@ from enclave.vault import destruction, keys
 
 # Egress review's own table and the states that lead on; the ground floor may not ask that room.
 _REQUESTS = table("egress_request", column("project"), column("state"))
-UNDER_REVIEW = ("submitted", "protected", "approved")
+UNDER_REVIEW = ("submitted", "protected", "returned", "approved")
 
 
 class Refused(Denied):

@@ -13,15 +13,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from egress_review.intake import describe
 from egress_review.model import FileKind, OutputFile, Request, State
+from egress_review.reviewing import Ballot
 from egress_review.service import ReviewService
 from egress_review.submission import Handed, Submission
 from enclave.audit_client import AuditClient
@@ -45,7 +47,7 @@ from enclave.model import (
 )
 from enclave.sessions import open_session
 from enclave.settings import Settings
-from enclave.store import ControlStore, move, provision, put
+from enclave.store import ControlStore, amend, move, provision, put
 from enclave.vault import keys
 from enclave.vault.extract import open_extract
 from tests.support.extracts import make_extract, pseudonyms
@@ -228,24 +230,31 @@ class World:
             title=more.get("title", "Pay by county"),
             context=more.get("context", "For the annual report."),
             files=files,
+            replaces=more.get("replaces", ""),
         )
         return self.service.submit(self.session(person, project), submission)
 
     def vote(self, person: str, request: Request, *, approve: bool = True, **more: str) -> Request:
         """Vote as a reviewer on the version the request has now."""
-        return self.service.vote(
-            PEOPLE[person],
-            request.id,
+        ballot = Ballot(
             approve=approve,
             shown=more.get("shown", request.shown),
             comment=more.get("comment", "" if approve else "No."),
+            ticked="ticked" in more,
         )
+        return self.service.vote(PEOPLE[person], request.id, ballot)
 
     def in_review(self, *, agencies: Sequence[str] = ("dol", "cscu")) -> Request:
         """Return a request that waits for both agencies."""
         request = self.submit(BOTH, agencies=agencies)
         assert request.state is State.PROTECTED, request.sentence
         return request
+
+    def agree(self, **terms: Any) -> None:
+        """Amend the agreement; the extract stays as it is."""
+        with self.store.record(self.audit, Event(Action.PROJECT_AMENDED, "adam")) as connection:
+            amend(connection, replace(policy(), **terms))
+            move(connection, PROJECT, ProjectState.ACTIVE, epoch=1)
 
     def told(self, request: Request) -> dict[str, object]:
         """Return what the researcher is told."""

@@ -352,10 +352,10 @@ def test_closing_counts_the_requests_that_await_their_end(
         for project in (PROJECT, "early-start"):
             for state in State:
                 add_request(connection, request(project, state))
-    assert projects.under_review(applied.store, PROJECT) == 3
+    assert projects.under_review(applied.store, PROJECT) == len(projects.UNDER_REVIEW)
     projects.close(applied, PROJECT)
     fact = next(fact for fact in audit_service.facts() if fact["action"] == "project.closed")
-    assert fact["detail"]["requests_under_review"] == 3
+    assert fact["detail"]["requests_under_review"] == len(projects.UNDER_REVIEW)
 
 
 def test_a_crash_between_log_and_destruction_is_finished_by_the_next_close(
