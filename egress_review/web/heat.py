@@ -14,6 +14,7 @@ from itertools import groupby
 from egress_review.web.shown import Label, Risk, ShownRow, ShownTable
 
 MOST_ACROSS, MOST_CELLS = 10, 400
+LEAST_DRAWN = 150
 SQUARE = 6  # SVG units a cell of the small picture
 
 WORDS: Mapping[Risk, str] = {
@@ -87,8 +88,8 @@ def grid(table: ShownTable, *, measure: str = "") -> Grid | None:
 
 
 def picture(risks: Sequence[Risk]) -> Picture | None:
-    """Return the small picture of a table's risks, or None of an empty table."""
-    if not risks:
+    """Return the small picture of a table's risks; None of one that is seen at a glance anyway."""
+    if len(risks) < LEAST_DRAWN:
         return None
     across = max(20, min(160, round((len(risks) * 2.5) ** 0.5)))
     paths: dict[Risk, list[str]] = defaultdict(list)

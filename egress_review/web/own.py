@@ -5,11 +5,11 @@ from __future__ import annotations
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from egress_review.model import Request
+from egress_review.model import Request, State
 from egress_review.policy import Act, can
 from egress_review.service import available_until
 from egress_review.web.acts import service_of
-from egress_review.web.queue import Listed
+from egress_review.web.queue import Listed, titled
 from egress_review.web.room import TURN, Names, age, names_of, state_cell
 from enclave.web import tables
 from enclave.web.app import render, signed_in
@@ -52,7 +52,7 @@ def mine(request: HttpRequest) -> Response:
 
 def _columns(names: Names) -> tuple[Column[Listed], ...]:
     return (
-        Column("title", "Request", _title, sort=lambda one: one.request.title),
+        Column("title", "Request", lambda o: titled(o.request), sort=lambda o: o.request.title),
         Column("status", "Status", lambda one: state_cell(one.request)),
         Column("turn", "Whose turn", lambda one: _turn(one, names)),
         Column("project", "Project", lambda one: one.request.project),
@@ -61,13 +61,11 @@ def _columns(names: Names) -> tuple[Column[Listed], ...]:
     )
 
 
-def _title(one: Listed) -> Cell:
-    return Cell(one.request.title, href=f"/requests/{one.request.id}", note=one.request.filename)
-
-
 def _turn(one: Listed, names: Names) -> str:
     if one.undecided:
         return f"reviewers of {names.listed(one.undecided)}"
+    if one.request.state is State.RETURNED:
+        return "yours: changes are asked for"
     return TURN.get(one.request.state, "nobody: it is closed")
 
 

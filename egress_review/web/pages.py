@@ -14,6 +14,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from egress_review import permissions
+from egress_review.conversation import Manner, Said
 from egress_review.model import Request, Vote
 from egress_review.policy import MEANING, Act, can
 from egress_review.service import (
@@ -26,7 +27,7 @@ from egress_review.web import viewing
 from egress_review.web.acts import service_of
 from egress_review.web.lineage import Origin, origin
 from egress_review.web.queue import first_of, lists
-from egress_review.web.room import Names, Tone, age, names_of, state_cell
+from egress_review.web.room import Names, Tone, age, due_cell, names_of, state_cell
 from enclave.errors import EnclaveError, Invalid
 from enclave.model import Person, Role
 from enclave.web.app import render, require_recent_login, signed_in
@@ -56,7 +57,14 @@ def confirm(request: HttpRequest) -> Response:
     require_recent_login(request)
     context = _common(service, person, found)
     shown = request.query_params.get("shown", found.shown)
-    return render(request, "confirm.html", decision=decision, shown=shown, **context)
+    return render(
+        request,
+        "confirm.html",
+        decision=decision,
+        shown=shown,
+        not_checked=viewing.NOT_CHECKED,
+        **context,
+    )
 
 
 # What everyone who may see a request is shown -----------------------------------------------------
@@ -75,10 +83,10 @@ def _common(service: ReviewService, person: Person, found: Request) -> dict[str,
         "age": age(found.submitted_at),
         "votes": [_vote_line(names, agency, votes) for agency in found.agencies],
         "undecided": undecided,
-        "comments": [
-            (names.person(said.person), said.text, said.at.timestamp())
-            for said in service.reviews.comments(found.id)
-        ],
+        "due": due_cell(found),
+        "thread": [_remark(names, said) for said in service.thread(person, found.id)],
+        "rounds": _rounds(service.rounds(person, found.id), found),
+        "may_speak_privately": permissions.may_speak_privately(person, found),
         "agency_names": [names.agency(agency) for agency in found.agencies],
         "may_vote": may_vote and person.agency in undecided,
         "may_withdraw": permissions.may_withdraw(person, found) and can(found, Act.WITHDRAW),
@@ -93,6 +101,43 @@ def _common(service: ReviewService, person: Person, found: Request) -> dict[str,
             (found.title, f"/requests/{found.id}"),
         ),
     }
+
+
+def _remark(names: Names, said: Said) -> dict[str, Any]:
+    """Return one remark; who said it as what stands before its words."""
+    votes = {True: "approved", False: "rejected", None: ""}
+    opinions = {True: "found it fit", False: "found it unfit", None: ""}
+    as_what = {
+        Manner.COMMENT: "",
+        Manner.PRIVATE: "to the reviewers alone",
+        Manner.CHANGES: "asked for changes",
+        Manner.VOTE: votes[said.yes],
+        Manner.OPINION: f"{opinions[said.yes]} (output checker)",
+    }[said.manner]
+    return {
+        "who": names.person(said.person),
+        "as_what": as_what,
+        "text": said.text,
+        "at": said.at.timestamp(),
+        "round": said.round,
+        "private": said.manner in (Manner.PRIVATE, Manner.OPINION),
+    }
+
+
+def _rounds(chain: Sequence[Request], found: Request) -> list[dict[str, Any]]:
+    """Return the versions of a request; none where there is only one."""
+    if len(chain) < 2:
+        return []
+    return [
+        {
+            "number": number,
+            "id": one.id,
+            "here": one.id == found.id,
+            "state": state_cell(one),
+            "at": one.submitted_at.timestamp(),
+        }
+        for number, one in enumerate(chain, start=1)
+    ]
 
 
 def _next(service: ReviewService, person: Person, names: Names) -> tuple[Request, int] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
@@ -17,7 +18,7 @@ from egress_review.model import Request, State, Vote
 from egress_review.policy import Act, can
 from egress_review.service import ReviewService, waiting_for
 from egress_review.web.acts import SEE_OTHER, service_of
-from egress_review.web.room import TURN, Names, age, names_of, state_cell
+from egress_review.web.room import TURN, Names, age, due_cell, names_of, state_cell
 from enclave.model import Person, Role
 from enclave.web import tables
 from enclave.web.app import render, signed_in
@@ -83,15 +84,30 @@ def queue(request: HttpRequest) -> Response:
 
 
 def lists(service: ReviewService, person: Person, names: Names) -> Lists:
-    """Return the open requests a reviewer may decide on, oldest first."""
-    found = service.reviews.requests(states=OPEN)
+    """Return the open requests a reviewer may decide on or check, what is due first before all."""
+    found = sorted(service.reviews.requests(states=OPEN), key=_urgency)
     listed = _listed(service, person, found, names)
-    mine = tuple(one for one in listed if person.agency in one.undecided)
-    return Lists(mine, tuple(one for one in listed if person.agency not in one.undecided))
+    mine = tuple(one for one in listed if _is_mine(service, person, one))
+    rest = {one.request.id for one in mine}
+    return Lists(mine, tuple(one for one in listed if one.request.id not in rest))
+
+
+def _urgency(one: Request) -> tuple[bool, datetime]:
+    """Return what open requests are sorted by: when they are due; without a date, their age."""
+    return one.due_at is None, one.due_at or one.submitted_at
+
+
+def _is_mine(service: ReviewService, person: Person, one: Listed) -> bool:
+    """Say whether a request waits for this reviewer: their agency's vote, or their opinion."""
+    if permissions.may_vote(person, one.request) and person.agency in one.undecided:
+        return True
+    if not (permissions.may_find(person, one.request) and can(one.request, Act.CHECK)):
+        return False
+    return all(given.person != person.id for given in service.reviews.opinions(one.request.id))
 
 
 def closed(service: ReviewService, person: Person, names: Names) -> tuple[Listed, ...]:
-    """Return the requests that are over, of those a reviewer may decide on."""
+    """Return the requests that are over, of those a reviewer may decide on or check."""
     found = service.reviews.requests(states=frozenset(State) - OPEN)
     return _listed(service, person, found, names)
 
@@ -104,7 +120,7 @@ def first_of(waiting: Sequence[Listed]) -> Request | None:
 def _listed(
     service: ReviewService, person: Person, found: Sequence[Request], names: Names
 ) -> tuple[Listed, ...]:
-    seen = [one for one in found if permissions.may_vote(person, one)]
+    seen = [one for one in found if permissions.may_see_raw(person, one)]
     votes = service.reviews.votes_on([one.id for one in seen])
     return tuple(Listed(one, votes[one.id], names.person(one.person)) for one in seen)
 
@@ -113,7 +129,7 @@ def _table(
     request: HttpRequest, which: str, chosen: Sequence[Listed], names: Names
 ) -> tables.Table:
     columns = _columns(names, is_open=which != "decided")
-    at = tables.state(request, columns, sort="age" if which != "decided" else "-changed")
+    at = tables.state(request, columns, sort="due" if which != "decided" else "-changed")
     captions = {
         "mine": "Waiting for your agency",
         "others": "Waiting for others",
@@ -131,7 +147,9 @@ def _table(
 
 
 def _columns(names: Names, *, is_open: bool) -> tuple[Column[Listed], ...]:
-    title: Column[Listed] = Column("title", "Request", _title, sort=lambda o: o.request.title)
+    title: Column[Listed] = Column(
+        "title", "Request", lambda o: titled(o.request), sort=lambda o: o.request.title
+    )
     project: Column[Listed] = Column("project", "Project", lambda one: one.request.project)
     author: Column[Listed] = Column("author", "Asked by", lambda one: one.author)
     if not is_open:
@@ -149,7 +167,8 @@ def _columns(names: Names, *, is_open: bool) -> tuple[Column[Listed], ...]:
         Column("hidden", "Rows hidden", _hidden, numeric=True),
         Column("undecided", "Still to decide", lambda one: names.listed(one.undecided)),
         Column("turn", "Whose turn", _turn),
-        Column("age", "Age", _age, sort=lambda one: one.request.submitted_at),
+        Column("due", "Due", lambda one: due_cell(one.request), sort=lambda o: o.request.due_at),
+        Column("age", "Submitted", _age, sort=lambda one: one.request.submitted_at),
     )
 
 
@@ -179,11 +198,29 @@ def _filters(chosen: Sequence[Listed]) -> tuple[Filter[Listed], ...]:
         tuple((name, name.upper()) for name in agencies),
         keeps=lambda one, value: value in one.undecided,
     )
-    return (words, by_project, by_agency) if agencies else (words, by_project)
+    by_date: Filter[Listed] = Filter(
+        "due",
+        "Due",
+        "select",
+        (("overdue", "overdue"), ("day", "within a day"), ("week", "within a week")),
+        keeps=_is_due,
+    )
+    return (words, by_project, by_agency, by_date) if agencies else (words, by_project)
 
 
-def _title(one: Listed) -> Cell:
-    return Cell(one.request.title, href=f"/requests/{one.request.id}", note=one.request.filename)
+def _is_due(one: Listed, within: str) -> bool:
+    days = {"overdue": 0, "day": 1, "week": 7}.get(within)
+    at = one.request.due_at
+    return days is not None and at is not None and at < datetime.now(UTC) + timedelta(days=days)
+
+
+def titled(request: Request) -> Cell:
+    """Return a request's title as a link, with what it holds and whether it is a newer version."""
+    more = len(request.files) - 1
+    files = request.filename + (f" and {more} more" if more else "")
+    version = "; a new version" if request.replaces else ""
+    unverified = "; not all verified" if request.unverified else ""
+    return Cell(request.title, href=f"/requests/{request.id}", note=f"{files}{version}{unverified}")
 
 
 def _turn(one: Listed) -> str:

@@ -19,6 +19,8 @@ Tone = Literal["neutral", "info", "good", "warn", "bad"]
 TONES: Mapping[State, Tone] = {
     State.SUBMITTED: "neutral",
     State.PROTECTED: "info",
+    State.RETURNED: "warn",
+    State.REPLACED: "neutral",
     State.APPROVED: "good",
     State.RELEASED: "good",
     State.REJECTED: "bad",
@@ -28,6 +30,8 @@ TONES: Mapping[State, Tone] = {
 IN_WORDS: Mapping[State, str] = {
     State.SUBMITTED: "being checked",
     State.PROTECTED: "in review",
+    State.RETURNED: "changes asked for",
+    State.REPLACED: "replaced",
     State.APPROVED: "approved",
     State.RELEASED: "released",
     State.REJECTED: "rejected",
@@ -37,9 +41,12 @@ IN_WORDS: Mapping[State, str] = {
 TURN: Mapping[State, str] = {
     State.SUBMITTED: "the checker",
     State.PROTECTED: "the reviewers",
+    State.RETURNED: "the researcher",
     State.APPROVED: "egress review, which writes the release",
 }
 """Who has to do something next; a state that is not here is closed."""
+
+SOON = 24 * 60 * 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,22 @@ def state_cell(request: Request) -> Cell:
     return Cell(IN_WORDS[request.state], tone=TONES[request.state])
 
 
+def due_cell(request: Request) -> Cell | None:
+    """Return by when reviewers should decide, in words: what is overdue says so."""
+    if request.due_at is None or request.state is not State.PROTECTED:
+        return None
+    left = (request.due_at - datetime.now(UTC)).total_seconds()
+    day = f"{request.due_at:%Y-%m-%d}"
+    if left < 0:
+        return Cell(f"overdue by {lasting(-left)}", tone="bad", note=day)
+    soon: Tone = "warn" if left < SOON else "neutral"
+    return Cell(f"in {lasting(left)}", tone=soon, note=day)
+
+
 def age(since: datetime) -> str:
     """Return how long ago something was, in the largest unit that says enough."""
-    return lasting((datetime.now(UTC) - since).total_seconds())
+    passed = (datetime.now(UTC) - since).total_seconds()
+    return "just now" if passed < 60 else f"{lasting(passed)} ago"
 
 
 def lasting(seconds: float) -> str:
@@ -84,4 +104,4 @@ def lasting(seconds: float) -> str:
         if minutes >= size:
             count = minutes // size
             return f"{count} {unit}{'' if count == 1 else 's'}"
-    return "just now"
+    return "less than a minute"
