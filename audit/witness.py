@@ -11,137 +11,24 @@ import base64
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import override
 
 from audit.keys import NoteError, Signer, Verifier, decode, whole_number
 from audit.merkle import EMPTY_ROOT, ProofError, verify_consistency
-from audit.note import Checkpoint, read_note
+from audit.note import Checkpoint, read_note, split_note
+from audit.witness_store import FORKED, Refusal, Seen, Store, WitnessStopped
 
 MAX_BODY = 256 * 1024  # bytes: 63 hashes and a note with 16 signatures of 5 kB fit
 MAX_PROOF = 63  # lines of a consistency proof (tlog-witness)
-_KEPT_REFUSALS = 1000  # a log that misbehaves for ever does not fill the witness's disk
+_AT_ONCE = 128  # connections; the next one is closed unheard
 _SLOW_CLIENT = 15.0  # seconds
 SIZE_TYPE = "text/x.tlog.size"
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS latest (
-  origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,
-  note TEXT NOT NULL, at INTEGER NOT NULL
-) STRICT;
-CREATE TRIGGER IF NOT EXISTS latest_grows BEFORE UPDATE ON latest
-WHEN NEW.size < OLD.size OR (NEW.size = OLD.size AND NEW.root IS NOT OLD.root)
-BEGIN SELECT raise(ABORT, 'a witness never goes back'); END;
-CREATE TRIGGER IF NOT EXISTS latest_stays BEFORE DELETE ON latest
-BEGIN SELECT raise(ABORT, 'a witness never forgets'); END;
-CREATE TABLE IF NOT EXISTS refused (
-  at INTEGER NOT NULL, origin TEXT NOT NULL, size INTEGER NOT NULL, reason TEXT NOT NULL,
-  note TEXT NOT NULL, UNIQUE (origin, note)
-) STRICT;
-"""
-
-
-class WitnessStopped(Exception):
-    """The witness must not serve: its store or a key is missing or not what it must be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The newest checkpoint of a log that this witness has cosigned, and when (seconds, 1970)."""
-
-    origin: str
-    size: int
-    root: bytes
-    note: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A checkpoint with the log's own signature that contradicts what was cosigned: evidence."""
-
-    at: int
-    origin: str
-    size: int
-    reason: str
-    note: str
-
-
-class Store:
-    """What a witness remembers, in one SQLite file of its own."""
-
-    def __init__(self, path: Path, *, first_time: bool = False):
-        """Open the store; raises WitnessStopped when it is missing and this is not the first time.
-
-        A witness that begins anew would cosign whatever it is shown next.
-        """
-        if not path.exists() and not first_time:
-            raise WitnessStopped(
-                f"{path} is missing. A witness that has lost its memory must not cosign with the "
-                "same key: restore it, or retire the key and begin with --first-time."
-            )
-        self._path = path
-        with self._connected() as connection:
-            connection.executescript(_SCHEMA)
-
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=10)) as connection:
-            # The rollback journal with FULL: the commit has reached the disk when it returns.
-            for pragma in ("journal_mode = DELETE", "synchronous = FULL"):
-                connection.execute(f"PRAGMA {pragma}")
-            yield connection
-
-    def latest(self, origin: str) -> Seen | None:
-        """Return the newest checkpoint cosigned for a log."""
-        with self._connected() as connection:
-            row = connection.execute(
-                "SELECT origin, size, root, note, at FROM latest WHERE origin = ?", (origin,)
-            ).fetchone()
-        return None if row is None else Seen(*row)
-
-    def advance(self, new: Seen, *, old_size: int) -> bool:
-        """Make `new` the newest, durably, if the newest still has `old_size`; say whether it was.
-
-        Another process on the same file cannot come in between: one statement decides.
-        """
-        with self._connected() as connection:
-            done = connection.execute(
-                "INSERT INTO latest (origin, size, root, note, at) SELECT ?, ?, ?, ?, ? WHERE"
-                " coalesce((SELECT size FROM latest WHERE origin = ?), 0) = ?"
-                " ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root,"
-                " note = excluded.note, at = excluded.at",
-                (new.origin, new.size, new.root, new.note, new.at, new.origin, old_size),
-            )
-            return done.rowcount == 1
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Keep a checkpoint that proves the log's misbehaviour, the first thousand of them."""
-        with self._connected() as connection:
-            connection.execute(
-                "INSERT INTO refused (at, origin, size, reason, note) SELECT ?, ?, ?, ?, ?"
-                " WHERE (SELECT count(*) FROM refused) < ? ON CONFLICT DO NOTHING",
-                (
-                    refusal.at,
-                    refusal.origin,
-                    refusal.size,
-                    refusal.reason,
-                    refusal.note,
-                    _KEPT_REFUSALS,
-                ),
-            )
-
-    def all(self) -> tuple[list[Seen], list[Refusal]]:
-        """Return every log's newest checkpoint and every refusal kept, for the witness's owner."""
-        with self._connected() as connection:
-            seen = connection.execute("SELECT origin, size, root, note, at FROM latest")
-            refused = "SELECT at, origin, size, reason, note FROM refused ORDER BY at"
-            return [Seen(*row) for row in seen], [Refusal(*r) for r in connection.execute(refused)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +117,7 @@ class Witness:
         if submission.old_size != size:
             return _size_reply(size)
         if checkpoint.size == size and checkpoint.root != root:
-            self._keep_evidence(submission.note, checkpoint, "another root for the same size")
+            self._keep_evidence(submission.note, checkpoint, FORKED)
             return _size_reply(size)
         try:
             verify_consistency(
@@ -256,8 +143,20 @@ class Witness:
         return Reply(200, "".join(signer.line(text, at) for signer in self.signers))
 
     def _keep_evidence(self, note: str, checkpoint: Checkpoint, reason: str) -> None:
-        at = int(self.clock())
-        self.store.refuse(Refusal(at, checkpoint.origin, checkpoint.size, reason, note))
+        at, signed = int(self.clock()), self._signed_alone(note, checkpoint.origin)
+        self.store.refuse(Refusal(at, checkpoint.origin, checkpoint.size, reason, signed))
+
+    def _signed_alone(self, note: str, origin: str) -> str:
+        """Return the note with the log's own signatures alone: anybody can add lines of others.
+
+        Else one checkpoint, each time with another line, would fill the memory for refusals.
+        """
+        keys = [log for log in self.logs if log.name == origin]
+        text, block = split_note(note)
+        lines = block.splitlines(keepends=True)
+        return f"{text}\n" + "".join(
+            line for line in lines if read_note(f"{text}\n{line}", keys).signed
+        )
 
 
 class _Server(ThreadingHTTPServer):
@@ -266,7 +165,22 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], witness: Witness):
         self.witness = witness
+        self._free = threading.BoundedSemaphore(_AT_ONCE)
         super().__init__(address, _Handler)
+
+    @override
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    @override
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -289,7 +203,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take a submission."""
-        length = self.headers.get("Content-Length", "")
+        # Two lengths, or a length beside chunks, are read differently by a proxy in between.
+        lengths = self.headers.get_all("Content-Length", [])
+        sure = len(lengths) == 1 and "Transfer-Encoding" not in self.headers
+        length = lengths[0] if sure else ""
         if not self.path.endswith("/add-checkpoint"):
             self._answer(Reply(404, "no such call\n"), close=True)
         elif not length.isascii() or not length.isdigit() or int(length) > MAX_BODY:

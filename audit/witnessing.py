@@ -15,7 +15,8 @@ from pathlib import Path
 import click
 
 from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer
-from audit.witness import Store, Witness, WitnessStopped, make_server, read_keys
+from audit.witness import Witness, make_server, read_keys
+from audit.witness_store import Store, WitnessStopped
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PATH = click.Path(dir_okay=False, path_type=Path)
@@ -95,8 +96,8 @@ def _stop(shutdown: object) -> None:
 def show(store: Path, checkpoints: bool) -> None:
     """Print what was cosigned last, and what was refused. Exit code 1 if anything was refused.
 
-    A refusal kept here bears the log's own signature: it is evidence that the log was forked or
-    put back.
+    A refusal kept here bears the log's own signature. One with another root for the same size is
+    evidence by itself that the log was forked; one with a wrong proof asks for the log's answer.
     """
     seen, refused = Store(store).all()
     for each in seen:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from audit.custody import AuditFiles, load_signer
 from audit.keys import COSIGNATURE, Signer, Verifier
-from audit.witness import Store, Witness, make_server
+from audit.witness import Witness, make_server
+from audit.witness_store import Store
 from enclave.settings import Settings
 
 

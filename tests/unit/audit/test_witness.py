@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,17 +21,8 @@ import pytest
 from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer
 from audit.merkle import EMPTY_ROOT, consistency_proof
 from audit.note import Checkpoint, read_note
-from audit.witness import (
-    SIZE_TYPE,
-    Reply,
-    Seen,
-    Store,
-    Submission,
-    Witness,
-    WitnessStopped,
-    make_server,
-    read_keys,
-)
+from audit.witness import SIZE_TYPE, Reply, Submission, Witness, make_server, read_keys
+from audit.witness_store import FORKED, Seen, Store, WitnessStopped
 from tests.unit.audit.trees import Leaves
 
 ORIGIN = "enclave.test/audit"
@@ -108,6 +100,27 @@ def test_no_rollback_and_no_fork_is_cosigned_and_both_are_kept_as_evidence(
     assert [each.size for each in refused] == [12, 20]
     for refusal in refused:  # with the log's own signature on it
         assert Checkpoint.open(refusal.note, LOG.verifier).root == FORK.root(refusal.size)
+
+
+def test_wrong_proofs_by_anybody_neither_accuse_the_log_nor_push_evidence_out(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reaches the port and has seen an honest checkpoint can send it with a wrong proof."""
+    monkeypatch.setattr("audit.witness_store._KEPT_REFUSALS", 3)
+    witness.add_checkpoint(body(0, 9))
+    stranger = Signer.generate("stranger")
+    for number in range(5):  # the same checkpoint, each time with another line that is nobody's
+        text = note(12).partition("\n\n")[0] + "\n"
+        decorated = note(12) + stranger.line(text, at=number).replace("stranger", f"s{number}", 1)
+        assert witness.add_checkpoint(Submission(9, (bytes(32),), decorated).text()).status == 422
+    assert [each.note for each in witness.store.all()[1]] == [note(12)]
+    for size in (13, 14, 15, 16):
+        witness.add_checkpoint(Submission(9, (bytes(32),), note(size)).text())
+    assert witness.add_checkpoint(body(9, 9, FORK, text=note(9, root=bytes(32)))).status == 409
+    refused = [(each.size, each.reason == FORKED) for each in witness.store.all()[1]]
+    assert sorted(refused) == [(9, True), (12, False), (13, False), (14, False)]
+    assert witness.add_checkpoint(body(9, 12)).status == 200  # and now it follows
+    assert sorted(each.size for each in witness.store.all()[1]) == [9, 13, 14]
 
 
 def test_a_lie_about_the_old_size_does_not_help(witness: Witness) -> None:
@@ -195,6 +208,38 @@ def test_over_http_the_same_with_the_types_of_the_specification(port: int) -> No
     assert ask(port, "POST", "/add-checkpoint", b"x" * 300_000)[0] == 400
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: \u0665\r\n",
+        "",
+    ],
+)
+def test_a_length_that_two_could_read_differently_is_refused(port: int, head: str) -> None:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection:
+        request = f"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\n{head}\r\n"
+        connection.sendall(request.encode() + b"0\r\n\r\nGET / HTTP/1.1\r\nHost: w\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1  # what followed was not taken for a request
+
+
+def test_so_many_connections_are_taken_and_the_next_are_closed(port: int) -> None:
+    """Those that say nothing hold a place each, and no more than there are."""
+    silent = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(128)]
+    try:
+        closed = socket.create_connection(("127.0.0.1", port), timeout=20)
+        silent.append(closed)
+        assert closed.recv(1) == b""
+    finally:
+        for each in silent:
+            each.close()
+
+
 def test_a_store_that_fails_is_a_500_and_no_signature(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +313,8 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from audit.keys import Signer
-from audit.witness import Store, Witness, make_server, read_keys
+from audit.witness import Witness, make_server, read_keys
+from audit.witness_store import Store
 store, key, log_key, *first = map(Path, sys.argv[1:])
 signer = Signer.parse(key.read_text())
 witness = Witness(Store(store, first_time=bool(first)), (signer,), read_keys([log_key]))

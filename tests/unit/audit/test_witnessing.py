@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from audit.keys import COSIGNATURE, ML_DSA_44, Signer, Verifier
 from audit.note import Checkpoint
-from audit.witness import Refusal, Seen, Store
+from audit.witness_store import Refusal, Seen, Store
 from audit.witnessing import export_log, witness
 from enclave.settings import Settings
 from tests.support.audit_bulk import write_log
