@@ -98,6 +98,7 @@ LIES: dict[str, tuple[tuple[Event, ...], str]] = {
         (OUTPUT, vote("dol", "dora", shown="1"), vote("cscu", "carl", shown="2"), RELEASED),
         "voted on different versions",
     ),
+    "a query told again at once": ((INTENT, OUTCOME, INTENT, OUTCOME), "intent q begins twice"),
     "a query without an id": ((replace(INTENT, intent=None),), "a query without an id"),
     "an answer without an id": ((replace(OUTCOME, intent=None),), "a query without an id"),
     "a refusal that reports bytes": (
@@ -280,6 +281,38 @@ def test_what_retention_put_beyond_judging_is_counted_and_not_taken_for_granted(
     assert found(reports) == ""
     assert "1 releases and downloads could not be judged" in remarked(reports)
     assert "1 ends could not be judged" in remarked(reports)
+
+
+@pytest.mark.parametrize(
+    ("events", "sentence"),
+    [
+        ((OUTPUT, download()), "downloaded, and not released before"),
+        ((OUTPUT, VOTES[0], RELEASED), "released without the vote of cscu"),
+        ((DENIED, OUTCOME), "a denied query has an outcome"),
+    ],
+)
+def test_a_removal_excuses_nothing_whose_beginning_is_still_there(
+    forged: Forged, events: tuple[Event, ...], sentence: str
+) -> None:
+    forged.write(LOGIN)
+    forged.time += DAY
+    forged.write(*events)
+    forged.write(removal(forged, 0), source="audit")
+    note = forged.sign()
+    tamper(forged.files, "UPDATE entry SET body = NULL WHERE idx = 0")
+    assert sentence in found(judge(forged.files.directory, [forged.key], note))
+
+
+def test_a_download_whose_release_was_removed_is_counted(forged: Forged) -> None:
+    forged.write(LOGIN)
+    forged.time += DAY
+    forged.write(download())
+    forged.write(removal(forged, 0), source="audit")
+    note = forged.sign()
+    tamper(forged.files, "UPDATE entry SET body = NULL WHERE idx = 0")
+    reports = judge(forged.files.directory, [forged.key], note)
+    assert found(reports) == ""
+    assert "1 releases and downloads could not be judged" in remarked(reports)
 
 
 # -- keys -----------------------------------------------------------------------------------------
