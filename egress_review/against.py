@@ -17,7 +17,7 @@ from egress_review.errors import OutputRefused
 from egress_review.partitions import Partitions, as_released
 from egress_review.sdc import span
 from egress_review.sdc.changes import with_total
-from egress_review.sdc.differencing import compare
+from egress_review.sdc.differencing import compare, resemble
 from egress_review.sdc.membership import Membership
 from egress_review.sdc.tables import Table
 
@@ -58,21 +58,33 @@ class Against:
     def __post_init__(self) -> None:
         self._known = [with_everyone(one.kept.membership) for one in self.earlier]
 
-    def must_yield(self, table: Table, *, together: bool = True) -> frozenset[int]:
+    def must_yield(self, table: Table) -> frozenset[int]:
         """Return the published rows that have to be hidden too; none when the table is safe.
 
-        Without `together`, combinations of several tables are not searched: they say nothing exact
-        where numbers are rounded or changed. Raises `OutputRefused` where hiding rows does not help.
+        Raises `OutputRefused` where hiding rows does not help.
         """
         new = with_everyone(as_released(self.new, table).membership)
         everyone = len(new.sizes) - 1
         found = self._pairs(new)
         cells = frozenset(found) - {everyone}
-        if together and not cells and not found:
+        if not cells and not found:
             cells = self._together(new) - {everyone}
         if found and not cells:
             raise OutputRefused(CONFLICT, hint=ELSE)
         return frozenset(self.new.owners[cell] for cell in cells)
+
+    def resembling(self, table: Table) -> frozenset[int]:
+        """Return the published rows to hide where no number is exact, here or in earlier tables.
+
+        Sums and combinations of rows say nothing exact then; that two rows differ still does.
+        """
+        new = as_released(self.new, table).membership
+        found: set[int] = set()
+        for one in self.earlier:
+            for hit in resemble(new, one.kept.membership):
+                found.add(self.new.owners[hit.cell])
+                self._note(one.request, hit.persons)
+        return frozenset(found)
 
     def _pairs(self, new: Membership) -> set[int]:
         found: set[int] = set()

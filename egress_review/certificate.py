@@ -16,6 +16,7 @@ from egress_review.model import OutputFile, Request, Vote
 from enclave.events import Action, Receipt
 
 CERTIFICATE = "enclave/release/2"  # 1 named one file; the verifier reads both
+_PUBLIC = ("method", "base", "spread", "epsilon", "rows_per_person", "rows", "hidden")
 PROVED = frozenset({Action.OUTPUT_VOTED, Action.OUTPUT_RELEASED})
 
 
@@ -77,6 +78,8 @@ def _file(one: OutputFile, content: bytes) -> dict[str, object]:
         "standing": one.standing.value,
         "queries": list(one.queries),
     }
+    if "method" in one.summary:
+        said["protection"] = {name: one.summary[name] for name in _PUBLIC if name in one.summary}
     if "suppression_commitment" in one.summary:
         said["suppression"] = {
             # primary and complementary are not told apart outside: that would undo some of it

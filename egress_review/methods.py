@@ -170,7 +170,7 @@ def _near(case: Case, hidden: frozenset[int]) -> frozenset[int]:
     near: frozenset[int] = frozenset()
     for _ in range(MOST_ROUNDS):
         table = replace(case.evidence.table, hidden=hidden | near, primary=frozenset())
-        more = case.against.must_yield(table, together=False)
+        more = case.against.resembling(table) - hidden - near
         if not more:
             return near
         near |= more

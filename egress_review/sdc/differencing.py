@@ -77,6 +77,30 @@ def compare(new: Membership, old: Membership, *, foreign: bool) -> tuple[Hit, ..
     return tuple(Hit(cell, persons) for cell, persons in sorted(found.items()))
 
 
+def resemble(new: Membership, old: Membership) -> tuple[Hit, ...]:
+    """Return the published cells of `new` that are nearly one of `old`, or hidden there.
+
+    For numbers that keyed chance changes, alike for the same persons: two cells that differ by a
+    few are changed apart, and so tell that the few are there. A cell that `old` shows as it is, of
+    the same rows, tells nothing new.
+    """
+    if not meet(new, old):
+        return ()
+    joint = histogram(new, old)
+    pair = _Pair(new, old, joint, common(new, old, joint))
+    same = (pair.apart == 0) & (pair.shared > 0)
+    again = same & ~old.hidden
+    found = dict(_near(pair))
+    if new.origin == old.origin:
+        found |= dict(_changed(pair))
+        again &= (new.marks[:, None] == old.marks[None, :]).all(axis=2)
+    for known in np.flatnonzero(again.any(axis=1)):
+        found.pop(int(known), None)
+    for place in np.flatnonzero((same & old.hidden).any(axis=1) & ~new.hidden):
+        found[int(place)] = int(new.sizes[place])
+    return tuple(Hit(cell, persons) for cell, persons in sorted(found.items()))
+
+
 def _hits(pair: _Pair) -> Iterator[tuple[int, int]]:
     yield from _near(pair)
     yield from _remainders(pair)
