@@ -77,7 +77,7 @@ def book(**changed: str | bytes) -> bytes:
     return zipped(parts)
 
 
-def workbook_with(part: str, body: str | bytes = HIDDEN) -> bytes:
+def workbook_with(part: str, body: str | bytes = f"<a>{SECRET}</a>") -> bytes:
     return zipped({**book_parts(), part: body})
 
 
@@ -185,7 +185,7 @@ def workbooks() -> Iterator[tuple[str, bytes]]:
     yield "outside-entity", entities(outside=True)
     yield "entity-in-utf16", entities(coding="utf-16")
     yield "unused-string", unused_string()
-    yield "author", workbook_with("docProps/core.xml", f"<a>{SECRET}</a>")
+    yield "author", workbook_with("docProps/core.xml")
     for part in (
         "xl/vbaProject.bin", "xl/externalLinks/externalLink1.xml", "xl/comments1.xml",
         "xl/media/image1.png", "xl/drawings/drawing1.xml", "xl/embeddings/oleObject1.bin",
