@@ -8,6 +8,7 @@
     query("… WHERE year = $year", {"year": 2021})  with parameters
     explain("SELECT … FROM wages …")               what the agreement says of it, without running
     versions()                                     which versions of the data can be read
+    check("table.csv", title="…", queries=[table]) what it would be sent back for
     submit("table.csv", title="…", queries=[table])
     summarise(results).save("pay.model.json")      a regression's summary, as a file to submit
 
@@ -22,12 +23,13 @@ from enclave_client.errors import Refused
 from enclave_client.explanation import explain
 from enclave_client.gateway import connect, fetch, query
 from enclave_client.magic import load_ipython_extension, register
-from enclave_client.outputs import outputs, submit, withdraw
+from enclave_client.outputs import check, outputs, submit, withdraw
 from enclave_client.summaries import summarise
 
 __all__ = [
     "Refused",
     "catalogue",
+    "check",
     "connect",
     "explain",
     "fetch",

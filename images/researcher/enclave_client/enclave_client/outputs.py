@@ -19,6 +19,9 @@ from enclave_client.errors import Refused
 SOCKET = "/run/enclave/egress/intake.sock"
 SECONDS = 120.0  # protecting a large table takes the service a while
 
+Offered = str | Path | pandas.DataFrame | Sequence[str | Path | pandas.DataFrame]
+Queries = Sequence[str | pandas.DataFrame] | Mapping[str, Sequence[str | pandas.DataFrame]]
+
 
 class _Unix(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
@@ -84,11 +87,41 @@ class Output:
         return "".join(parts)
 
 
+class Advice:
+    """What an output would be sent back for; `.answer` is the service's whole answer."""
+
+    def __init__(self, answer: dict[str, Any]):
+        self.answer = answer
+
+    @property
+    def table(self) -> pandas.DataFrame:
+        """Return each reason, what to do, and whether it has to be done before submitting."""
+        columns = ["code", "sentence", "next_step", "stops"]
+        return pandas.DataFrame(self.answer.get("advice", []), columns=columns)
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing has to be done first."""
+        return not self.table["stops"].any()
+
+    def __repr__(self) -> str:
+        said = [
+            f"- {one.sentence} {one.next_step}{' (needed)' if one.stops else ''}"
+            for one in self.table.itertuples()
+        ]
+        known = str(self.answer.get("lineage") or "")
+        return "\n".join([*(said or ["Nothing that it would be sent back for."]), known]).strip()
+
+    def _repr_html_(self) -> str:
+        items = "".join(f"<li>{escape(line)}</li>" for line in repr(self).split("\n"))
+        return f"<ul>{items}</ul>"
+
+
 def submit(
-    output: str | Path | pandas.DataFrame | Sequence[str | Path | pandas.DataFrame],
+    output: Offered,
     *,
     title: str,
-    queries: Sequence[str | pandas.DataFrame] | Mapping[str, Sequence[str | pandas.DataFrame]] = (),
+    queries: Queries = (),
     drawn_from: str | Mapping[str, str] = "",
     context: str = "",
 ) -> Output:
@@ -99,20 +132,45 @@ def submit(
     `drawn_from` names the table a plot shows, or maps plots to tables; where there is one table
     alone it is that. Returns what was hidden and why. Raises Refused.
     """
+    files = _files(output, queries, drawn_from)
+    return Output(_call("POST", "/outputs", {"title": title, "context": context, "files": files}))
+
+
+def check(
+    output: Offered,
+    *,
+    title: str,
+    queries: Queries = (),
+    drawn_from: str | Mapping[str, str] = "",
+    context: str = "",
+) -> Advice:
+    """Say what an output would be sent back for, without submitting it. Takes what `submit` takes.
+
+    Which rows would be hidden is said by `submit`: nothing is recomputed here. Raises Refused.
+    """
+    files = _files(output, queries, drawn_from)
+    body = {"title": title, "context": context, "files": files}
+    return Advice(_call("POST", "/outputs/check", body))
+
+
+def _files(
+    output: Offered, queries: Queries, drawn_from: str | Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return each file as the intake takes it."""
     named = _named(output)
     tables = [name for name, _ in named if kind_of(name) == "table"]
     only = tables[0] if len(tables) == 1 else ""
-    files = []
+    files: list[dict[str, Any]] = []
     for name, one in named:
         kind = kind_of(name)
-        file = {"name": name, "kind": kind, "content_base64": _content(one)}
+        file: dict[str, Any] = {"name": name, "kind": kind, "content_base64": _content(one)}
         if kind in ("table", "model"):
             file["queries"] = _queries_of(name, one, queries)
         if kind == "plot":
             given = drawn_from if isinstance(drawn_from, str) else drawn_from.get(name, "")
             file["drawn_from"] = given or only
         files.append(file)
-    return Output(_call("POST", "/outputs", {"title": title, "context": context, "files": files}))
+    return files
 
 
 def kind_of(name: str) -> str:
@@ -125,9 +183,7 @@ def kind_of(name: str) -> str:
     return "plot" if lower.endswith((".png", ".pdf")) else "text"
 
 
-def _named(
-    output: str | Path | pandas.DataFrame | Sequence[str | Path | pandas.DataFrame],
-) -> list[tuple[str, Path | pandas.DataFrame]]:
+def _named(output: Offered) -> list[tuple[str, Path | pandas.DataFrame]]:
     """Return each file with its name; a folder stands for the files in it."""
     if isinstance(output, (str, Path)):
         path = Path(output)
@@ -155,11 +211,7 @@ def _content(one: Path | pandas.DataFrame) -> str:
     return base64.b64encode(content).decode()
 
 
-def _queries_of(
-    name: str,
-    one: Path | pandas.DataFrame,
-    queries: Sequence[str | pandas.DataFrame] | Mapping[str, Sequence[str | pandas.DataFrame]],
-) -> list[str]:
+def _queries_of(name: str, one: Path | pandas.DataFrame, queries: Queries) -> list[str]:
     given = queries.get(name, ()) if isinstance(queries, Mapping) else queries
     if not len(given) and isinstance(one, pandas.DataFrame):
         given = [one]
