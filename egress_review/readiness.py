@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from egress_review.errors import OutputRefused
 from egress_review.files.names import kind_of
-from egress_review.files.precheck import Advice, Offered, precheck, refuse
+from egress_review.files.precheck import Advice, Offered, Source, from_lineage, precheck, refuse
 from egress_review.files.reading import read
 from egress_review.submission import Handed, Submission
+from enclave.errors import NotFound
+from enclave.gateway.journal import lineage
+from enclave.model import Session
+from enclave.settings import Settings
 
 
 def ready(submission: Submission) -> Submission:
@@ -27,6 +31,19 @@ def advice(submission: Submission) -> tuple[Advice, ...]:
     """
     offered = [_read(one) for one in submission.files]
     return precheck(submission.title, submission.context, offered, {})
+
+
+def known(settings: Settings, session: Session, submission: Submission) -> str:
+    """Return what the context need not say: what the session's own queries read, one a line."""
+    queries = dict.fromkeys(query for one in submission.files for query in one.file.queries)
+    try:
+        found = lineage(settings, session.project, tuple(queries))
+    except NotFound:
+        return ""
+    own = [one for one in found if (one.person, one.project) == (session.person, session.project)]
+    return from_lineage(
+        [Source(one.query, one.views, tuple(sorted(one.agencies)), one.epoch) for one in own]
+    )
 
 
 def _named(one: Handed) -> Offered:

@@ -247,11 +247,3 @@ def from_lineage(sources: Sequence[Source]) -> str:
         f"{', '.join(one.views)} ({', '.join(one.agencies)}), version {one.version} of the data."
         for one in sources
     )
-
-
-def as_json(advice: Sequence[Advice]) -> list[dict[str, object]]:
-    """Return advice as the intake answers it."""
-    return [
-        {"code": a.code, "sentence": a.sentence, "next_step": a.next_step, "stops": a.stops}
-        for a in advice
-    ]

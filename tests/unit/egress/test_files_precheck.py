@@ -11,7 +11,6 @@ from egress_review.files.precheck import (
     Offered,
     Outcome,
     Source,
-    as_json,
     from_lineage,
     precheck,
     refuse,
@@ -164,7 +163,7 @@ def test_reasons_that_stop_come_first_and_refuse() -> None:
 
 def test_every_piece_of_advice_has_a_next_step() -> None:
     found = precheck("Output", "", [Offered("a.csv", table("v1,ssn", "<5,4"))], {})
-    assert all(one["next_step"] and one["sentence"] and one["code"] for one in as_json(found))
+    assert all(one.next_step and one.sentence and one.code for one in found)
 
 
 def test_lineage_fills_in_what_it_knows() -> None:
