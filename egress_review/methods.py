@@ -19,7 +19,7 @@ from egress_review.custody import Custody
 from egress_review.errors import OutputRefused
 from egress_review.evidence import Evidence
 from egress_review.ledger import Entry
-from egress_review.model import Note
+from egress_review.model import FileKind, Note
 from egress_review.partitions import People
 from egress_review.privacy_budget import PrivacyBudget
 from egress_review.protect import MOST_ROUNDS, Protected, protect
@@ -242,3 +242,19 @@ def public_labels(policy: Policy, datasets: Mapping[str, Dataset]) -> Mapping[st
         for column in view.columns
         if (codes := described.get((view.dataset, column.name)))
     }
+
+
+def check_covers(policy: Policy, kind: FileKind, *, recomputed: bool) -> None:
+    """Raise `OutputRefused` for a file by which true numbers would pass the agreement's method by.
+
+    A plot or summary shows numbers as they are, and so does a table nobody recomputed. Texts pass:
+    they are read by people, and code has no numbers of persons.
+    """
+    changed = policy.protection.method is not Method.SUPPRESS
+    if changed and not recomputed and kind is not FileKind.TEXT:
+        raise OutputRefused(
+            "Under this agreement only tables leave whose numbers were recomputed and then "
+            "rounded, changed or drawn; this file would show them as they are.",
+            hint="Submit the query's answer as a table. Plots and models can be made of what was "
+            "released.",
+        )
