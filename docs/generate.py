@@ -102,6 +102,12 @@ def egress_states_page() -> str:
     return page
 
 
+def rules_page() -> str:
+    """Return the table of disclosure rules as its room prints it."""
+    page: str = importlib.import_module("egress_review.rules").page()
+    return page
+
+
 def commands_page() -> str:
     """Return every command of the four programs with its help text."""
     programs = {"enclave": cli.enclave}
@@ -157,6 +163,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "audited.md": audited_page,
     "states.md": states_page,
     "egress-states.md": egress_states_page,
+    "disclosure-rules.md": rules_page,
     "commands.md": commands_page,
 }
 

@@ -14,12 +14,13 @@ from functools import reduce
 
 import duckdb
 
-from egress_review import partitions
+from egress_review import partitions, units
 from egress_review.against import Against, Conflict, Earlier
 from egress_review.case import Case, Perturbed, nothing_known
 from egress_review.custody import Custody, Piece
 from egress_review.errors import OutputRefused
 from egress_review.evidence import Evidence, check_equal, recompute
+from egress_review.evidence_sql import Units
 from egress_review.ledger import Entry, load
 from egress_review.lineage_sql import Views
 from egress_review.methods import Methods, public_labels
@@ -29,6 +30,7 @@ from egress_review.policy import LEDGER
 from egress_review.privacy_budget import PrivacyBudget
 from egress_review.protect import Protected
 from egress_review.read import Sheet, read_csv
+from egress_review.rules import check_table
 from egress_review.store import ReviewStore
 from enclave.errors import NotFound
 from enclave.gateway.engine_duckdb import open_engine
@@ -94,6 +96,14 @@ class _Ground:
     lineages: Mapping[str, Lineage]
 
 
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What a query is recomputed for: the rules, and what employers and households are told by."""
+
+    rules: DisclosureRules
+    units: Units
+
+
 class Checker:
     """Checks requests of any project, one at a time; holds only people's numbers between two."""
 
@@ -138,7 +148,13 @@ class Checker:
         siblings = [one.table for one in done.values() if one.table]
         sheet = read_csv(self._custody.open(request.id, Piece.RAW, file=number))
         lineages = [ground.lineages[query] for query in request.files[number - 1].queries]
-        evidence, epoch = self._recomputed(policy, lineages, sheet, ground.rules)
+        datasets = self._store.datasets()
+        basis = _Basis(ground.rules, units.known(policy, datasets))
+        evidence, epoch = self._recomputed(policy, lineages, sheet, basis)
+        notes = (
+            *check_table(evidence, ground.rules),
+            *units.uncounted(policy, datasets, evidence.views),
+        )
         case = self._case(ground, evidence, epoch, siblings=siblings)
         protected = self._methods.protect(case)
         table = Recomputed(
@@ -151,7 +167,7 @@ class Checker:
             full=protected.full,
             standing=Standing.RECOMPUTED,
             persons=len(evidence.population.persons),
-            notes=protected.notes if isinstance(protected, Perturbed) else (),
+            notes=(*notes, *(protected.notes if isinstance(protected, Perturbed) else ())),
             table=table,
         )
 
@@ -210,7 +226,7 @@ class Checker:
         policy: Policy,
         lineages: Sequence[Lineage],
         sheet: Sheet,
-        rules: DisclosureRules,
+        basis: _Basis,
     ) -> tuple[Evidence, int]:
         """Return the evidence of the one query whose answer the table is, and its version."""
         refusals: list[OutputRefused] = []
@@ -220,7 +236,7 @@ class Checker:
         for epoch, ones in ran_on.items():
             try:
                 with closing(self._engine(policy, epoch)) as engine:
-                    found = _matching(engine, policy, ones, sheet, rules)
+                    found = _matching(engine, policy, ones, sheet, basis)
             except OutputRefused as refused:  # the version is gone
                 found = refused
             if isinstance(found, Evidence):
@@ -305,7 +321,7 @@ def _matching(
     policy: Policy,
     lineages: Sequence[Lineage],
     sheet: Sheet,
-    rules: DisclosureRules,
+    basis: _Basis,
 ) -> Evidence | OutputRefused:
     """Return the evidence of the first query whose answer the table is, or why the first is not."""
     views = _columns(engine, [view.name for view in policy.views])
@@ -313,7 +329,7 @@ def _matching(
     for one in lineages:
         try:
             _refuse_other_versions(one)
-            return _answered(engine, one, views, sheet, rules)
+            return _answered(engine, one, views, sheet, basis)
         except OutputRefused as refused:
             refusals.append(refused)
     return refusals[0]
@@ -324,7 +340,7 @@ def _answered(
     one: Lineage,
     views: Views,
     sheet: Sheet,
-    rules: DisclosureRules,
+    basis: _Basis,
 ) -> Evidence:
     """Return the evidence of a query whose answer the table is. Raises `OutputRefused`.
 
@@ -333,14 +349,14 @@ def _answered(
     without a word of how many were.
     """
     try:
-        evidence = recompute(engine, one.sql, views, rules)
+        evidence = recompute(engine, one.sql, views, basis.rules, units=basis.units)
     except OutputRefused:
         if one.asked is None:
             raise
     else:
         check_equal(sheet, evidence)
         return evidence
-    evidence = recompute(engine, one.asked, views, rules)
+    evidence = recompute(engine, one.asked, views, basis.rules, units=basis.units)
     try:
         check_equal(sheet, evidence)
     except OutputRefused:

@@ -7,7 +7,6 @@ and none is compared with earlier releases: the notes say so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +18,7 @@ from egress_review.files.reading import clean, read
 from egress_review.files.writing import write
 from egress_review.model import FileKind, Note, OutputFile, Request
 from egress_review.render import write_csv
+from egress_review.rules import check_model
 from enclave.model import DisclosureRules, Unverified
 
 Kind = TypeVar("Kind", Picture, Model, Prose)
@@ -113,15 +113,13 @@ def model(request: Request, file: OutputFile, content: bytes, rules: DisclosureR
     _refuse_unrecomputed(rules)
     found = _read(file.name, content, Model)
     check_content(request, file.name, found, None)
-    refused = next(_too_few(found, rules), None)
-    if refused:
-        raise OutputRefused(refused, hint="Leave out or join the categories of few people.")
+    notes = check_model(found, rules)
     body = clean(found)
     note = Note(
         "model.unverified",
         f"Its {len(found.parameters)} estimates from {found.n} observations were not recomputed.",
     )
-    return Looked(body, body, (note,))
+    return Looked(body, body, (note, *notes))
 
 
 def text(file: OutputFile, content: bytes, rules: DisclosureRules) -> Looked:
@@ -130,20 +128,6 @@ def text(file: OutputFile, content: bytes, rules: DisclosureRules) -> Looked:
     found = _read(file.name, content, Prose)
     body = clean(found)
     return Looked(body, body, found.notes)
-
-
-def _too_few(found: Model, rules: DisclosureRules) -> Iterator[str]:
-    """Yield what in a summary describes too few: rules from the handbook's list of statistics."""
-    if found.residual_dof < rules.safe_dof_threshold:
-        yield (
-            f"The model has {found.residual_dof} residual degrees of freedom; at least "
-            f"{rules.safe_dof_threshold} are asked for."
-        )
-    if found.n < rules.safe_threshold:
-        yield f"The model has {found.n} observations, fewer than {rules.safe_threshold}."
-    for dummy in found.dummies:
-        if min(dummy.ones, dummy.zeros) < rules.safe_threshold:
-            yield f"A category of the model has fewer than {rules.safe_threshold} observations."
 
 
 def _read(name: str, content: bytes, wanted: type[Kind]) -> Kind:

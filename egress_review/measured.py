@@ -101,6 +101,7 @@ class _Maker:
         if base.of is not Of.PERSONS or base.condition:
             self._note(inside)
         if base.condition and self._is_void(base, inside):
+            yield Check(f"everybody:{base.subset}", (Contributors(0),) * len(self._lines))
             plain = replace(base, condition="", readers=base.readers[:1] if base.column else ())
             self._asked_as[plain], base = base, plain
         yield from self._make[base.of](base, amounts)

@@ -190,7 +190,7 @@ def _people(
 
 
 def _bytes(column: pa.ChunkedArray) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """Return the pseudonyms of a column of UUIDs as text (those there are), and which rows have one.
+    """Return the pseudonyms in a column of UUIDs as text, and which rows have one.
 
     All at once: the text of a million of them is taken apart in a tenth of a second.
     """

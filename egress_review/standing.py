@@ -252,7 +252,7 @@ def commonest(read: Read, values: Hashes, source: int) -> list[Contributors]:
     return found
 
 
-def _people(owners: Ints, pairs: Pairs, place: int) -> int:
+def _people(owners: Array, pairs: Pairs, place: int) -> int:
     last = place + 1 == len(pairs.first)
     rows = pairs.order[pairs.first[place] : len(pairs.order) if last else pairs.first[place + 1]]
     return len(np.unique(owners[rows]))

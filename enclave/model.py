@@ -269,7 +269,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A described table one agency delivers; `key` names the fields that identify a row."""
+    """A described table one agency delivers; `key` names the fields that identify a row.
+
+    `units` names the fields that tell employers or households apart, where it has such.
+    """
 
     id: str
     agency: str
@@ -278,6 +281,7 @@ class Dataset:
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     update_schedule: str
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

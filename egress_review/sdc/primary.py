@@ -11,8 +11,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
+from egress_review.sdc.classes import disclosed
 from egress_review.sdc.tables import Cell, Contributors, Kind, Measure, Table
-from enclave.model import DisclosureRules
+from enclave.model import ClassDisclosure, DisclosureRules
 
 
 class Reason(StrEnum):
@@ -34,6 +35,9 @@ class Reason(StrEnum):
 def sensitive(table: Table, rules: DisclosureRules) -> dict[int, tuple[Reason, ...]]:
     """Return, by index, the cells that are sensitive and every reason why."""
     found = {index: _reasons(cell, rules) for index, cell in enumerate(table.cells)}
+    if rules.class_disclosure is ClassDisclosure.SUPPRESS:
+        for index in disclosed(table, rules.safe_class_share):
+            found[index] = (*found[index], Reason.CLASS)
     return {index: reasons for index, reasons in found.items() if reasons}
 
 
@@ -94,6 +98,11 @@ def _of_households(who: Contributors, rules: DisclosureRules, name: str) -> Iter
         yield Reason.HOUSEHOLDS
 
 
+def _everybody(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
+    """Judge nothing here: what holds of everybody is a class disclosed (`sdc.classes`)."""
+    yield from ()
+
+
 def _dropped(who: Contributors, rules: DisclosureRules, name: str) -> Iterator[Reason]:
     yield Reason.DROPPED
 
@@ -109,6 +118,7 @@ _JUDGES: Mapping[str, _Judge] = {
     "mode": _of_mode,
     "employers": _of_employers,
     "households": _of_households,
+    "everybody": _everybody,
     "dropped": _dropped,
 }
 

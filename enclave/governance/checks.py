@@ -98,6 +98,10 @@ def _dataset_problems(
     names = [field.name for field in form.fields]
     yield from _unknown(form.key, names, where, "key", noun="field")
     yield from _repeated((name, where, ("fields", i)) for i, name in enumerate(names))
+    content = {field.name for field in form.fields if field.kind is FieldKind.CONTENT}
+    for unit, name in form.units.items():
+        if name not in content:
+            yield where.problem(f"“{name}” is no content field.", "units", unit)
     for index, field in enumerate(form.fields):
         yield from _field_problems(field, where, index)
 

@@ -143,6 +143,10 @@ class DatasetFile(_Form):
     description: Text
     update_schedule: Literal["annual", "quarterly", "project-based"]
     key: Annotated[list[SqlName], Field(min_length=1)]
+    units: dict[Literal["employers", "households"], SqlName] = Field(
+        default_factory=dict,
+        description="The content field that tells them apart, for disclosure rules about them.",
+    )
     fields: Annotated[list[FieldFile], Field(min_length=1)]
 
 

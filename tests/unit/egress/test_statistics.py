@@ -5,47 +5,13 @@ On a little table of known people, straight through the engine: no service, no a
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
-import duckdb
 import pytest
 
 from egress_review.errors import OutputRefused
-from egress_review.evidence import Evidence, recompute
 from egress_review.sdc.primary import Reason, sensitive
-from enclave.model import DisclosureRules
-
-RULES = DisclosureRules(safe_threshold=5)
-VIEWS = {"pay": ["person_id", "town", "sex", "wage", "bonus", "employer", "member", "age"]}
-UNITS = {"pay": {"employers": "employer", "households": "age"}}
-
-
-def person(number: int) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
-
-
-def engine(rows: Sequence[tuple[object, ...]]) -> duckdb.DuckDBPyConnection:
-    made = duckdb.connect()
-    made.execute(
-        "CREATE TABLE pay (person_id VARCHAR, town VARCHAR, sex VARCHAR, wage DECIMAL(18,2), "
-        "bonus DOUBLE, employer VARCHAR, member INTEGER, age INTEGER)"
-    )
-    made.executemany("INSERT INTO pay VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    return made
-
-
-def people(count: int, *, town: str = "A", start: int = 0) -> list[tuple[object, ...]]:
-    """Return one row each: every other a woman, wages rising slowly, three employers."""
-    return [
-        (person(start + n), town, "FM"[n % 2], 100 + n, None, f"E{n % 3}", n % 2, 30 + n % 7)
-        for n in range(count)
-    ]
-
-
-def ask(sql: str, rows: Sequence[tuple[object, ...]], **units: object) -> Evidence:
-    with engine(rows) as made:
-        return recompute(made, sql, VIEWS, RULES, **units)  # type: ignore[arg-type]
+from tests.support.pay import RULES, UNITS, ask, people, person
 
 
 def reasons(sql: str, rows: Sequence[tuple[object, ...]], **units: object) -> set[Reason]:
@@ -163,8 +129,8 @@ def test_a_fuzzy_median_needs_enough_people_on_both_sides() -> None:
 
 def test_many_rows_of_one_person_are_one_person_on_a_side() -> None:
     """Forty low rows of one person and forty people above: two persons at most are below."""
-    rows = [(person(1), "A", "F", 1 + n % 3, None, "E", 0, 1) for n in range(40)]
-    rows += people(40, start=100)
+    one = [(person(1), "A", "F", 1 + n % 3, None, "E", 0, 1) for n in range(40)]
+    rows = [*one, *people(40, start=100)]
     assert Reason.POSITION in reasons(f"SELECT town, {FUZZY} AS m FROM pay GROUP BY town", rows)
 
 
@@ -265,6 +231,6 @@ def test_large_inputs_are_added_up_first_and_give_the_same_evidence(
     assert folded.lines == whole.lines
     for one, other in zip(folded.population.cells, whole.population.cells, strict=True):
         assert one.tolist() == other.tolist()
-    for one, other in zip(folded.population.rows, whole.population.rows, strict=True):
-        assert one.tolist() == other.tolist()
+    for first, second in zip(folded.population.rows, whole.population.rows, strict=True):
+        assert first.tolist() == second.tolist()
     assert len(folded.population.parts) == len(whole.population.parts)
