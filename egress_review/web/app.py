@@ -9,7 +9,17 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from egress_review.service import ReviewService
-from egress_review.web import acts, certified, own, pages, queue, viewing
+from egress_review.web import (
+    acts,
+    certified,
+    changes,
+    mails,
+    measures,
+    own,
+    pages,
+    queue,
+    viewing,
+)
 from enclave.model import Role
 from enclave.settings import Settings
 from enclave.web.app import Site, make_app
@@ -17,6 +27,12 @@ from enclave.web.oidc import IdentityProvider
 from enclave.web.sessions import WebSessions
 
 HERE = Path(__file__).parent
+NAV = (
+    ("Queue", "/"),
+    ("My requests", "/mine"),
+    ("Turnaround", "/turnaround"),
+    ("Mails", "/notices"),
+)
 
 
 def make_site(
@@ -31,7 +47,7 @@ def make_site(
         name="review",
         url=settings.review_url,
         title="Egress review",
-        nav=(("Queue", "/"), ("My requests", "/mine")),
+        nav=NAV,
         roles=frozenset({Role.REVIEWER, Role.RESEARCHER}),
         templates=HERE / "templates",
     )
@@ -43,11 +59,15 @@ def make_site(
         Route("/requests/{id}/vote", acts.vote, methods=["POST"]),
         Route("/requests/{id}/comment", acts.comment, methods=["POST"]),
         Route("/requests/{id}/return", acts.ask_for_changes, methods=["POST"]),
+        Route("/requests/{id}/opinion", pages.opinion, methods=["GET"]),
         Route("/requests/{id}/opinion", acts.give_opinion, methods=["POST"]),
         Route("/requests/{id}/withdraw", acts.withdraw, methods=["POST"]),
         Route("/requests/{id}/certificate", certified.certificate),
         Route("/requests/{id}/pictures/{number:int}", viewing.picture),
         Route("/requests/{id}/files/{name}", acts.download),
+        Route("/requests/{id}/changes", changes.changes),
+        Route("/turnaround", measures.turnaround),
+        Route("/notices", mails.choice, methods=["GET"]),
         Route("/notices", acts.choose_notices, methods=["POST"]),
         Mount("/review-static", StaticFiles(directory=HERE / "static")),
     ]

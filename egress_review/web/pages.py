@@ -17,6 +17,7 @@ from egress_review import permissions
 from egress_review.conversation import Manner, Said
 from egress_review.model import Request, Vote
 from egress_review.policy import MEANING, Act, can
+from egress_review.privacy_budget import shown, spending
 from egress_review.service import (
     ReviewService,
     available_until,
@@ -56,15 +57,25 @@ def confirm(request: HttpRequest) -> Response:
         raise Invalid("Choose to approve or to reject.", hint="Go back to the request.")
     require_recent_login(request)
     context = _common(service, person, found)
-    shown = request.query_params.get("shown", found.shown)
     return render(
         request,
         "confirm.html",
         decision=decision,
-        shown=shown,
+        shown=request.query_params.get("shown", found.shown),
         not_checked=viewing.NOT_CHECKED,
         **context,
     )
+
+
+def opinion(request: HttpRequest) -> Response:
+    """Ask an output checker for their opinion, after a fresh log-in."""
+    person, service = signed_in(request), service_of(request)
+    found = service.reviews.request(request.path_params["id"])
+    permissions.check_find(person, found)
+    require_recent_login(request)
+    version = request.query_params.get("shown", found.shown)
+    context = _common(service, person, found)
+    return render(request, "opinion.html", shown=version, **context)
 
 
 # What everyone who may see a request is shown -----------------------------------------------------
@@ -89,18 +100,29 @@ def _common(service: ReviewService, person: Person, found: Request) -> dict[str,
         "may_speak_privately": permissions.may_speak_privately(person, found),
         "agency_names": [names.agency(agency) for agency in found.agencies],
         "may_vote": may_vote and person.agency in undecided,
+        "may_return": permissions.may_return(person, found) and can(found, Act.RETURN),
+        "may_find": _may_find(service, person, found),
         "may_withdraw": permissions.may_withdraw(person, found) and can(found, Act.WITHDRAW),
         "may_comment": can(found, Act.COMMENT),
         "may_download": can(found, Act.DOWNLOAD) and datetime.now(UTC) <= available_until(found),
         "files": released_names(found),
         "until": available_until(found).timestamp(),
         "mine": is_mine,
+        "needs_opinions": found.checkers_needed,
+        "opinions": len(service.opinions(person, found)) if not is_mine else 0,
         "next": None if is_mine or may_vote else _next(service, person, names),
         "crumbs": (
             ("My requests", "/mine") if is_mine else ("Queue", "/"),
             (found.title, f"/requests/{found.id}"),
         ),
     }
+
+
+def _may_find(service: ReviewService, person: Person, found: Request) -> bool:
+    """Say whether an output checker's opinion is still to come."""
+    if not (permissions.may_find(person, found) and can(found, Act.CHECK)):
+        return False
+    return all(given.person != person.id for given in service.reviews.opinions(found.id))
 
 
 def _remark(names: Names, said: Said) -> dict[str, Any]:
@@ -172,8 +194,23 @@ def _reviewed(
         "kinds": viewing.KINDS,
         "unverified": [one.name for one in found.files if viewing.is_unverified(one)],
         "origin": _origin(service, found),
+        "spending": _spending(service, found),
         **viewing.view(request, service, person, found),
     }
+
+
+def _spending(service: ReviewService, found: Request) -> list[tuple[str, str]]:
+    """Return what of the agreement's privacy budget is spent; nothing where it has none."""
+    budget = spending(service.control, found.project)
+    if budget is None:
+        return []
+    left = budget.total - budget.used
+    return [
+        ("Budget of the agreement", f"ε {shown(budget.total)}"),
+        ("Spent so far", f"ε {shown(budget.used)} in {len(budget.answers)} answers"),
+        ("Left", f"ε {shown(left)}, which is {left // budget.release} more answers"),
+        ("An answer costs", f"ε {shown(budget.release)}"),
+    ]
 
 
 def _origin(service: ReviewService, found: Request) -> Origin | str:

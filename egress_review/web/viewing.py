@@ -77,10 +77,13 @@ def view(
         "conflicts": (),
         "not_checked": NOT_CHECKED[file.kind] if is_unverified(file) else "",
     }
-    if is_recomputed(file):
-        return context | _table(request, service, person, found)
-    full, _ = service.view_raw(person, found, file=number)
-    return context | _plain(request, file, full)
+    try:
+        if is_recomputed(file):
+            return context | _table(request, service, person, found)
+        full, _ = service.view_raw(person, found, file=number)
+        return context | _plain(request, file, full)
+    except NotFound:  # destroyed by schedule, some time after the request ended
+        return context | {"shape": "gone"}
 
 
 def is_recomputed(file: OutputFile) -> bool:
@@ -130,6 +133,7 @@ def _table(
         "pages": _pages(here, at, len(kept)),
         "as_outsider": as_outsider,
         "asked": asked if asked in ROWS else "",
+        "hidden": sum(risk in ROWS["hidden"] for risk in table.risks),
         "link": at.link,
         "legend": heat.legend(table),
         "grid": grid,

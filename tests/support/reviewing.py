@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from egress_review.custody import Piece
 from egress_review.ledger import Entry, dump, load
-from egress_review.model import Request, State
+from egress_review.model import FileKind, Note, Request, Standing, State
 from egress_review.render import MARK, write_csv
 from egress_review.sdc.tables import Kind, Measure
 from egress_review.store import add_request, change
@@ -144,6 +144,29 @@ def enlarged(world: World, request: Request, rows: int) -> Request:
         files=(replace(request.files[0], name=LONG.replace(" ", "-") + "table.csv"),),
         summary={**request.summary, "rows": rows, "hidden": len(hidden)},
     )
+    with world.store.record(world.audit, Event(Action.OUTPUT_PROTECTED, actor="egress")) as held:
+        change(held, changed)
+    return changed
+
+
+def unverified(
+    world: World, request: Request, name: str, kind: FileKind, content: bytes
+) -> Request:
+    """Return a request in review whose file is replaced by one that nobody could recompute."""
+    file = replace(
+        request.files[0],
+        name=name,
+        kind=kind,
+        drawn_from="pay.csv" if kind is FileKind.PLOT else "",
+        standing=Standing.UNVERIFIED,
+        notes=(Note("not-understood", "The query computes something that is not counted yet."),),
+        summary={},
+    )
+    for piece in (Piece.FULL, Piece.PROTECTED):
+        world.service.custody.keep(request.id, piece, content)
+    changed = replace(request, files=(file,))
+    shown = world.service.custody.commit(request.id, content, content)
+    changed = replace(changed, shown=shown)
     with world.store.record(world.audit, Event(Action.OUTPUT_PROTECTED, actor="egress")) as held:
         change(held, changed)
     return changed

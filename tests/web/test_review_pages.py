@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import event
 
-from egress_review.model import Request, State
+from egress_review import notices
+from egress_review.model import FileKind, Request, State
+from egress_review.notices import Notice
 from egress_review.sdc.primary import Reason
 from egress_review.web.shown import WHY
+from egress_review.web.viewing import NOT_CHECKED
+from enclave.model import Review
 from tests.support.axe import assert_accessible
 from tests.support.browser import WIDE, console_errors, log_in, screenshot
 from tests.support.crossing import add_project
-from tests.support.review import BOTH, PEOPLE, World
-from tests.support.reviewing import LONG, ReviewSite, enlarged, many, review_site
+from tests.support.review import BOTH, PEOPLE, World, table
+from tests.support.reviewing import LONG, ReviewSite, enlarged, many, review_site, unverified
 
 pytestmark = pytest.mark.browser
 NARROW = {"width": 360, "height": 740}
@@ -278,6 +285,144 @@ def test_a_conflict_with_another_projects_release_is_named_to_reviewers_only(
         world.service.withdraw(PEOPLE["rosa"], one.id)
 
 
+def _png() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (320, 200), "white").save(out, "PNG")
+    return out.getvalue()
+
+
+MODEL = {
+    "family": "ols",
+    "outcome": "wage",
+    "n": 400,
+    "residual_dof": 396,
+    "parameters": [{"name": "Intercept", "estimate": 1.5, "standard_error": 0.2}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "content", "words"),
+    [
+        ("by-hand.csv", FileKind.TABLE, b"county,n\r\nTolland,31\r\n", "Tolland"),
+        ("ols.model.json", FileKind.MODEL, json.dumps(MODEL).encode(), "Intercept"),
+        ("notes.md", FileKind.TEXT, b"# Notes\n<script>alert(1)</script>", "<script>alert(1)"),
+        ("plot.png", FileKind.PLOT, _png(), "Drawn from"),
+    ],
+)
+def test_a_file_nobody_recomputed_says_what_was_not_checked_and_needs_a_tick(
+    world: World,
+    site: ReviewSite,
+    page: Page,
+    *,
+    name: str,
+    kind: FileKind,
+    content: bytes,
+    words: str,
+) -> None:
+    """Control: the service refuses a ballot without the tick; the page cannot be sent without."""
+    request = in_review(world, f"Unverified {name}")
+    request = unverified(world, request, name=name, kind=kind, content=content)
+    enter(page, site, "dora", f"/requests/{request.id}")
+    errors = console_errors(page)
+    expect(page.get_by_text(NOT_CHECKED[kind])).to_be_visible()
+    expect(page.get_by_text("is not counted yet")).to_be_visible()
+    expect(page.locator("section", has=page.locator("#table-heading"))).to_contain_text(words)
+    if kind is FileKind.PLOT:
+        assert page.evaluate("document.querySelector('.rev-plot').naturalWidth") == 320
+    looks_right(page, f"unverified-{kind.value}")
+    page.get_by_role("button", name="Approve…").click()
+    looks_right(page, f"confirm-unverified-{kind.value}")
+    page.get_by_role("button", name="Approve for my agency").click()
+    assert "/confirm" in page.url
+    page.get_by_text("I have looked at this file myself").click()
+    page.get_by_role("button", name="Approve for my agency").click()
+    expect(page.get_by_text("Your approval is recorded")).to_be_visible()
+    assert errors == []
+    world.service.withdraw(PEOPLE["rosa"], request.id)
+
+
+def test_a_plots_pixels_are_shown_to_reviewers_only_and_in_a_sandbox(
+    world: World, site: ReviewSite
+) -> None:
+    request = in_review(world, "Plot")
+    request = unverified(world, request, name="plot.png", kind=FileKind.PLOT, content=_png())
+    path = f"/requests/{request.id}/pictures/1"
+    before = site.actions().count("output.viewed")
+    answer = site.visitor("dora").get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert site.actions().count("output.viewed") == before + 1
+    for person, status in (("rosa", 403), ("ravi", 404), ("otto", 404)):
+        assert site.visitor(person).get(path).status_code == status
+    assert site.visitor("dora").get(f"/requests/{request.id}/pictures/2").status_code == 404
+    world.service.withdraw(PEOPLE["rosa"], request.id)
+
+
+def test_a_request_goes_back_and_forth_on_the_pages(
+    world: World, site: ReviewSite, page: Page, chromium: Browser
+) -> None:
+    """Control: `Conversing.thread`; with every comment listed the author reads the private one."""
+    old = in_review(world, "Back and forth")
+    enter(page, site, "dora", f"/requests/{old.id}")
+    page.get_by_label("Add a comment").fill("Ask Carl what Gateway is.")
+    page.get_by_text("The reviewers alone").click()
+    page.get_by_role("button", name="Comment").click()
+    page.get_by_text("Ask for changes instead").click()
+    page.get_by_label("What should change").fill("By county, please.")
+    page.get_by_role("button", name="Ask for changes").click()
+    expect(page.get_by_text("changes asked for").first).to_be_visible()
+    rosa = chromium.new_context().new_page()
+    enter(rosa, site, "rosa", f"/requests/{old.id}")
+    expect(rosa.get_by_text("By county, please.")).to_be_visible()
+    expect(rosa.get_by_text("It is your turn")).to_be_visible()
+    assert "Gateway" not in rosa.content()
+    looks_right(rosa, "own-returned")
+    query, answer = world.ask(BOTH, agencies=("dol", "cscu"))
+    new = world.hand_in(table(answer, query), title="Back and forth", replaces=old.id)
+    assert new.state is State.PROTECTED, new.sentence
+    rosa.reload()
+    expect(rosa.get_by_text("Version 2")).to_be_visible()
+    page.goto(f"{site.url}/requests/{new.id}")
+    expect(page.get_by_text("Ask Carl what Gateway is.")).to_be_visible()
+    looks_right(page, "second-version")
+    page.get_by_role("link", name="What has changed").click()
+    expect(page.get_by_text("Nothing: both are the same").first).to_be_visible()
+    looks_right(page, "changes")
+    rosa.context.close()
+    assert site.visitor("rosa").get(f"/requests/{new.id}/changes").status_code == 403
+    world.service.withdraw(PEOPLE["rosa"], new.id)
+
+
+def test_an_output_checker_gives_an_opinion_alone(
+    world: World, site: ReviewSite, page: Page
+) -> None:
+    world.agree(review=Review(checkers=1, persons=frozenset({"otto"})))
+    request = in_review(world, "Checked by otto")
+    world.agree(review=Review())
+    enter(page, site, "otto")
+    page.get_by_role("link", name=request.title).click()
+    looks_right(page, "checker")
+    page.get_by_role("link", name="Give your opinion…").click()
+    looks_right(page, "opinion")
+    page.get_by_text("Fit to be released", exact=True).click()
+    page.get_by_role("button", name="Give this opinion").click()
+    expect(page.get_by_text("Your opinion is recorded")).to_be_visible()
+    assert [one.fit for one in world.service.reviews.opinions(request.id)] == [True]
+    world.service.withdraw(PEOPLE["rosa"], request.id)
+
+
+def test_who_wants_which_mails_is_chosen_on_a_page(
+    world: World, site: ReviewSite, page: Page
+) -> None:
+    enter(page, site, "carl", "/notices")
+    looks_right(page, "mails")
+    page.get_by_text("Somebody commented").click()
+    page.get_by_role("button", name="Keep this choice").click()
+    expect(page.get_by_text("Your choice is recorded")).to_be_visible()
+    expect(page.get_by_label("Somebody commented")).not_to_be_checked()
+    assert Notice.COMMENT not in notices.wanted(world.store.engine, "carl")
+
+
 @pytest.mark.parametrize("rows", [0, 10_000])
 def test_a_table_of_any_length_is_shown_by_pages_without_javascript(
     world: World, site: ReviewSite, plain_page: Page, page: Page, rows: int
@@ -294,6 +439,15 @@ def test_a_table_of_any_length_is_shown_by_pages_without_javascript(
     print(f"{rows} rows: {spent:.0f} ms of CPU, {len(answer.content):,} bytes")
     assert len(answer.content) < 150_000
     world.service.withdraw(PEOPLE["rosa"], request.id)
+
+
+def test_turnaround_is_a_chart_and_a_table(world: World, site: ReviewSite, page: Page) -> None:
+    request = in_review(world, "Decided")
+    world.vote("dora", request, approve=False)
+    enter(page, site, "carl", "/turnaround")
+    expect(page.get_by_role("row", name=re.compile("Department of Labor")).first).to_be_visible()
+    expect(page.locator("svg.enc-svg")).to_be_visible()
+    looks_right(page, "turnaround")
 
 
 # Lists -------------------------------------------------------------------------------------------
