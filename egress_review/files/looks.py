@@ -46,6 +46,11 @@ _DERIVED = re.compile(
     r"p\d{1,2}|proportion)(_.*)?|(avg|mean|median|stddev|quantile\w*)\(.*",
     re.IGNORECASE,
 )
+_EXTREME = re.compile(
+    r"(.*_)?(max|min|maximum|minimum|largest|smallest|highest|lowest|top|bottom|mode)(_.*)?"
+    r"|(max|min|mode|first|last|any_value|arg_max|arg_min)\(.*",
+    re.IGNORECASE,
+)
 _WHOLE = re.compile(r"\d+(\.0+)?")
 
 
@@ -62,6 +67,11 @@ def is_count(column: str) -> bool:
 def is_derived(column: str) -> bool:
     """Say whether a column is named like a mean, rate or share."""
     return bool(_DERIVED.fullmatch(column))
+
+
+def is_extreme(column: str) -> bool:
+    """Say whether a column is named like a value that one person has alone."""
+    return bool(_EXTREME.fullmatch(column))
 
 
 def is_unclear(column: str) -> bool:

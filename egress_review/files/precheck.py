@@ -134,6 +134,13 @@ def _redaction(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Adv
             "Leave names, numbers and addresses of persons out; group the rows.",
             True,
         )
+    if any(map(looks.is_extreme, sheet.columns)) and not (outcome and outcome.recomputed):
+        yield Advice(
+            "redaction.extremes",
+            f"{name}: a largest or smallest value is one person's own.",
+            "Ask for percentiles, quantile_cont(column, 0.95), which are protected here.",
+            True,
+        )
     by_hand = any(
         looks.is_hidden_by_hand(row[place]) and row[place] != MARK
         for place in looks.number_columns(sheet)

@@ -94,6 +94,12 @@ def test_what_names_persons_stops(made: Sheet) -> None:
     assert "Musterfrau" not in str(told(made))
 
 
+@pytest.mark.parametrize("column", ["max(wage)", "top", "lowest_pay", "wage_max"])
+def test_largest_and_smallest_values_stop(column: str) -> None:
+    assert told(table(f"county,{column},n", "Hartford,90000,40"))["redaction.extremes"].stops
+    assert told(table(f"county,{column},n", "Hartford,9,40"), outcome=Outcome(True, 1)) == {}
+
+
 def test_small_counts_stop_where_they_would_not_be_hidden() -> None:
     small = table("county,n", "Hartford,120", "Tolland,4")
     assert told(small, outcome=Outcome(recomputed=False, threshold=11))["counts.small"].stops
