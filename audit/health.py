@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from audit.custody import AuditFiles
 from audit.gauges import BUCKETS, Gauges
-from audit.note import Checkpoint, NoteError, split_note
+from audit.note import Checkpoint, split_note
 from audit.publication import newest_note, witness_states
 from enclave.errors import Invalid
 from enclave.settings import Settings
@@ -129,7 +129,7 @@ class Health:
     def _witness_lines(self) -> Iterator[str]:
         """Say what the witnesses' quorum has cosigned, and who of them fails."""
         if self._files.cosigned.exists():
-            with suppress(OSError, NoteError):
+            with suppress(OSError, ValueError):  # whatever the file holds
                 size = Checkpoint.parse(split_note(newest_note(self._files))[0]).size
                 at = self._files.cosigned.stat().st_mtime
                 yield from _metric("cosigned_size", "gauge", "Entries cosigned.", size)

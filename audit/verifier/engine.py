@@ -132,8 +132,9 @@ def read_log(
     source: Source | None = None,
 ) -> Log:
     """Read one log, whole: the source given, or what lies in the question's directory."""
+    # First what it says it has, then the entries: a log that still grows has them by then.
+    shown, cosigned = _shown(question.directory), _cosigned(question.directory)
     with closing(source or open_source(question.directory)) as opened:
-        shown, cosigned = _shown(opened), _cosigned(opened)
         notes = [*question.kept.values(), *([shown] if shown else []), *cosigned]
         series = candidates([*opened.notes(), *notes])
         sizes = {size for note in [*notes, *series] if (size := size_of(note)) is not None}
@@ -141,18 +142,18 @@ def read_log(
     return Log(question.directory, question.kept, shown, cosigned, series, read)
 
 
-def _shown(source: Source) -> str | None:
+def _shown(directory: Path) -> str | None:
     """Return the checkpoint the log shows today."""
-    path = source.directory / "checkpoint"
+    path = directory / "checkpoint"
     try:
         return read_text(path)
     except Unreadable:
         return None
 
 
-def _cosigned(source: Source) -> list[str]:
+def _cosigned(directory: Path) -> list[str]:
     """Return what of the log's own files may bear cosignatures."""
-    paths = [source.directory / name for name in ("checkpoint.cosigned", "checkpoint")]
+    paths = [directory / name for name in ("checkpoint.cosigned", "checkpoint")]
     found = []
     for path in paths:
         if path.is_file():

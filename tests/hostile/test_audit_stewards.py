@@ -32,7 +32,7 @@ from audit.scope import Sight
 from audit.search import Browser
 from audit.sentences import Fact, read
 from audit.web.alerts import alerts_of
-from audit.web.app import add_filters, make_site, routes
+from audit.web.app import FORMS, add_filters, make_site, routes
 from audit.web.room import Room
 from enclave.events import Action, Event, Verdict
 from enclave.model import ProjectState, Role
@@ -71,6 +71,7 @@ NOT_FOUND = (
     "/projects/secret-project", "/people/zoe", "/columns/benefits.amount", "/agencies/dss",
     "/export", "/report", "/closed", "/closed/a-year/entries.jsonl",
 )  # fmt: skip
+OUTSIDE = ("rosa", "dora", "adam")  # a researcher, a reviewer, an administrator
 OPEN = ("/checkpoint", "/public-key", "/policy", "/verify.pyz")
 # Pages of one thing, tried below with other people's ids.
 OF_ONE = (
@@ -123,7 +124,9 @@ class Hunt:
 @pytest.fixture(scope="module")
 def hunt() -> Iterator[Hunt]:
     place = Path(tempfile.mkdtemp(prefix="enc-"))
-    people = IdentityProviderProcess({id: {} for id in ("stella", "stan", "nora", "alma")}).start()
+    people = IdentityProviderProcess(
+        {id: {} for id in ("stella", "stan", "nora", "alma", *OUTSIDE)}
+    ).start()
     settings = Settings(state_dir=place / "s", run_dir=place / "r")
     made = Hunt(settings, people)
     projects = [ProjectRow("secret-project", ProjectState.ACTIVE, "00", None)]
@@ -345,6 +348,43 @@ def test_a_steward_without_an_agency_sees_nothing(hunt: Hunt) -> None:
         answer = nora.get(path)
         assert answer.status_code == 404, path
         assert told(answer.text, "") == []
+
+
+@pytest.mark.parametrize("who", [*OUTSIDE, None])
+def test_nobody_else_gets_as_far_as_any_route(hunt: Hunt, who: str | None) -> None:
+    visitor = Visitor(hunt.app(), hunt._people)
+    if who is not None:
+        visitor.log_in(who)
+    entry = hunt.own[0].index
+    ids = {"index:int": entry, "id": "0" * 16, "file": "entries.jsonl"}
+    of_one = [re.sub(r"{([^}]+)}", lambda m: str(ids.get(m[1], "dol")), path) for path in OF_ONE]
+    for path in (*LISTS, *NOT_FOUND, *OPEN, *of_one, f"/events/{entry}"):
+        answer = visitor.get(path, follow_redirects=False)
+        assert answer.status_code in (302, 303, 403, 404), path
+        assert told(answer.text, path) == [], path
+    for path in (*FORMS, "/verification"):
+        answer = visitor.post(path.replace("{id}", "0" * 16), data={})
+        assert answer.status_code in (303, 302, 401, 403, 404), path
+    assert hunt.room.report is None
+
+
+ODD = (
+    "%00", "%ff", "%ED%A0%80", "-1", "99999999999999999999", "1e9", "'", "<script>", "..%2f..%2f",
+    "2025-13-45", "10000-01-01", "NaN", "%0a%0d", "a" * 5000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_address_of_any_form_is_more_than_a_sentence(stella: Visitor, odd: str) -> None:
+    """A value that nobody would type, in every filter and in every place of a path."""
+    names = "page size sort agency person project dataset column action verdict words since until"
+    filters = [f"{name}={odd}" for name in (*names.split(), "kind", "intent", "session")]
+    for path in ("/events.jsonl", "/anomalies", "/saved/new"):
+        assert stella.get(f"{path}?{'&'.join(filters)}").status_code < 500, path
+    for each in filters:
+        assert stella.get(f"/events?{each}").status_code < 500, each
+    for path in OF_ONE:
+        assert stella.get(re.sub(r"{[^}]+}", odd, path)).status_code < 500, path
 
 
 # Each control taken away: the same attacks must succeed ------------------------------------------

@@ -7,6 +7,7 @@ a kept checkpoint covers stand in `test_audit_rewrites.py`. (SATRE 2.5.03; R4)
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import audit.verifier.engine
 from audit.log import Sender
 from audit.note import Signer
 from audit.signers import Signers
@@ -22,6 +24,7 @@ from audit.tiles import export
 from audit.verifier.checks import Unreadable
 from audit.verifier.known import KNOWN
 from audit.verifier.reading import Stretch
+from audit.verifier.sources import Source
 from audit.verifier.tree import Whole
 from enclave.events import Action, Event, Scalar, Stamp, Verdict, encode
 from tests.support.audit_story import DAY, HOUR, PAIR
@@ -496,6 +499,40 @@ def test_a_file_that_an_export_lacks_is_found(
     assert found(judge(tmp_path / "tiles", [long.key], long.note)) == ""
     (tmp_path / "tiles" / name).unlink()
     assert sentence in found(judge(tmp_path / "tiles", [long.key], long.note))
+
+
+def test_a_sidecar_that_says_a_text_was_removed_is_not_believed(
+    long: Forged, tmp_path: Path
+) -> None:
+    export(long.log, long.note, tmp_path / "tiles")
+    sidecar = tmp_path / "tiles" / "enclave" / "entries" / "001"
+    lines = [json.loads(line) for line in sidecar.read_text().splitlines()]
+    for place, entry in enumerate(long.log.entries(256, 512)):
+        lines[place]["body"] = None if place == 9 else (entry.body or b"").decode()
+    sidecar.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "tiles" / "tile" / "entries" / "001").unlink()
+    reports = judge(tmp_path / "tiles", [long.key], long.note)
+    assert found(reports) == "entry 265: its text was removed, and no event says so"
+    lines[9] |= {"body": lines[8]["body"]}
+    sidecar.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "entry 265" in found(judge(tmp_path / "tiles", [long.key], long.note))
+
+
+def test_a_log_that_grows_while_it_is_verified_is_no_finding(
+    long: Forged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The site's button and `audit verify` read where the service writes."""
+    opening = audit.verifier.engine.open_source
+
+    def grow(directory: Path) -> Source:
+        opened = opening(directory)
+        assert opened.count() == 600  # from here on it sees this state
+        long.write(LOGIN)
+        long.sign()
+        return opened
+
+    monkeypatch.setattr(audit.verifier.engine, "open_source", grow)
+    assert found(judge(long.files.directory, [long.key], long.note)) == ""
 
 
 def test_an_export_s_bundle_that_is_too_short_is_found(long: Forged, tmp_path: Path) -> None:

@@ -212,6 +212,15 @@ def test_witnesses_and_their_failures_are_shown_under_their_names(
     assert told["enclave_audit_cosigned_timestamp_seconds"] > 1_700_000_000
 
 
+@pytest.mark.parametrize("name", ["witnesses.json", "checkpoint.cosigned"])
+def test_a_file_of_the_witnesses_that_is_none_silences_nothing_else(
+    settings: Settings, fake: Fake, name: str
+) -> None:
+    tell(settings, days=2)
+    (AuditFiles.of(settings).directory / name).write_bytes(b"\xff\x00 no note")
+    assert samples(fake.health.answer("/metrics")[1])["enclave_audit_healthy"] == 1
+
+
 @pytest.mark.parametrize(
     "said", ["", "9464", ":9464", "localhost:", "localhost:x", "h:0", "h:70000"]
 )
