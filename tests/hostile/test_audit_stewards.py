@@ -370,7 +370,7 @@ def test_nobody_else_gets_as_far_as_any_route(hunt: Hunt, who: str | None) -> No
 
 ODD = (
     "%00", "%ff", "%ED%A0%80", "-1", "99999999999999999999", "1e9", "'", "<script>", "..%2f..%2f",
-    "2025-13-45", "10000-01-01", "NaN", "%0a%0d", "a" * 5000,
+    "2025-13-45", "10000-01-01", "NaN", "%0a%0d", "a" * 500,
 )  # fmt: skip
 
 
