@@ -17,15 +17,15 @@ from egress_review.errors import OutputRefused
 from egress_review.partitions import Partitions, as_released
 from egress_review.sdc import span
 from egress_review.sdc.changes import with_total
-from egress_review.sdc.differencing import compare, resemble
+from egress_review.sdc.differencing import compare, resemble, within
 from egress_review.sdc.membership import Membership
 from egress_review.sdc.tables import Table
 
 MOST_PARTITIONS = 40
 MOST_CELLS = 12_000  # of tables searched together; their Gram matrix is this squared, 8 bytes each
 CONFLICT = (
-    "The table describes almost the same people as something released or in review before: "
-    "together they would single out a few of them."
+    "The table describes almost the same people as something released or in review before, or as "
+    "other rows of its own: together they would single out a few of them."
 )
 ELSE = "Use the same selection as before, or one that differs by more people."
 
@@ -65,6 +65,9 @@ class Against:
         """
         new = with_everyone(as_released(self.new, table).membership)
         everyone = len(new.sizes) - 1
+        own = {hit.cell for hit in within(new)} - {everyone}
+        if own:
+            return frozenset(self.new.owners[cell] for cell in own)
         found = self._pairs(new)
         cells = frozenset(found) - {everyone}
         if not cells and not found:

@@ -29,6 +29,7 @@ class Piece(StrEnum):
     LEDGER = "ledger.json"
     PARTITIONS = "partitions.npz"  # who is in which cell, as numbers (`partitions`)
     ROWS = "rows.npz"  # a hash of each person's rows in each cell; seldom needed, so kept apart
+    PROOF = "proof.npz"  # that the pattern holds, to be checked without a solver (`sdc.proofs`)
     CONFLICTS = "conflicts.json"  # for reviewers: earlier releases that this one had to yield to
     SALT = "salt"
 

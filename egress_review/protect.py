@@ -7,7 +7,7 @@ could undo. Raises rather than release less than was asked without saying so.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from egress_review.against import CONFLICT, ELSE, Against
@@ -16,29 +16,48 @@ from egress_review.evidence import Evidence
 from egress_review.ledger import Entry
 from egress_review.read import read_csv
 from egress_review.render import MARK, show, write_csv
+from egress_review.sdc import proofs
 from egress_review.sdc.attacker import Interval, Unknown, attack
 from egress_review.sdc.certificate import Certificate, certify, publish
+from egress_review.sdc.choices import advise
 from egress_review.sdc.linking import Problem, link
 from egress_review.sdc.primary import Reason, sensitive
 from egress_review.sdc.suppress import Pattern, suppress
+from egress_review.sdc.system import Need
 from egress_review.sdc.tables import Table
+from egress_review.sdc.witness import prove
 from enclave.errors import Unavailable
 from enclave.model import DisclosureRules
 
 NOTHING_LEFT = 0.75  # a table this much of which is sensitive is a list of people, not a summary
 MOST_ROUNDS = 12
+PROVING = 20.0  # seconds
+ADVISED, ADVISING = 3, 3.0  # rows that a choice is looked for, and seconds
 _COARSER = "Group more coarsely: merge categories, drop a breakdown, or leave out a margin."
 
 
 @dataclass(frozen=True, slots=True)
+class Solved:
+    """A system of equations and the pattern found for it."""
+
+    problem: Problem
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True)
 class Protected:
-    """The bytes that may be released, the same unprotected, and why the former are safe."""
+    """The bytes that may be released, the same unprotected, and why the former are safe.
+
+    `certificate` is what the independent attacker found; `proof` (`sdc.proofs`) can be checked
+    without a solver.
+    """
 
     content: bytes
     full: bytes
     entry: Entry
     certificate: Certificate
     optimal: bool
+    proof: bytes
 
     @property
     def complementary(self) -> int:
@@ -61,23 +80,23 @@ def protect(
     reasons = sensitive(evidence.table, rules)
     before = [entry.table for entry in earlier]
     until = time.monotonic() + budget
-    table, pattern = _hide(evidence.table, reasons, before, rules, budget)
+    table, solved = _hide(evidence.table, reasons, before, rules, budget)
     for _ in range(MOST_ROUNDS):
         more = against.must_yield(table)
         if not more:
             break
         reasons |= {i: (*reasons.get(i, ()), Reason.DIFFERENCING) for i in sorted(more)}
         left = max(1.0, until - time.monotonic())
-        table, pattern = _hide(evidence.table, reasons, before, rules, left)
+        table, solved = _hide(evidence.table, reasons, before, rules, left)
     else:
         raise OutputRefused(CONFLICT, hint=ELSE)
-    hidden = table.hidden
-    content = released_bytes(evidence, hidden)
+    content = released_bytes(evidence, table.hidden)
+    proof = prove_pattern(table, solved)
     certificate, bounds = _certify(table, before, rules, content=content)
     named = {index: tuple(r.value for r in found) for index, found in reasons.items()}
     entry = Entry(table, named, _cell_bounds(table, bounds), evidence.numbers, evidence.labels)
     full = released_bytes(evidence, frozenset())
-    return Protected(content, full, entry, certificate, pattern.proved)
+    return Protected(content, full, entry, certificate, solved.pattern.proved, proof)
 
 
 def _hide(
@@ -86,7 +105,7 @@ def _hide(
     before: Sequence[Table],
     rules: DisclosureRules,
     budget: float,
-) -> tuple[Table, Pattern]:
+) -> tuple[Table, Solved]:
     """Return the table with its pattern. Raises `OutputRefused`."""
     conflict = any(Reason.DIFFERENCING in found for found in reasons.values())
     if reasons and len(reasons) >= NOTHING_LEFT * len(table.cells):
@@ -102,9 +121,23 @@ def _hide(
     pattern = suppress(problem.system, budget=budget)
     if conflict and (problem.conflicts or pattern.unprotected):
         raise OutputRefused(CONFLICT, hint=ELSE)
-    check_possible(table, problem, pattern)
+    check_possible(table, problem, pattern, before=before)
     hidden = frozenset(i for i, gate in enumerate(problem.gates) if pattern.hidden[gate])
-    return replace(table, hidden=hidden), pattern
+    return replace(table, hidden=hidden), Solved(problem, pattern)
+
+
+def prove_pattern(table: Table, solved: Solved) -> bytes:
+    """Return the proof of a pattern, checked as it will be kept. Raises `OutputRefused`."""
+    system, pattern = solved.problem.system, solved.pattern.hidden.astype(float)
+    found = prove(system, pattern, budget=PROVING)
+    proof = proofs.dump(proofs.Proven(system, pattern, found, solved.problem.gates))
+    kept = proofs.load(proof)
+    if not kept.holds() or kept.hidden != table.hidden:
+        raise OutputRefused(
+            "No proof was found in time that nothing hidden can be worked out.",
+            hint="Submit it in smaller tables, or group more coarsely.",
+        )
+    return proof
 
 
 def released_bytes(evidence: Evidence, hidden: frozenset[int]) -> bytes:
@@ -119,7 +152,9 @@ def released_bytes(evidence: Evidence, hidden: frozenset[int]) -> bytes:
     return write_csv(evidence.columns, rows)
 
 
-def check_possible(table: Table, problem: Problem, pattern: Pattern) -> None:
+def check_possible(
+    table: Table, problem: Problem, pattern: Pattern, *, before: Sequence[Table] = ()
+) -> None:
     """Raise `OutputRefused`, saying why, unless the pattern protects every sensitive row."""
     if problem.conflicts:
         raise OutputRefused(
@@ -128,13 +163,11 @@ def check_possible(table: Table, problem: Problem, pattern: Pattern) -> None:
             hint="Ask the agencies' reviewers; the rules have become stricter since.",
         )
     if pattern.impossible:
-        owners = {problem.owners[need.variable] for need in pattern.impossible}
-        marks = {owner[0] for owner in owners if owner}
-        rows = [" / ".join(_label(part) for part in c.key) for c in table.cells if c.mark in marks]
+        rows = _rows(problem, (need.variable for need in pattern.impossible), (table,))
         raise OutputRefused(
             "Even with every number hidden these rows could be worked out from what was released "
-            f"before or from what is always known: {'; '.join(rows)[:300] or 'an earlier output'}.",
-            hint=_COARSER,
+            f"before or from what is always known: {rows or 'an earlier output'}.",
+            hint=_choices(problem, pattern.impossible, before),
         )
     if pattern.unprotected:
         raise OutputRefused(
@@ -143,8 +176,33 @@ def check_possible(table: Table, problem: Problem, pattern: Pattern) -> None:
         )
 
 
-def _label(part: str) -> str:
-    return part.removeprefix("=")
+def _choices(problem: Problem, impossible: Sequence[Need], before: Sequence[Table]) -> str:
+    """Say what would help rows that nothing protects: what shows too much, or coarser groups."""
+    advice = advise(problem.system, impossible[:ADVISED], budget=ADVISING)
+    shown = {variable for one in advice for variable in one.hide}
+    rows = _rows(problem, shown, before)
+    if not rows:
+        return _COARSER
+    return (
+        f"Earlier outputs of this project show what gives them away: {rows}. Leave out what, with "
+        f"these, leads to the rows; or group more coarsely."
+    )
+
+
+def _rows(problem: Problem, variables: Iterable[int], tables: Sequence[Table]) -> str:
+    """Return the labels of the rows that some unknowns stand for, in one short text."""
+    owners = (problem.owners[variable] for variable in variables)
+    marks = {owner[0] for owner in owners if owner}
+    rows = dict.fromkeys(
+        " / ".join(
+            part.removeprefix("=") if place in cell.level else "(total)"
+            for place, part in enumerate(cell.key)
+        )
+        for table in tables
+        for cell in table.cells
+        if cell.mark in marks
+    )
+    return "; ".join(rows)[:300]
 
 
 def _certify(

@@ -206,6 +206,8 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
                 Piece.ROWS: partitions.dump_rows(checked.table.kept),
                 Piece.CONFLICTS: json.dumps(conflicts).encode(),
             }
+            if not isinstance(checked.table.protected, Perturbed):
+                pieces[Piece.PROOF] = checked.table.protected.proof
         for piece, content in pieces.items():
             self.custody.keep(request.id, piece, content, file=number)
 
@@ -224,7 +226,9 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
             "primary": len(entry.table.primary),
             "complementary": protected.complementary,
             "optimal": protected.optimal,
-            "suppression_commitment": self.custody.commit(request.id, plain.encode()),
+            "suppression_commitment": self.custody.commit(
+                request.id, plain.encode(), protected.proof
+            ),
             **{f"reason {name}": count for name, count in sorted(reasons.items())},
         }
 

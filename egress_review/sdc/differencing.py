@@ -13,9 +13,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import diags_array
 
 from egress_review.sdc.changes import altered
-from egress_review.sdc.membership import Bools, Ints, Joint, Membership, common, dense, histogram
+from egress_review.sdc.membership import (
+    Bools,
+    Counts,
+    Ints,
+    Joint,
+    Membership,
+    common,
+    dense,
+    histogram,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class _Pair:
     new: Membership
     old: Membership
     joint: Joint
-    shared: Ints
+    shared: Counts
 
     @cached_property
     def least(self) -> int:
@@ -47,7 +57,7 @@ class _Pair:
         return max(self.new.threshold, self.old.threshold)
 
     @cached_property
-    def apart(self) -> Ints:
+    def apart(self) -> Counts:
         """In how many persons each new cell differs from each old one."""
         return self.new.sizes[:, None] + self.old.sizes[None, :] - 2 * self.shared
 
@@ -98,6 +108,23 @@ def resemble(new: Membership, old: Membership) -> tuple[Hit, ...]:
         found.pop(int(known), None)
     for place in np.flatnonzero((same & old.hidden).any(axis=1) & ~new.hidden):
         found[int(place)] = int(new.sizes[place])
+    return tuple(Hit(cell, persons) for cell, persons in sorted(found.items()))
+
+
+def within(table: Membership) -> tuple[Hit, ...]:
+    """Return published cells of a table that give away a few persons beside its other cells.
+
+    Where everybody has one row the needs of the hidden cells see to it; where persons have several,
+    what is left of a total can be many rows of a few. Of what gives it away the smallest is named.
+    """
+    joint = diags_array(table.counts, dtype=np.int64).tocsr()
+    pair = _Pair(table, table, joint, common(table, table, joint))
+    near = (pair.apart > 0) & (pair.apart < pair.least) & pair.shown
+    found: dict[int, int] = {}
+    both = np.argwhere(np.triu(near)) if near.any() else ()
+    smaller = ((min(c, o, key=lambda n: table.sizes[n]), pair.apart[c, o]) for c, o in both)
+    for cell, persons in (*smaller, *_left_over(pair)):
+        found[int(cell)] = min(found.get(int(cell), int(persons)), int(persons))
     return tuple(Hit(cell, persons) for cell, persons in sorted(found.items()))
 
 

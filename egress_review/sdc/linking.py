@@ -15,8 +15,9 @@ from scipy.sparse import csr_matrix
 
 from egress_review.sdc.floors import Name, floors
 from egress_review.sdc.primary import owed
+from egress_review.sdc.standards import NEARLY, against_insiders
 from egress_review.sdc.system import FREE, KNOWN, Need, System
-from egress_review.sdc.tables import Kind, Margin, Mark, Measure, Table, margins
+from egress_review.sdc.tables import Cell, Kind, Margin, Mark, Measure, Table, margins
 from enclave.model import DisclosureRules
 
 
@@ -77,12 +78,10 @@ def link(new: Table, earlier: Sequence[Table], rules: DisclosureRules) -> Proble
         _couple_measures(draft, table)
     gate, gates, count = _gates(draft, new, earlier)
     needs, conflicts = _needs(draft, tables, gate, rules)
-    return Problem(
-        _finish(draft, gate, needs, _costs(new, gates, count)),
-        gates,
-        tuple(conflicts),
-        tuple(draft.owners),
-    )
+    system, scale = _finish(draft, gate, needs, _costs(new, gates, count))
+    owed = {need.variable: _nearly(draft, need.variable) / scale[need.variable] for need in needs}
+    system = against_insiders(system, _alone(draft, tables), owed=owed)
+    return Problem(system, gates, tuple(conflicts), tuple(draft.owners))
 
 
 def _name_cells(draft: _Draft, table: Table) -> None:
@@ -198,6 +197,31 @@ def _needs(
     return tuple(needs.values()), sorted(conflicts)
 
 
+def _alone(draft: _Draft, tables: Sequence[Table]) -> list[int]:
+    """Return the numbers that one person knows, for being the only one behind them."""
+    return sorted(
+        {
+            draft.index[cell.mark, measure.name]
+            for table in tables
+            for cell in table.cells
+            for measure in table.measures
+            if cell.persons == 1 or _contributors(cell, measure) == 1
+        }
+    )
+
+
+def _contributors(cell: Cell, measure: Measure) -> int:
+    who = cell.contributors.get(measure.name)
+    return who.persons if who else cell.persons
+
+
+def _nearly(draft: _Draft, variable: int) -> float:
+    """Return what width an insider must be left with: one person or row, 1 % of an amount."""
+    owner = draft.owners[variable]
+    amount = owner is not None and owner[1].startswith(Kind.SUM)
+    return NEARLY * abs(draft.value[variable]) if amount else 1.0
+
+
 def _costs(new: Table, gates: tuple[int, ...], count: int) -> tuple[np.ndarray, np.ndarray]:
     """Hiding a cell costs the people it tells about; totals are therefore kept when possible."""
     weight, forced = np.zeros(count), np.zeros(count, dtype=bool)
@@ -231,7 +255,8 @@ def _finish(
     gate: list[int],
     needs: tuple[Need, ...],
     costs: tuple[np.ndarray, np.ndarray],
-) -> System:
+) -> tuple[System, np.ndarray]:
+    """Return the system and the unit of each of its variables."""
     value, low = np.array(draft.value, dtype=float), np.array(draft.low, dtype=float)
     scale = _scales(draft, value)
     value, low = value / scale, low / scale
@@ -246,4 +271,5 @@ def _finish(
     weight, forced = costs
     lowest = np.maximum(low, value - reach)
     codes = np.array(gate, dtype=np.int64)
-    return System(value, lowest, value + reach, codes, equations, needs, weight, forced)
+    system = System(value, lowest, value + reach, codes, equations, needs, weight, forced)
+    return system, scale

@@ -20,6 +20,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Labels: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 Rows = npt.NDArray[np.uint16]
+Counts: TypeAlias = npt.NDArray[np.int32]  # of persons: fewer than two thousand million
 Joint: TypeAlias = npt.NDArray[np.int64] | csr_matrix
 
 
@@ -50,9 +51,9 @@ class Membership:
     threshold: int
 
     @cached_property
-    def sizes(self) -> Ints:
+    def sizes(self) -> Counts:
         """Return the persons of each cell."""
-        return np.asarray(self.incidence.T @ self.counts).astype(np.int64)
+        return np.asarray(self.incidence.T @ self.counts).astype(np.int32)
 
     @cached_property
     def present(self) -> npt.NDArray[np.uint8]:
@@ -93,10 +94,10 @@ def histogram(new: Membership, old: Membership) -> Joint:
     return coo_matrix((times[both], (left[both], right[both])), shape=shape).tocsr()
 
 
-def common(new: Membership, old: Membership, joint: Joint) -> Ints:
+def common(new: Membership, old: Membership, joint: Joint) -> Counts:
     """Return the persons that each new cell shares with each old one."""
     found = new.incidence.T @ joint @ old.incidence
-    return dense(found).astype(np.int64)
+    return dense(found).astype(np.int32)
 
 
 def dense(found: Joint) -> Ints:

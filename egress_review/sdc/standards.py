@@ -28,16 +28,19 @@ def against_insiders(
 
     `insiders` are variables with one contributor. For each of them that shares an equation with a
     needy variable, that variable must keep a width (`owed`, per variable) although the insider's
-    number is known. Two who are alone in one equation are thereby protected from each other.
+    number is known. Two who are alone in one equation are thereby protected from each other; a
+    total and a part of it that both have one contributor have the same one.
     """
     matrix, columns = system.equations, system.equations.tocsc()
     alone = {v for v in insiders if system.gate[v] != KNOWN}
     found: dict[tuple[int, int], Need] = {}
-    for variable in sorted({need.variable for need in system.needs}):
-        for line in columns.indices[columns.indptr[variable] : columns.indptr[variable + 1]]:
-            for other in matrix.indices[matrix.indptr[line] : matrix.indptr[line + 1]]:
-                if int(other) in alone and int(other) != variable and owed.get(variable, 0.0) > 0:
-                    found[variable, int(other)] = Need(
-                        variable, 0.0, 0.0, owed[variable], int(other)
-                    )
+    for variable in sorted({need.variable for need in system.needs if owed.get(need.variable)}):
+        span = slice(columns.indptr[variable], columns.indptr[variable + 1])
+        for line, own in zip(columns.indices[span], columns.data[span], strict=True):
+            here = slice(matrix.indptr[line], matrix.indptr[line + 1])
+            for other, sign in zip(matrix.indices[here], matrix.data[here], strict=True):
+                one = int(other)
+                same = variable in alone and own * sign < 0
+                if one in alone and one != variable and not same:
+                    found[variable, one] = Need(variable, 0.0, 0.0, owed[variable], one)
     return replace(system, needs=(*system.needs, *found.values()))

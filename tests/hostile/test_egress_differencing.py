@@ -12,7 +12,8 @@ from egress_review.against import CONFLICT
 from egress_review.custody import Piece
 from egress_review.model import State
 from egress_review.render import MARK
-from egress_review.service import CERTIFICATE, conflicts
+from egress_review.service import conflicts
+from egress_review.submission import CERTIFICATE
 from tests.support.crossing import add_project
 from tests.support.review import PAY, PEOPLE, World, data
 from tests.support.review_fixtures import egress_audit, world

@@ -18,6 +18,8 @@ from egress_review.ledger import load
 from egress_review.model import Request, State
 from egress_review.read import MOST_BYTES
 from egress_review.render import MARK
+from egress_review.sdc.proofs import load as load_proof
+from egress_review.sdc.verify import Proof
 from enclave.errors import EnclaveError
 from tests.support.disclosure import judge
 from tests.support.review import AGENCIES, BOTH, OTHER, PAY, PEOPLE, World, table
@@ -172,6 +174,19 @@ def test_a_second_table_cannot_undo_the_first(world: World) -> None:
     tables = [load(custody.open(one.id, Piece.LEDGER)).table for one in (first, second)]
     assert judge(tables, AGENCIES["dol"].rules).exposed == ()
     assert second.summary["complementary"]
+
+
+def test_a_table_without_a_proof_does_not_leave(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: protect.prove_pattern: what no witness shows to be safe counts as unsafe."""
+    first = world.submit(PAY)
+    proof = load_proof(world.service.custody.open(first.id, Piece.PROOF))
+    _, released = world.service.view_raw(PEOPLE["dora"], first)
+    assert proof.holds()
+    assert proof.hidden == {n for n, line in enumerate(rows(released)[1:]) if MARK in line}
+    monkeypatch.setattr("egress_review.protect.prove", lambda *_, **__: Proof(()))
+    refused(world.submit(PAY), "No proof")
 
 
 def test_leaving_out_one_person_is_refused(world: World) -> None:

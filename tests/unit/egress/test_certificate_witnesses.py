@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,12 +11,17 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from egress_review.sdc import proofs
+from egress_review.sdc.attacker import attack
+from egress_review.sdc.certificate import publish
 from egress_review.sdc.standards import against_insiders, widths
 from egress_review.sdc.suppress import suppress
 from egress_review.sdc.system import FREE, KNOWN, Need, System
 from egress_review.sdc.verify import Proof, Witness, verify
 from egress_review.sdc.witness import prove
+from enclave.model import DisclosureRules
 from tests.support import instances
+from tests.support.disclosure import WAGE, Record, protect, tabulate
 
 
 def square() -> System:
@@ -167,3 +174,46 @@ def test_an_unknown_nobody_publishes_needs_nothing_more_hidden() -> None:
     gate = plain.gate.copy()
     gate[[3, 12, 15]] = FREE
     assert suppress(replace(plain, gate=gate)).cost == plain.weight[0]
+
+
+def test_a_proof_is_read_back_as_it_was_written_and_holds() -> None:
+    system, pattern, proof = proved()
+    content = proofs.dump(proofs.Proven(system, pattern, proof, tuple(range(16))))
+    kept = proofs.load(content)
+    assert kept.holds()
+    assert kept.hidden == {0, 2, 4, 6}
+    weaker = replace(kept, pattern=np.where(np.arange(16) == 6, 0.0, pattern))
+    assert not proofs.load(proofs.dump(weaker)).holds()
+    assert not proofs.load(proofs.dump(replace(kept, proof=Proof(())))).holds()
+
+
+@pytest.mark.parametrize("content", [b"", b"no proof", b"PK\x03\x04"])
+def test_what_is_no_proof_is_not_read(content: bytes) -> None:
+    with pytest.raises((ValueError, KeyError, EOFError, zipfile.BadZipFile)):
+        proofs.load(content)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whoever_is_alone_in_a_hidden_cell_works_out_none_of_its_row_or_column(seed: int) -> None:
+    """Control: linking asks for it (`against_insiders`); the attacker is told one's own number."""
+    dice = random.Random(seed)
+    people = [
+        Record(
+            n,
+            (f"a{int(dice.triangular(0, 5, 0))}", f"b{int(dice.triangular(0, 5, 0))}"),
+            dice.lognormvariate(8, 0.3),
+        )
+        for n in range(90)
+    ]
+    rules = DisclosureRules(safe_threshold=3)
+    table, pattern, _ = protect(tabulate(people, (0, 1), measures=(WAGE,)), (), rules)
+    assert pattern.unprotected == ()
+    inner = [i for i in table.primary if len(table.cells[i].level) == 2]
+    for insider in (i for i in inner if table.cells[i].persons == 1):
+        mine = table.cells[insider]
+        same = {i for i in table.hidden if table.cells[i].mark == mine.mark}
+        bounds = attack([publish(replace(table, hidden=table.hidden - same))])
+        for cell in (table.cells[i] for i in inner if i not in same):
+            if set(cell.key) & set(mine.key):
+                low, high = bounds[cell.mark, WAGE.name]
+                assert high - low > 0.009 * cell.values[WAGE.name]

@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from scipy.sparse import csr_matrix
 from egress_review.custody import Custody
 from egress_review.errors import OutputRefused
 from egress_review.partitions import atomise, dump, dump_rows, load
+from egress_review.protect import Protected
 from egress_review.sdc import gram, span
 from egress_review.sdc.membership import Membership, labelled
 from egress_review.sdc.tables import Table
@@ -215,3 +217,31 @@ def test_a_factor_by_blocks_is_the_whole_factor(monkeypatch: pytest.MonkeyPatch)
     some = forms[:, :1] - forms[:, 9:10]
     length = (found.project((forms.T @ some).astype(float)) ** 2).sum()
     assert length == pytest.approx(float((some**2).sum()))
+
+
+def test_what_is_left_of_a_total_is_not_a_few_persons_with_many_rows(settings: Settings) -> None:
+    """Control: Against asks `within`: rows can pass every rule where the persons are too few."""
+    labels = [("A", "s") for _ in range(30)] + [("B", "s") for _ in range(4)]
+    labels += [("C", "s") for _ in range(4)]
+    rooms = Rooms(Custody(settings), labels)
+    ask = Ask("one", frozenset(range(len(labels))), (0,))
+    evidence = rooms.evidence(ask)
+    few = replace(  # B and C have twenty rows each, by four persons
+        evidence.table,
+        cells=tuple(
+            replace(
+                c,
+                values={"rows": c.values["rows"] + 16 * (2 if c.persons == 38 else c.persons == 4)},
+                mark=(c.mark[0] + 16 * (2 if c.persons == 38 else int(c.persons == 4)), c.mark[1]),
+            )
+            for c in evidence.table.cells
+        ),
+    )
+    rooms.evidence = lambda _: replace(evidence, table=few)  # type: ignore[method-assign]
+    done = rooms.submit(ask)
+    shown = (
+        {c.persons for i, c in enumerate(few.cells) if i not in done.entry.table.hidden}
+        if isinstance(done, Protected)
+        else set()
+    )
+    assert not {30, 38} <= shown
