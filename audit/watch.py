@@ -134,7 +134,8 @@ class Watch:
         except (LogRefused, PolicyRefused) as error:
             return Standing(Level.RED, "Not verified", error.sentence)
         except (NoteError, ProofError, LookupError) as error:
-            return Standing(Level.RED, "Not verified", f"{error}.".capitalize())
+            sentence = f"{error}."
+            return Standing(Level.RED, "Not verified", sentence[:1].upper() + sentence[1:])
         except (OSError, StoreError):
             return Standing(Level.RED, "Not verified", "The audit log cannot be read.")
 

@@ -26,6 +26,7 @@ from tests.support.audit_bulk import write_log
 from tests.support.axe import assert_accessible
 from tests.support.browser import NARROW, WIDE, console_errors, log_in, screenshot
 from tests.support.idp import IdentityProviderProcess
+from tests.support.rewrites import tamper
 from tests.support.web import Visitor, serving
 
 pytestmark = pytest.mark.browser
@@ -393,6 +394,30 @@ def test_verifying_everything_in_front_of_the_auditor_passes(page: Page, url: st
     expect(page.get_by_text("Everything passed")).to_be_visible()
     expect(page.get_by_text("Wrong", exact=True)).to_have_count(0)
     assert_accessible(page)
+
+
+def test_a_verification_that_fails_says_so_in_its_own_words_at_any_width(
+    page: Page, url: str, site: AuditSite
+) -> None:
+    files = site.service.files
+    tamper(files, "UPDATE entry SET body = CAST('[]' AS BLOB) WHERE idx = 7")
+    page.set_viewport_size(WIDE)
+    enter(page, url)
+    page.goto(f"{url}/verification")
+    page.get_by_role("button", name="Verify every entry").click()
+    expect(page.get_by_text("Something is wrong")).to_be_visible()
+    expect(page.get_by_text("1 found.", exact=True).first).to_be_visible()
+    replaced = page.locator("li", has_text="Is its own present checkpoint signed").last
+    expect(replaced).to_contain_text("Yes, it covers")
+    assert_accessible(page)
+    screenshot(page, "audit-verification-failed")
+    files.checkpoint.write_text(f"Other {files.checkpoint.read_text()}")  # and now the bar is red
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{url}/verification")
+    expect(page.get_by_text("Do not rely on this log")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert_accessible(page)
+    screenshot(page, "audit-verification-red-360")
 
 
 @pytest.mark.parametrize("who", ["rosa", "dora", "adam"])
