@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -92,7 +92,7 @@ def _common(service: ReviewService, person: Person, found: Request) -> dict[str,
         "meaning": MEANING[found.state],
         "author": names.person(found.person),
         "age": age(found.submitted_at),
-        "votes": [_vote_line(names, agency, votes) for agency in found.agencies],
+        "votes": [_vote_line(names, agency, votes, found) for agency in found.agencies],
         "undecided": undecided,
         "due": due_cell(found),
         "thread": [_remark(names, said) for said in service.thread(person, found.id)],
@@ -171,13 +171,14 @@ def _next(service: ReviewService, person: Person, names: Names) -> tuple[Request
     return (first, len(waiting)) if first else None
 
 
-def _vote_line(names: Names, agency: str, votes: Sequence[Vote]) -> dict[str, Any]:
+def _vote_line(names: Names, agency: str, votes: Sequence[Vote], found: Request) -> dict[str, Any]:
     vote = next((vote for vote in votes if vote.agency == agency), None)
-    words = "waiting" if vote is None else ("approved" if vote.approve else "rejected")
-    tone: Tone = "neutral" if vote is None else ("good" if vote.approve else "bad")
+    words, tone = ("waiting", "neutral") if can(found, Act.VOTE) else ("no decision", "neutral")
+    if vote is not None:
+        words, tone = ("approved", "good") if vote.approve else ("rejected", "bad")
     return {
         "agency": names.agency(agency),
-        "state": Cell(words, tone=tone),
+        "state": Cell(words, tone=cast(Tone, tone)),
         "who": names.person(vote.person) if vote else None,
         "at": vote.at.timestamp() if vote else None,
         "comment": vote.comment if vote else "",

@@ -254,7 +254,7 @@ def test_what_an_outsider_would_see_is_no_look_at_the_table_and_holds_no_hidden_
 def test_the_picture_of_the_lineage_names_what_the_list_beside_it_names(
     world: World, site: ReviewSite, page: Page
 ) -> None:
-    request = in_review(world, "Lineage")
+    request = in_review(world, "People by college, lineage")
     enter(page, site, "carl", f"/requests/{request.id}")
     drawn = page.locator(".rev-lineage g title").all_text_contents()
     whole = page.locator("section", has=page.locator("#origin-heading"))
@@ -296,7 +296,12 @@ MODEL = {
     "outcome": "wage",
     "n": 400,
     "residual_dof": 396,
-    "parameters": [{"name": "Intercept", "estimate": 1.5, "standard_error": 0.2}],
+    "parameters": [
+        {"name": "Intercept", "estimate": 1.5, "standard_error": 0.2, "p_value": None},
+        {"name": "county[T.Tolland]", "estimate": 2, "standard_error": 0.1, "p_value": 0.01},
+    ],
+    "dummies": [{"name": "county[T.Tolland]", "ones": 31, "zeros": 369}],
+    "fit": {"r_squared": 0.4},
 }
 
 
@@ -344,7 +349,7 @@ def test_a_file_nobody_recomputed_says_what_was_not_checked_and_needs_a_tick(
 def test_a_plots_pixels_are_shown_to_reviewers_only_and_in_a_sandbox(
     world: World, site: ReviewSite
 ) -> None:
-    request = in_review(world, "Plot")
+    request = in_review(world, "Wages drawn as a plot")
     request = unverified(world, request, name="plot.png", kind=FileKind.PLOT, content=_png())
     path = f"/requests/{request.id}/pictures/1"
     before = site.actions().count("output.viewed")
@@ -442,7 +447,7 @@ def test_a_table_of_any_length_is_shown_by_pages_without_javascript(
 
 
 def test_turnaround_is_a_chart_and_a_table(world: World, site: ReviewSite, page: Page) -> None:
-    request = in_review(world, "Decided")
+    request = in_review(world, "People by college, decided")
     world.vote("dora", request, approve=False)
     enter(page, site, "carl", "/turnaround")
     expect(page.get_by_role("row", name=re.compile("Department of Labor")).first).to_be_visible()
@@ -504,7 +509,7 @@ def test_an_empty_queue_says_so_and_a_researcher_is_led_to_their_own(
 
 
 def test_a_vote_needs_a_log_in_of_the_last_minutes(world: World, site: ReviewSite) -> None:
-    request = in_review(world, "Stale")
+    request = in_review(world, "People by college, stale")
     dora = site.visitor("dora")
     site.clock.forward(6 * 60)
     form = {"decision": "approve", "shown": request.shown}
@@ -527,7 +532,7 @@ def test_administrators_and_auditors_do_not_enter(pay: Request, site: ReviewSite
 def test_released_files_are_attachments_that_no_browser_runs(
     world: World, site: ReviewSite
 ) -> None:
-    request = in_review(world, "Released")
+    request = in_review(world, "People by college, released")
     assert site.visitor("rosa").get(f"/requests/{request.id}/certificate").status_code == 404
     world.vote("dora", request)
     world.vote("carl", request)
@@ -548,7 +553,7 @@ def test_the_authors_page_shows_no_number_of_the_table(pay: Request, site: Revie
 
 
 def test_comments_and_a_rejection_reach_the_author_as_text(world: World, site: ReviewSite) -> None:
-    request = in_review(world, "Commented")
+    request = in_review(world, "People by college, commented")
     script = "<script>alert(1)</script>"
     dora = site.visitor("dora")
     assert dora.post(f"/requests/{request.id}/comment", data={"comment": script}).status_code == 303
