@@ -31,7 +31,7 @@ def verify(
     `place` is the URL of its database where that is not a file of the directory. Raises Unreadable
     when there is no log, NoteError when the key is none.
     """
-    question = Question(directory, Trust.of([key]), {"your checkpoint": checkpoint})
+    question = Question(directory, Trust.of([key]), {"the checkpoint kept here": checkpoint})
     source = _Stored(directory, open_reader(place)) if isinstance(place, str) else None
     log = read_log(question, progress, source)
     return judge_log(log, believe(log, question.trust), question.open_seconds)

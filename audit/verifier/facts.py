@@ -79,7 +79,11 @@ def parse(body: bytes) -> Facts:
             b"%d" % seq,
             json.dumps(detail).encode(),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
+        raise NotAnEvent(f"it says nothing of {error}") from error
+    except (TypeError, AttributeError) as error:
+        raise NotAnEvent("it has not the form of an event") from error
+    except ValueError as error:
         raise NotAnEvent(str(error)) from error
 
 

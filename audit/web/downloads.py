@@ -22,6 +22,12 @@ from enclave.errors import NotFound
 from enclave.web.app import Attachment
 
 AT_ONCE = 500  # entries read and sent together
+_MADE_HERE = """\
+Made by the auditors' site, on the operator's own host, from a checkpoint that lies there: here the
+operator's word covers itself. What convinces others is a report of verify.pyz, from a checkpoint
+that you kept.
+
+"""
 NEAR = 4  # entries that lie this close are read in one go, what lies between them is left out
 
 
@@ -75,7 +81,7 @@ def report(room: Room, request: Request) -> Response:
             hint="Press “Verify every entry” on the verification page first.",
         )
     at, found = room.report
-    text = paper([found], replace(Setting.here(()), at=at))
+    text = _MADE_HERE + paper([found], replace(Setting.here(()), at=at))
     return Attachment(text.encode(), "verification-report.txt", "text/plain")
 
 

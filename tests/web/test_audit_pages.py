@@ -304,6 +304,7 @@ def test_the_verifier_and_the_report_can_be_taken_along(visitor: Visitor) -> Non
     visitor.post("/verification")
     report = visitor.get("/report").text
     assert "VERIFIED" in report
+    assert report.startswith("Made by the auditors' site, on the operator's own host")
     assert "What this cannot show" in report
     verifier = visitor.get("/verify.pyz")
     assert zipfile.is_zipfile(io.BytesIO(verifier.content))

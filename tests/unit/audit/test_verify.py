@@ -190,7 +190,7 @@ def test_bytes_that_are_no_event_are_found(settings: Settings, forger: Forger) -
     with forger.log.write() as batch:
         batch.add(b"[]", Sender("gateway", "y", 0))
     forger.sign()
-    assert "entry 0: list indices" in " ".join(wrong(report(settings)))
+    assert "entry 0: it has not the form of an event" in " ".join(wrong(report(settings)))
 
 
 def test_many_faults_of_a_kind_are_counted_and_a_few_named(
