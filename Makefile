@@ -10,7 +10,7 @@ ENCLAVE := $(SUDO) $(VENV)/bin/enclave
 DEMO_PACKAGES := docker.io debootstrap iptables bubblewrap e2fsprogs
 TEST_PACKAGES := $(DEMO_PACKAGES) chromium postgresql strace r-base-core r-cran-reticulate
 
-.PHONY: help demo demo-stop test check web-test spark-test bench nightly docs verify.pyz clean
+.PHONY: help demo demo-stop test check web-test spark-test acro bench nightly docs verify.pyz clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ spark-test: .spark-venv/.ready ## the tests of the Spark engine, an extra (SPARK
 	@.ci/host-packages openjdk-17-jre-headless
 	@$(SUDO) .spark-venv/bin/python -m pytest tests/spark $(ARGS)
 
+acro: $(VENV)/.dev .acro-venv/.ready ## record what the checker ACRO says of three holes that ours has not
+	$(VENV)/bin/python -m benchmarks.evidence holes
+
 bench: $(VENV)/.dev .demo-data-venv/.ready ## print the benchmark tables, write JSON to benchmarks/results
 	@.ci/host-packages $(DEMO_PACKAGES)
 	@$(SUDO) .ci/with-engine $(VENV)/bin/python -m benchmarks $(ARGS)
@@ -54,6 +57,7 @@ nightly: $(VENV)/.dev ## what takes hours: a million broken queries, every fault
 	FUZZ=20000 $(VENV)/bin/python -m pytest tests/hostile/test_audit_verifier_input.py
 	ENCLAVE_TABLES=1000 ENCLAVE_DIFFERENCING_CASES=300 $(VENV)/bin/python -m pytest tests/unit/egress/test_hierarchies.py tests/unit/egress/test_differencing.py
 	ENCLAVE_HOSTILE=all ENCLAVE_CORPUS=all $(VENV)/bin/python -m pytest -s tests/hostile/test_egress_hostile_files.py tests/hostile/test_egress_corpus.py
+	$(MAKE) .acro-venv/.ready && ENCLAVE_ACRO=1 $(VENV)/bin/python -m pytest tests/hostile/test_egress_acro.py
 	@[ ! -x .spark-venv/bin/python ] || $(MAKE) spark-test SPARK=all ARGS=
 
 docs: $(VENV)/.dev ## write the generated reference pages
@@ -63,7 +67,7 @@ verify.pyz: $(VENV)/.runtime ## build the auditor's offline verifier, one file
 	@$(VENV)/bin/audit verifier -o $@
 
 clean: ## remove environments and caches; the demo's data in .enclave stays
-	rm -rf .venv .spark-venv .tools .demo-data-venv .wheelhouse .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .spark-venv .acro-venv .tools .demo-data-venv .wheelhouse .mypy_cache .ruff_cache .pytest_cache
 
 $(UV): locks/uv.lock
 	@.ci/host-packages python3-venv
@@ -87,6 +91,11 @@ $(VENV)/.dev: locks/dev.lock pyproject.toml | $(UV)
 	@$(UV) venv --quiet --clear --python $(PYTHON) .spark-venv
 	@$(UV) pip sync --quiet --python .spark-venv/bin/python --require-hashes locks/spark.lock locks/dev.lock
 	@$(UV) pip install --quiet --python .spark-venv/bin/python --no-deps --no-build-isolation -e . -e images/researcher/enclave_client
+	@touch $@
+
+.acro-venv/.ready: locks/acro.lock | $(UV)
+	@$(UV) venv --quiet --clear --python $(PYTHON) .acro-venv
+	@$(UV) pip sync --quiet --python .acro-venv/bin/python --require-hashes locks/acro.lock
 	@touch $@
 
 .demo-data-venv/.ready: locks/demo-data.lock | $(UV)
