@@ -14,34 +14,38 @@ from functools import reduce
 
 import duckdb
 
-from egress_review import partitions, units
+from egress_review import kinds, partitions, units
 from egress_review.against import Against, Conflict, Earlier
 from egress_review.case import Case, Perturbed, nothing_known
 from egress_review.custody import Custody, Piece
-from egress_review.errors import OutputRefused
+from egress_review.errors import NotItsAnswer, OutputRefused
 from egress_review.evidence import Evidence, check_equal, recompute
 from egress_review.evidence_sql import Units
+from egress_review.files.model import Sheet
+from egress_review.files.precheck import Outcome
 from egress_review.ledger import Entry, load
 from egress_review.lineage_sql import Views
-from egress_review.methods import Methods, public_labels
-from egress_review.model import FileKind, Note, Request, Standing
+from egress_review.methods import Methods, check_covers, public_labels
+from egress_review.model import FileKind, Note, OutputFile, Request, Standing
 from egress_review.partitions import Partitions, People
 from egress_review.policy import LEDGER
 from egress_review.privacy_budget import PrivacyBudget
 from egress_review.protect import Protected
-from egress_review.read import Sheet, read_csv
+from egress_review.refusals import gravest, none_of, not_yours
 from egress_review.rules import check_table
 from egress_review.store import ReviewStore
+from egress_review.summaries import summarises
 from enclave.errors import NotFound
 from enclave.gateway.engine_duckdb import open_engine
 from enclave.gateway.journal import lineage
-from enclave.model import DisclosureRules, Lineage, Method, Policy
+from enclave.model import DisclosureRules, FieldType, Lineage, Method, Policy
 from enclave.settings import Settings
 from enclave.store import Appends, ControlStore
 from enclave.vault import keys
 from enclave.vault.extract import open_extract
 
 MOST_QUERIES = 10
+MADE_FROM_QUERIES = frozenset({FileKind.TABLE, FileKind.MODEL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +62,19 @@ class Recomputed:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One file once it is checked: the bytes that would leave, and what reviewers see beside them.
+    """One file once it is checked: `content` as it would leave, and `full` to compare it with.
 
-    `table` is the ground of a file that was recomputed, and of no other.
+    `table` is the ground of a file that was recomputed, and of no other. A table of another format
+    than CSV is reviewed as CSV and leaves as `leaving`, with the same cells.
     """
 
     content: bytes
     full: bytes
     standing: Standing
-    persons: int
+    persons: int = 0
     notes: tuple[Note, ...] = ()
     table: Recomputed | None = None
+    leaving: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +126,26 @@ class Checker:
         self._people = People(custody)
         self._methods = Methods(custody, self._people, PrivacyBudget(store, audit, custody))
 
-    def check(self, request: Request) -> Finding:
+    def check(self, request: Request, done: dict[int, Checked] | None = None) -> Finding:
         """Return every file of a request, protected. Raises `OutputRefused` or another sentence.
 
-        Tables come first, each checked against those before it; one refused file refuses all.
+        Tables come first, each checked against those before it; one refused file refuses all, and
+        `done` then holds those that were not. What was not recomputed may hold anything that the
+        project can see, so that every agency of its agreement decides, by all their rules.
         """
+        done = {} if done is None else done
         lineages = self.lineages(request)
         policy = self._store.policy(request.project)
-        agencies = tuple(sorted(frozenset[str]().union(*(one.agencies for one in lineages))))
+        touched = frozenset[str]().union(*(one.agencies for one in lineages))
+        only_tables = all(one.kind is FileKind.TABLE for one in request.files)
+        agencies = tuple(sorted(touched if only_tables else policy.agencies))
+        self._all(request, policy, agencies, lineages, done)
+        if any(one.standing is Standing.UNVERIFIED for one in done.values()):
+            everyone = tuple(sorted(policy.agencies))
+            if everyone != agencies:
+                agencies = everyone
+                self._all(request, policy, agencies, lineages, done)
         rules = strictest(policy, agencies, self._store)
-        ground = _Ground(request, policy, rules, agencies, {one.query: one for one in lineages})
-        done: dict[int, Checked] = {}
-        for number in _tables_first(request):
-            with _naming(request, number):
-                done[number] = self._table(ground, number, done)
         return Finding(
             files=tuple(done[number] for number in sorted(done)),
             agencies=agencies,
@@ -142,15 +154,74 @@ class Checker:
             rules=rules,
         )
 
+    def _all(
+        self,
+        request: Request,
+        policy: Policy,
+        agencies: tuple[str, ...],
+        lineages: Sequence[Lineage],
+        done: dict[int, Checked],
+    ) -> None:
+        """Check each file by the rules of these agencies."""
+        done.clear()
+        rules = strictest(policy, agencies, self._store)
+        ground = _Ground(request, policy, rules, agencies, {one.query: one for one in lineages})
+        for number in _tables_first(request):
+            file = request.files[number - 1]
+            with _naming(request, number):
+                kinds.kind(file)
+                if file.kind is not FileKind.TABLE:
+                    done[number] = self._other(ground, number, done)
+                    continue
+                try:
+                    done[number] = self._table(ground, number, done)
+                except NotItsAnswer as why:
+                    done[number] = self._unverified(ground, number, why)
+
+    def _other(self, ground: _Ground, number: int, done: Mapping[int, Checked]) -> Checked:
+        """Return a file that is no table, written anew; only a person can say what it shows."""
+        request, rules = ground.request, ground.rules
+        file = request.files[number - 1]
+        check_covers(ground.policy, file.kind, recomputed=False)
+        content = self._custody.open(request.id, Piece.RAW, file=number)
+        match file.kind:
+            case FileKind.PLOT:
+                hidden = _not_to_be_seen(request, file, done)
+                looked = kinds.plot(file, content, hidden=hidden, rules=rules)
+            case FileKind.MODEL:
+                looked = kinds.model(request, file, content, rules)
+            case _:
+                looked = kinds.text(file, content, rules)
+        return Checked(looked.content, looked.full, Standing.UNVERIFIED, notes=looked.notes)
+
+    def _unverified(self, ground: _Ground, number: int, why: NotItsAnswer) -> Checked:
+        """Return a table that is not its query's answer, as it is. Raises `OutputRefused`."""
+        request, rules = ground.request, ground.rules
+        name = request.files[number - 1].name
+        check_covers(ground.policy, FileKind.TABLE, recomputed=False)
+        sheet = kinds.table(name, self._custody.open(request.id, Piece.RAW, file=number))
+        looked = kinds.unverified(name, sheet, rules, why)
+        outcome = Outcome(recomputed=False, threshold=rules.safe_threshold)
+        kinds.check_content(request, name, sheet, outcome)
+        return Checked(
+            content=looked.content,
+            full=looked.full,
+            standing=Standing.UNVERIFIED,
+            notes=looked.notes,
+            leaving=_leaving(name, looked.content),
+        )
+
     def _table(self, ground: _Ground, number: int, done: Mapping[int, Checked]) -> Checked:
         """Return a table, recomputed and protected beside all earlier ones and those `done`."""
         request, policy = ground.request, ground.policy
+        name = request.files[number - 1].name
         siblings = [one.table for one in done.values() if one.table]
-        sheet = read_csv(self._custody.open(request.id, Piece.RAW, file=number))
+        sheet = kinds.table(name, self._custody.open(request.id, Piece.RAW, file=number))
         lineages = [ground.lineages[query] for query in request.files[number - 1].queries]
         datasets = self._store.datasets()
         basis = _Basis(ground.rules, units.known(policy, datasets))
         evidence, epoch = self._recomputed(policy, lineages, sheet, basis)
+        kinds.check_content(request, name, sheet, Outcome(recomputed=True))
         notes = (
             *check_table(evidence, ground.rules),
             *units.uncounted(policy, datasets, evidence.views),
@@ -169,6 +240,7 @@ class Checker:
             persons=len(evidence.population.persons),
             notes=(*notes, *(protected.notes if isinstance(protected, Perturbed) else ())),
             table=table,
+            leaving=_leaving(name, protected.content),
         )
 
     def _case(
@@ -205,18 +277,20 @@ class Checker:
     def lineages(self, request: Request) -> tuple[Lineage, ...]:
         """Return what the request's queries read. Raises unless all are its author's own."""
         for number, one in enumerate(request.files, start=1):
-            if not 1 <= len(one.queries) <= MOST_QUERIES:
+            if one.kind in MADE_FROM_QUERIES and not 1 <= len(one.queries) <= MOST_QUERIES:
                 with _naming(request, number):
                     raise OutputRefused(
-                        f"A table needs between 1 and {MOST_QUERIES} queries it was made from.",
+                        f"A {one.kind.value} needs 1 to {MOST_QUERIES} queries it was made from.",
                         hint='Pass queries=[table.attrs["enclave.query"]] to submit().',
                     )
+        if not request.queries:
+            return ()
         try:
             found = lineage(self._settings, request.project, request.queries)
         except NotFound:
-            raise _not_yours() from None
+            raise not_yours() from None
         if any((one.person, one.project) != (request.person, request.project) for one in found):
-            raise _not_yours()
+            raise not_yours()
         if not all(one.agencies for one in found):
             raise OutputRefused("One of the queries read no agency's data.")
         return found
@@ -242,7 +316,7 @@ class Checker:
             if isinstance(found, Evidence):
                 return found, epoch
             refusals.append(found)
-        raise _none_of(len(lineages), refusals[0])
+        raise none_of(len(lineages), gravest(refusals))
 
     def _engine(self, policy: Policy, epoch: int) -> duckdb.DuckDBPyConnection:
         """Open the version a query ran on. Raises `OutputRefused` unless kept and in force."""
@@ -288,6 +362,27 @@ def _tables_first(request: Request) -> list[int]:
     return sorted(numbers, key=lambda number: request.files[number - 1].kind is not FileKind.TABLE)
 
 
+def _leaving(name: str, protected: bytes) -> bytes | None:
+    """Return a protected table in its own format; None where that is CSV."""
+    return None if name.lower().endswith(".csv") else kinds.leaving(name, protected)
+
+
+def _not_to_be_seen(request: Request, plot: OutputFile, done: Mapping[int, Checked]) -> int:
+    """Return how many rows of a plot's table do not leave as they are. Raises `OutputRefused`."""
+    for number, one in enumerate(request.files, start=1):
+        if one.name == plot.drawn_from and one.kind is FileKind.TABLE:
+            table = done[number].table
+            if table is None:
+                return 0
+            if isinstance(table.protected, Perturbed):  # every number is another there
+                return max(1, len(table.protected.entry.table.cells))
+            return len(table.protected.entry.table.hidden)
+    raise OutputRefused(
+        "The plot does not say which table of this request it was drawn from.",
+        hint='Submit that table with it, and pass drawn_from="table.csv".',
+    )
+
+
 @contextmanager
 def _naming(request: Request, number: int) -> Iterator[None]:
     """Have a refusal say which of several files it is about."""
@@ -297,7 +392,8 @@ def _naming(request: Request, number: int) -> Iterator[None]:
         if len(request.files) == 1:
             raise
         name = request.files[number - 1].name
-        raise OutputRefused(f"{name}: {refused.sentence}", hint=refused.hint) from refused
+        sentence = refused.sentence.removeprefix(f"{name}: ")
+        raise OutputRefused(f"{name}: {sentence}", hint=refused.hint) from refused
 
 
 def strictest(policy: Policy, agencies: Sequence[str], store: ControlStore) -> DisclosureRules:
@@ -329,10 +425,25 @@ def _matching(
     for one in lineages:
         try:
             _refuse_other_versions(one)
-            return _answered(engine, one, views, sheet, basis)
         except OutputRefused as refused:
             refusals.append(refused)
-    return refusals[0]
+            continue
+        try:
+            return _answered(engine, one, views, sheet, basis)
+        except OutputRefused as refused:
+            summary = summarises(one.asked or one.sql, _amounts(policy))
+            kind = NotItsAnswer if summary else OutputRefused
+            refusals.append(kind(refused.sentence, hint=refused.hint))
+    return gravest(refusals)
+
+
+def _amounts(policy: Policy) -> frozenset[str]:
+    return frozenset(
+        column.name.lower()
+        for view in policy.views
+        for column in view.columns
+        if column.type is FieldType.DECIMAL
+    )
 
 
 def _answered(
@@ -379,19 +490,3 @@ def _refuse_other_versions(one: Lineage) -> None:
             hint="Submit the answer of a query without AT (VERSION => …). An earlier version's own "
             "table can be asked for while the project stands on it: its lead has it moved.",
         )
-
-
-def _none_of(count: int, first: OutputRefused) -> OutputRefused:
-    if count == 1:
-        return first
-    return OutputRefused(
-        f"The table is not the answer of any of its {count} queries: {first.sentence}",
-        hint=first.hint,
-    )
-
-
-def _not_yours() -> OutputRefused:
-    return OutputRefused(
-        "One of the queries was not run to its end by you in this project.",
-        hint="Run it in this workspace and submit its answer.",
-    )

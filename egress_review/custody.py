@@ -26,6 +26,8 @@ class Piece(StrEnum):
     RAW = "raw.csv"  # as submitted
     FULL = "full.csv"  # the same table, unprotected, row for row beside the protected one
     PROTECTED = "protected.csv"
+    LEAVING = "leaving"  # as it is released, where that is not the protected CSV itself
+    HANDED_BACK = "handed-back"  # a protected table of a request that was refused for another file
     LEDGER = "ledger.json"
     PARTITIONS = "partitions.npz"  # who is in which cell, as numbers (`partitions`)
     ROWS = "rows.npz"  # a hash of each person's rows in each cell; seldom needed, so kept apart

@@ -12,6 +12,13 @@ class OutputRefused(EnclaveError):
     status = 422
 
 
+class NotItsAnswer(OutputRefused):
+    """The table is not what its query answers, or that could not be worked out.
+
+    Where every agency of the agreement takes such tables, a person may look at it (`kinds`).
+    """
+
+
 class BudgetSpent(EnclaveError):
     """The agreement's privacy budget does not pay for another answer."""
 

@@ -11,14 +11,16 @@ import base64
 import binascii
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from egress_review import permissions
+from egress_review import permissions, policy
 from egress_review.model import FileKind, OutputFile, Request, State
+from egress_review.readiness import advice, known
 from egress_review.service import ReviewService, suppressed_rows, waiting_for
 from egress_review.submission import MOST_FILES, MOST_TOGETHER, Handed, Submission
 from enclave.errors import EnclaveError, Invalid, NotFound
@@ -84,6 +86,14 @@ class OutputBody(BaseModel):
     replaces: str = ""
 
 
+class CommentBody(BaseModel):
+    """The body of `POST /outputs/{id}/comment`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+
+
 def make_intake(service: ReviewService, session: Session) -> web.Application:
     """Return the intake of one session: what it can see is its own person's in its project."""
     app = web.Application(client_max_size=MOST_BODY, middlewares=[_sentences])
@@ -93,6 +103,10 @@ def make_intake(service: ReviewService, session: Session) -> web.Application:
             web.post("/outputs", _submit),
             web.get("/outputs", _list),
             web.get("/outputs/{id}", _show),
+            web.post("/outputs/check", _advise),
+            web.get("/outputs/{id}/files/{name}", _hand_back),
+            web.get("/outputs/{id}/difference", _difference),
+            web.post("/outputs/{id}/comment", _comment),
             web.post("/outputs/{id}/withdraw", _withdraw),
         ]
     )
@@ -214,6 +228,15 @@ async def _submit(request: web.Request) -> web.Response:
     return web.json_response(answer, status=422 if made.state is State.REFUSED else 201)
 
 
+async def _advise(request: web.Request) -> web.Response:
+    """Say what it would be sent back for, as far as the files tell; nothing is stored."""
+    submission = _submission(await request.read())
+    found = await asyncio.to_thread(advice, submission)
+    service, session = request.app[SERVICE], request.app[SESSION]
+    told = await asyncio.to_thread(known, service.settings, session, submission)
+    return web.json_response({"advice": [asdict(one) for one in found], "lineage": told})
+
+
 def _submission(body: bytes) -> Submission:
     try:
         read = OutputBody.model_validate_json(body)
@@ -249,6 +272,32 @@ async def _show(request: web.Request) -> web.Response:
     found = await asyncio.to_thread(_own, request)
     answer = await asyncio.to_thread(describe, request.app[SERVICE], found)
     return web.json_response(answer)
+
+
+async def _hand_back(request: web.Request) -> web.Response:
+    """Give a protected file back to its author, who is inside and has the unprotected one."""
+    found = await asyncio.to_thread(_own, request)
+    service, name = request.app[SERVICE], request.match_info["name"]
+    content = await asyncio.to_thread(service.handed_back, found, name)
+    return web.Response(body=content, content_type="application/octet-stream")
+
+
+async def _difference(request: web.Request) -> web.Response:
+    found = await asyncio.to_thread(_own, request)
+    differences = await asyncio.to_thread(request.app[SERVICE].own_difference, found)
+    return web.json_response({"differences": [asdict(one) for one in differences]})
+
+
+async def _comment(request: web.Request) -> web.Response:
+    service, session = request.app[SERVICE], request.app[SESSION]
+    try:
+        body = CommentBody.model_validate_json(await request.read())
+    except ValidationError:
+        raise Invalid("This is not a comment as the workspace sends it.") from None
+    found = await asyncio.to_thread(_own, request)
+    person = await asyncio.to_thread(service.control.person, session.person)
+    await asyncio.to_thread(service.comment, person, found.id, body.text)
+    return web.json_response(_outline(found))
 
 
 async def _withdraw(request: web.Request) -> web.Response:
@@ -291,9 +340,12 @@ def describe(service: ReviewService, request: Request) -> dict[str, object]:
         "agencies": list(request.agencies),
         "approved_by": [vote.agency for vote in votes if vote.approve],
         "waiting_for": list(waiting_for(request, votes)) if request.agencies else [],
+        "replaces": request.replaces,
+        "turn": policy.TURN.get(request.state, ""),
         "comments": [
-            {"person": said.person, "text": said.text}
-            for said in service.reviews.comments(request.id)
+            {"person": said.person, "text": said.text, "round": said.round}
+            for said in service.thread(service.control.person(request.person), request.id)
+            if said.text
         ],
         "review_url": f"/requests/{request.id}",
     }

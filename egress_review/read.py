@@ -10,24 +10,18 @@ import csv
 import io
 import re
 import unicodedata
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from egress_review.errors import OutputRefused
+from egress_review.files.model import Sheet
+
+__all__ = ["MOST_BYTES", "MOST_ROWS", "Sheet", "read_csv", "safe_name"]
 
 MOST_BYTES = 5 * 1024 * 1024
 MOST_ROWS = 20_000
 MOST_COLUMNS = 50
 MOST_CHARACTERS = 500  # in one cell
 _KEEP = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A submitted table as text: column names and rows, all of one width."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def safe_name(filename: str) -> str:

@@ -10,12 +10,13 @@ import json
 import logging
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from egress_review import permissions, policy, store
 from egress_review.certificate import PROVED, digest, release_certificate, with_proofs
 from egress_review.custody import Piece
-from egress_review.model import Opinion, Request, State, Vote
+from egress_review.model import FileKind, Opinion, Request, State, Vote
 from egress_review.policy import Act
 from egress_review.submission import CERTIFICATE
 from egress_review.transactions import Transactions, now
@@ -26,6 +27,15 @@ from enclave.model import Person
 log = logging.getLogger(__name__)
 
 DOWNLOAD_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One file as reviewers see it, unprotected and protected, and as it leaves."""
+
+    full: bytes
+    content: bytes
+    leaves: bytes
 
 
 class Releasing(Transactions):
@@ -58,26 +68,31 @@ class Releasing(Transactions):
         for request in self.reviews.requests(states={State.APPROVED}):
             self._release_if_approved(request)
 
-    def _commitment(self, request: Request, pairs: Sequence[tuple[bytes, bytes]]) -> str:
+    def _commitment(self, request: Request, files: Sequence[Shown]) -> str:
         """Return the salted hash of all that a reviewer decides on: the files, and what is said."""
-        contents = (content for pair in pairs for content in pair)
+        contents = (content for one in files for content in (one.full, one.content, one.leaves))
         return self.custody.commit(request.id, statement(request), *contents)
 
-    def _shown(self, request: Request) -> list[tuple[bytes, bytes]]:
-        """Return each file's (unprotected, protected) bytes, if all are what was put in review."""
-        pairs = [
-            (
-                self.custody.open(request.id, Piece.FULL, file=number),
-                self.custody.open(request.id, Piece.PROTECTED, file=number),
-            )
-            for number in range(1, len(request.files) + 1)
-        ]
+    def _shown(self, request: Request) -> list[Shown]:
+        """Return each file's bytes, if all are what was put in review. Raises `Unavailable`."""
+        files = [self._file(request, number) for number in range(1, len(request.files) + 1)]
         # Until requests could hold several files, only a table's two files were committed to.
-        before = self.custody.commit(request.id, *pairs[0]) if len(pairs) == 1 else ""
-        good = (self._commitment(request, pairs), before)
+        pair = (files[0].full, files[0].content)
+        before = self.custody.commit(request.id, *pair) if len(files) == 1 else ""
+        good = (self._commitment(request, files), before)
         if not any(secrets.compare_digest(one, request.shown) for one in good):
             raise Unavailable("The files of this request are not the ones it was made with.")
-        return pairs
+        return files
+
+    def _file(self, request: Request, number: int) -> Shown:
+        full, content = (
+            self.custody.open(request.id, piece, file=number)
+            for piece in (Piece.FULL, Piece.PROTECTED)
+        )
+        is_table = request.files[number - 1].kind is FileKind.TABLE
+        if not is_table or request.files[number - 1].name.lower().endswith(".csv"):
+            return Shown(full, content, content)
+        return Shown(full, content, self.custody.open(request.id, Piece.LEAVING, file=number))
 
     def _check_shown(self, request: Request, shown: str) -> None:
         self._shown(request)
@@ -98,7 +113,7 @@ class Releasing(Transactions):
             return request
 
     def _release(self, request: Request) -> Request:
-        contents = [content for _, content in self._shown(request)]
+        contents = [one.leaves for one in self._shown(request)]
         certificate = release_certificate(
             request,
             contents=contents,

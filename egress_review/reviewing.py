@@ -47,7 +47,8 @@ class Reviewing(Releasing):
             Action.OUTPUT_VIEWED, request, person.id, shown=request.shown, file=name
         )
         self.audit.append(event)
-        return self._shown(request)[file - 1]
+        shown = self._shown(request)[file - 1]
+        return shown.full, shown.content
 
     def comment(self, person: Person, id: str, text: str, *, private: bool = False) -> None:
         """Say something to everyone who may see the request, or to its reviewers alone."""

@@ -24,7 +24,8 @@ from egress_review.ledger import dump, load
 from egress_review.model import Request, State
 from egress_review.notices import Notice
 from egress_review.policy import Act
-from egress_review.releasing import available_until, released_names, statement
+from egress_review.readiness import ready
+from egress_review.releasing import Shown, available_until, released_names, statement
 from egress_review.reviewing import Reviewing, waiting_for
 from egress_review.sdc.certificate import as_json
 from egress_review.submission import Submission, new_request
@@ -58,6 +59,7 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
         """
         try:
             request = new_request(session, submission)
+            ready(submission)
             self._check_replaceable(request)
         except EnclaveError as error:
             self.audit.append(_refused_unread(session, error))
@@ -111,14 +113,31 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
 
     def _check(self, request: Request) -> Request:
         with self._turn:
+            done: dict[int, Checked] = {}
             try:
-                finding = self.checker.check(request)
+                finding = self.checker.check(request, done)
             except EnclaveError as error:
+                for number, checked in done.items():  # to draw a plot from, or to do without
+                    self._hand_back(request, number, checked)
                 return self._refuse(request, error)
             try:
                 return self._accept(request, finding)
             except Conflict as error:  # what it replaces was decided on in the meantime
                 return self._refuse(request, error)
+
+    def _hand_back(self, request: Request, number: int, checked: Checked) -> None:
+        """Keep the protected table of a request that is refused, for its author alone."""
+        leaves = checked.content if checked.leaving is None else checked.leaving
+        self.custody.keep(request.id, Piece.HANDED_BACK, leaves, file=number)
+
+    def handed_back(self, request: Request, name: str) -> bytes:
+        """Return a file of one's own as it would leave, inside the workspace. Raises `NotFound`."""
+        for number, one in enumerate(request.files, start=1):
+            if one.name == name and request.shown:
+                return self._shown(request)[number - 1].leaves
+            if one.name == name:
+                return self.custody.open(request.id, Piece.HANDED_BACK, file=number)
+        raise NotFound("This request has no such file.")
 
     def _refuse(self, request: Request, error: EnclaveError) -> Request:
         event = self._event(
@@ -152,8 +171,11 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
             summary=_together(summaries, finding.rules),
             **self._terms(request),
         )
-        pairs = [(checked.full, checked.content) for checked in finding.files]
-        found = replace(found, shown=self._commitment(found, pairs))
+        files = [
+            Shown(one.full, one.content, one.content if one.leaving is None else one.leaving)
+            for one in finding.files
+        ]
+        found = replace(found, shown=self._commitment(found, files))
         rewritten = bool(found.summary["hidden"])
         event = replace(
             self._event(Action.OUTPUT_PROTECTED, found, request.person),
@@ -198,6 +220,8 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
     def _keep(self, request: Request, number: int, checked: Checked) -> None:
         """Seal what a file's review, and every later check, will need."""
         pieces = {Piece.PROTECTED: checked.content, Piece.FULL: checked.full}
+        if checked.leaving is not None:
+            pieces[Piece.LEAVING] = checked.leaving
         if checked.table is not None:
             conflicts = [[one.request, one.persons] for one in checked.table.conflicts]
             pieces |= {

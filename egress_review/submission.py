@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from egress_review.errors import OutputRefused
-from egress_review.model import FileKind, OutputFile, Request, State
-from egress_review.read import MOST_BYTES, safe_name
+from egress_review.files.model import MOST_BYTES
+from egress_review.files.names import kind_of, safe_name
+from egress_review.model import OutputFile, Request, State
 from enclave.errors import Invalid
 from enclave.model import Session
 
@@ -59,7 +60,7 @@ def new_request(session: Session, submission: Submission) -> Request:
 
 
 def _new_files(handed: Sequence[Handed]) -> tuple[OutputFile, ...]:
-    """Return the files under safe names, tables only for now. Raises `Invalid`."""
+    """Return the files under safe names. Raises `Invalid` or `OutputRefused`."""
     if not 1 <= len(handed) <= MOST_FILES:
         raise Invalid(f"A request holds between 1 and {MOST_FILES} files.")
     if any(len(one.content) > MOST_BYTES for one in handed):
@@ -76,13 +77,14 @@ def _new_files(handed: Sequence[Handed]) -> tuple[OutputFile, ...]:
 
 
 def _new_file(file: OutputFile) -> OutputFile:
-    if file.kind is not FileKind.TABLE:
-        raise OutputRefused(
-            f"A {file.kind.value} cannot be reviewed here yet.",
-            hint="Submit the table that it was made from, as CSV.",
-        )
     queries = tuple(dict.fromkeys(file.queries))
-    return OutputFile(safe_name(file.name), file.kind, queries, file.drawn_from)
+    drawn_from = safe_name(file.drawn_from) if file.drawn_from else ""
+    made = OutputFile(safe_name(file.name), file.kind, queries, drawn_from)
+    if kind_of(made.name) is not made.kind:
+        raise OutputRefused(
+            f"{made.name} is a {kind_of(made.name).value} by its name, not a {made.kind.value}."
+        )
+    return made
 
 
 def cleaned(text: str, what: str, most: int, *, may_be_empty: bool = False) -> str:

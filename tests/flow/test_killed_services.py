@@ -69,7 +69,8 @@ def work(page: Page, demo: RunningDemo) -> set[str]:
         acknowledged |= queries_in(told.inner_text())
     notebook.run(TABLE)
     demo.kill("review")
-    said = notebook.run(f"again(lambda: submit(table, title='{TITLE}', context='A test.'))")
+    words = "context='Pay by credential, for the annual report.'"
+    said = notebook.run(f"again(lambda: submit(table, title='{TITLE}', {words}))")
     expect(said).to_contain_text("Waiting for CSCU, DOL")
     return acknowledged
 

@@ -186,11 +186,11 @@ def test_the_journey_runs_with_its_control_store_in_postgresql(
             # What needs the store is refused in a sentence; what does not goes on; nothing dies.
             assert query("SELECT count(*) AS n FROM wages")["n"][0] > 0
             with pytest.raises(Refused, match="control store does not answer"):
-                submit(table, title="Pay")
+                submit(table, title="Pay", context="Pay by credential, for the annual report.")
             for witness in ("gateway", "egress"):
                 with pytest.raises(Unavailable):
                     poke(enclave.settings, witness)
-        output = submit(table, title="Pay by credential")
+        output = submit(table, title="Pay by credential", context="For the annual report of pay.")
         assert output.status == "protected", output
         assert not output.suppressed.empty
         assert (gateway.poll(), review.poll()) == (None, None)

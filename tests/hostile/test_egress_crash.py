@@ -59,7 +59,7 @@ def test_a_killed_service_comes_back_with_every_session_and_request(world: World
         poke(world.settings, "egress")
         body = {
             "title": "Pay",
-            "context": "",
+            "context": "Pay by county and industry for the annual report.",
             "files": [
                 {
                     "name": "pay.csv",

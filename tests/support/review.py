@@ -43,6 +43,7 @@ from enclave.model import (
     QueryMode,
     Role,
     Session,
+    Unverified,
     View,
 )
 from enclave.sessions import open_session
@@ -68,10 +69,29 @@ PEOPLE = {
         Person("gone", "Gil Gone", "gone@example.org", frozenset(), "dol"),
     )
 }
+
+
+def _rules(threshold: int) -> DisclosureRules:
+    """Rules of an agency that takes no table that was not recomputed."""
+    return DisclosureRules(safe_threshold=threshold, unverified=Unverified.REFUSE)
+
+
 AGENCIES = {
-    "dol": Agency("dol", "Department of Labor", DisclosureRules(safe_threshold=11)),
-    "cscu": Agency("cscu", "State Colleges and Universities", DisclosureRules(safe_threshold=10)),
-    "oec": Agency("oec", "Office of Early Childhood", DisclosureRules(safe_threshold=10)),
+    "dol": Agency(
+        "dol",
+        "Department of Labor",
+        _rules(11),
+    ),
+    "cscu": Agency(
+        "cscu",
+        "State Colleges and Universities",
+        _rules(10),
+    ),
+    "oec": Agency(
+        "oec",
+        "Office of Early Childhood",
+        _rules(10),
+    ),
 }
 COUNTIES = ("Fairfield", "Hartford", "Litchfield", "New Haven", "Tolland", "Windham")
 INDUSTRIES = ("Health", "Retail", "Finance", "Farming")

@@ -20,7 +20,7 @@ def submission(world: World, **more: Any) -> dict[str, Any]:
     query, answer = world.ask(PAY)
     body = {
         "title": "Pay",
-        "context": "",
+        "context": "Pay by county and industry for the annual report.",
         "files": [
             {
                 "name": "pay.csv",
@@ -81,14 +81,16 @@ def test_a_researcher_is_told_at_once_what_is_hidden_and_why(world: World) -> No
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
-        ({"name": "plot.png"}, 422, "Only CSV"),
+        ({"name": "plot.png"}, 422, "is a plot by its name"),
+        ({"name": "plot.svg"}, 422, "cannot be released"),
+        ({"context": ""}, 422, "context does not say"),
         ({"kind": "plot"}, 422, "not a submission"),
         ({"kind": "text"}, 422, "not a submission"),
         ({"drawn_from": "pay.csv"}, 422, "not a submission"),
         ({"filename": "pay.csv"}, 422, "not a submission"),
         ({"files": []}, 422, "not a submission"),
         ({"content_base64": "***"}, 422, "not a submission"),
-        ({"queries": []}, 422, "needs between 1"),
+        ({"queries": []}, 422, "needs 1 to 10"),
         ({"queries": ["nothing"]}, 422, "not run to its end by you"),
         ({"person": "ravi"}, 422, "not a submission"),
         ({"title": ""}, 422, "title must have"),

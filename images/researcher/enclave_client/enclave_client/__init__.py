@@ -10,6 +10,9 @@
     versions()                                     which versions of the data can be read
     check("table.csv", title="…", queries=[table]) what it would be sent back for
     submit("table.csv", title="…", queries=[table])
+    submit(["table.csv", "plot.png"], …)           several files, or a folder, in one request
+    protected("…", "table.csv")                    a table as it would leave, to draw a plot from
+    differences("…")                               what changed since the last version or release
     summarise(results).save("pay.model.json")      a regression's summary, as a file to submit
 
 Importing it in a notebook adds the `%%sql` magic. It holds no right of its own: what may be asked
@@ -23,18 +26,29 @@ from enclave_client.errors import Refused
 from enclave_client.explanation import explain
 from enclave_client.gateway import connect, fetch, query
 from enclave_client.magic import load_ipython_extension, register
-from enclave_client.outputs import check, outputs, submit, withdraw
+from enclave_client.outputs import (
+    check,
+    comment,
+    differences,
+    outputs,
+    protected,
+    submit,
+    withdraw,
+)
 from enclave_client.summaries import summarise
 
 __all__ = [
     "Refused",
     "catalogue",
     "check",
+    "comment",
     "connect",
+    "differences",
     "explain",
     "fetch",
     "load_ipython_extension",
     "outputs",
+    "protected",
     "query",
     "register",
     "submit",

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas
 
 from enclave_client.errors import Refused
 
 SOCKET = "/run/enclave/egress/intake.sock"
+AWAY = "The intake does not answer. Nothing was submitted; try again."
 SECONDS = 120.0  # protecting a large table takes the service a while
 
 Offered = str | Path | pandas.DataFrame | Sequence[str | Path | pandas.DataFrame]
@@ -124,16 +126,19 @@ def submit(
     queries: Queries = (),
     drawn_from: str | Mapping[str, str] = "",
     context: str = "",
+    replaces: str = "",
 ) -> Output:
     """Submit a file, several, or every file of a folder; a DataFrame stands for its CSV table.
 
     `queries` are the queries the tables were made from: ids, or the DataFrames `query` returned; a
     mapping from file names gives each file its own. A DataFrame submitted as it came needs none.
     `drawn_from` names the table a plot shows, or maps plots to tables; where there is one table
-    alone it is that. Returns what was hidden and why. Raises Refused.
+    alone it is that. `replaces` is the request that this is a new version of. Returns what was
+    hidden and why. Raises Refused.
     """
     files = _files(output, queries, drawn_from)
-    return Output(_call("POST", "/outputs", {"title": title, "context": context, "files": files}))
+    body = {"title": title, "context": context, "files": files, "replaces": replaces}
+    return Output(_call("POST", "/outputs", body))
 
 
 def check(
@@ -223,6 +228,37 @@ def outputs() -> pandas.DataFrame:
     return pandas.DataFrame(_call("GET", "/outputs")["outputs"])
 
 
+def comment(request: str, text: str) -> Output:
+    """Say something to the reviewers of an output; never write a hidden number."""
+    return Output(_call("POST", f"/outputs/{request}/comment", {"text": text}))
+
+
+def differences(request: str) -> pandas.DataFrame:
+    """Return what has changed in an output since its last version and its last release."""
+    rows = [
+        {
+            "file": one["file"],
+            "beside": one["beside"],
+            "row": " · ".join(change["labels"]),
+            "column": column,
+            "before": before,
+            "now": now,
+        }
+        for one in _call("GET", f"/outputs/{request}/difference")["differences"]
+        for change in one["changes"] or ()
+        for column, before, now in change["cells"]
+    ]
+    return pandas.DataFrame(rows, columns=["file", "beside", "row", "column", "before", "now"])
+
+
+def protected(request: str, name: str = "table.csv") -> bytes:
+    """Return a file of an output as it would leave: what a plot has to be drawn from.
+
+    A table that was refused only for its plot is handed back too. Raises Refused.
+    """
+    return _fetch(f"/outputs/{request}/files/{quote(name)}")
+
+
 def withdraw(request: str) -> Output:
     """Take an output back before it is decided."""
     return Output(_call("POST", f"/outputs/{request}/withdraw", {}))
@@ -238,15 +274,30 @@ def _query_id(query: str | pandas.DataFrame) -> str:
 
 
 def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = json.loads(_exchange(method, path, body)[1])
+    except ValueError:
+        raise Refused(AWAY) from None
+    if "code" in answer:
+        raise Refused(str(answer.get("explain") or answer.get("sentence")))
+    return answer
+
+
+def _fetch(path: str) -> bytes:
+    status, content = _exchange("GET", path, None)
+    if status != http.client.OK:
+        raise Refused(str(json.loads(content).get("explain")))
+    return content
+
+
+def _exchange(method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
     connection = _Unix(os.environ.get("ENCLAVE_INTAKE_SOCKET", SOCKET))
     try:
         headers = {"Content-Type": "application/json"}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     except (OSError, ValueError, http.client.HTTPException):
-        raise Refused("The intake does not answer. Nothing was submitted; try again.") from None
+        raise Refused(AWAY) from None
     finally:
         connection.close()
-    if "code" in answer:
-        raise Refused(str(answer.get("explain") or answer.get("sentence")))
-    return answer
