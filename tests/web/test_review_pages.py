@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -15,16 +16,17 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import event
 
 from egress_review import notices
-from egress_review.model import FileKind, Request, State
+from egress_review.model import FileKind, OutputFile, Request, State
 from egress_review.notices import Notice
 from egress_review.sdc.primary import Reason
+from egress_review.submission import Handed
 from egress_review.web.shown import WHY
 from egress_review.web.viewing import NOT_CHECKED
-from enclave.model import Review
+from enclave.model import Review, Unverified
 from tests.support.axe import assert_accessible
 from tests.support.browser import WIDE, console_errors, log_in, screenshot
 from tests.support.crossing import add_project
-from tests.support.review import BOTH, PEOPLE, World, table
+from tests.support.review import BOTH, PEOPLE, World, policy, table
 from tests.support.reviewing import LONG, ReviewSite, enlarged, many, review_site, unverified
 
 pytestmark = pytest.mark.browser
@@ -343,6 +345,34 @@ def test_a_file_nobody_recomputed_says_what_was_not_checked_and_needs_a_tick(
     page.get_by_role("button", name="Approve for my agency").click()
     expect(page.get_by_text("Your approval is recorded")).to_be_visible()
     assert errors == []
+    world.service.withdraw(PEOPLE["rosa"], request.id)
+
+
+def test_several_files_are_looked_at_one_by_one(world: World, site: ReviewSite, page: Page) -> None:
+    """R22: a plot, a text and the table they are about leave together or not at all."""
+    rules = policy().rules.items()
+    reviewed = {name: replace(one, unverified=Unverified.REVIEW) for name, one in rules}
+    world.agree(rules=reviewed)
+    query, answer = world.ask(BOTH, agencies=("dol", "cscu"))
+    plot = OutputFile("people.png", FileKind.PLOT, (), drawn_from="pay.csv")
+    notes = OutputFile("about-the-colleges.md", FileKind.TEXT, ())
+    request = world.hand_in(
+        table(answer, query),
+        Handed(plot, _png()),
+        Handed(notes, b"People by college, for the annual report.\n"),
+        title="People by college, with a plot and a text",
+    )
+    world.agree()
+    assert request.state is State.PROTECTED, request.sentence
+    enter(page, site, "dora", f"/requests/{request.id}")
+    before = site.actions().count("output.viewed")
+    for name, words in (("people.png", "Drawn from"), ("about-the-colleges", "for the annual")):
+        page.get_by_role("link", name=name).first.click()
+        section = page.locator("section", has=page.locator("#table-heading"))
+        expect(section).to_contain_text(words)
+        expect(section).to_contain_text("Not verified")
+    assert site.actions().count("output.viewed") == before + 3  # page, picture, page
+    looks_right(page, "several-files")
     world.service.withdraw(PEOPLE["rosa"], request.id)
 
 
