@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from egress_review.errors import OutputRefused
-from egress_review.read import Sheet
+from egress_review.files.model import Sheet
 from egress_review.render import show
 
 Line = tuple[Any, ...]

@@ -19,8 +19,8 @@ import pyarrow as pa
 from egress_review import equality, evidence_sql, lineage_sql, measured, reading
 from egress_review.errors import OutputRefused
 from egress_review.evidence_sql import Units
+from egress_review.files.model import MOST_ROWS, Sheet
 from egress_review.lineage_sql import Shape, Views
-from egress_review.read import MOST_ROWS, Sheet
 from egress_review.reading import Line, Plan
 from egress_review.sdc.tables import Cell, Contributors, Mark, Table
 from egress_review.standing import Read, side_by_side

@@ -18,12 +18,12 @@ from egress_review.case import Case, Perturbed
 from egress_review.custody import Custody
 from egress_review.errors import OutputRefused
 from egress_review.evidence import Evidence
+from egress_review.files.tables import read_csv
 from egress_review.ledger import Entry
 from egress_review.model import FileKind, Note
 from egress_review.partitions import People
 from egress_review.privacy_budget import PrivacyBudget
 from egress_review.protect import MOST_ROUNDS, Protected, protect
-from egress_review.read import read_csv
 from egress_review.render import MARK, show, write_csv
 from egress_review.sdc import noise, rounding
 from egress_review.sdc.chance import Chances, chances

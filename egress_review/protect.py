@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from egress_review.against import CONFLICT, ELSE, Against
 from egress_review.errors import OutputRefused
 from egress_review.evidence import Evidence
+from egress_review.files.tables import read_csv
 from egress_review.ledger import Entry
-from egress_review.read import read_csv
 from egress_review.render import MARK, show, write_csv
 from egress_review.sdc import proofs
 from egress_review.sdc.attacker import Interval, Unknown, attack

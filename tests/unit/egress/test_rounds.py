@@ -8,8 +8,8 @@ import pytest
 
 from egress_review.comparison import Beside, compared
 from egress_review.conversation import Manner
+from egress_review.files.model import Sheet
 from egress_review.model import State
-from egress_review.read import Sheet
 from egress_review.working_days import due
 from enclave.errors import Conflict, Denied, NotFound
 from enclave.model import Review
