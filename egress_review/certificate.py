@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from egress_review.model import OutputFile, Request, Vote
+from egress_review.model import Opinion, OutputFile, Request, Vote
 from enclave.events import Action, Receipt
 
 CERTIFICATE = "enclave/release/2"  # 1 named one file; the verifier reads both
@@ -29,12 +30,21 @@ def digest(files: Iterable[tuple[str, bytes]]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Who agreed to a release, and audit's receipts of the way there."""
+
+    votes: Sequence[Vote]
+    opinions: Sequence[Opinion]
+    receipts: Sequence[tuple[str, Receipt]]
+
+
 def release_certificate(
     request: Request,
     *,
     contents: Sequence[bytes],
-    votes: Sequence[Vote],
-    receipts: Sequence[tuple[str, Receipt]],
+    disclosure: str,
+    grounds: Grounds,
 ) -> bytes:
     """Return the certificate as JSON: anyone with the audit log can check every line of it."""
     rules = ("safe_threshold", "safe_nk_n", "safe_nk_k", "safe_pratio_p")
@@ -45,6 +55,7 @@ def release_certificate(
         "files": [
             _file(one, content) for one, content in zip(request.files, contents, strict=True)
         ],
+        "disclosure": {"name": "disclosure.json", "sha256": disclosure},
         "lineage": {
             "queries": list(request.queries),
             "views": list(request.views),
@@ -58,13 +69,17 @@ def release_certificate(
                 "person": vote.person,
                 "approve": vote.approve,
                 "shown": vote.shown,
+                "ticked": vote.ticked,
                 "at": vote.at.isoformat(timespec="seconds"),
             }
-            for vote in votes
+            for vote in grounds.votes
+        ],
+        "checkers": [
+            {"person": one.person, "fit": one.fit, "shown": one.shown} for one in grounds.opinions
         ],
         "audit": [
             {"action": action, "entry": receipt.index, "leaf": receipt.leaf}
-            for action, receipt in receipts
+            for action, receipt in grounds.receipts
         ],
     }
     return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode()

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from egress_review import permissions, policy, store
-from egress_review.certificate import PROVED, digest, release_certificate, with_proofs
+from egress_review.certificate import PROVED, Grounds, digest, release_certificate, with_proofs
 from egress_review.custody import Piece
+from egress_review.disclosure import disclosure_record
 from egress_review.model import FileKind, Opinion, Request, State, Vote
 from egress_review.policy import Act
-from egress_review.submission import CERTIFICATE
+from egress_review.submission import CERTIFICATE, DISCLOSURE
 from egress_review.transactions import Transactions, now
 from enclave.errors import Conflict, EnclaveError, NotFound, Unavailable
 from enclave.events import Action, Receipt
@@ -114,14 +115,20 @@ class Releasing(Transactions):
 
     def _release(self, request: Request) -> Request:
         contents = [one.leaves for one in self._shown(request)]
+        record = disclosure_record(request, self.control.policy(request.project), contents)
         certificate = release_certificate(
             request,
             contents=contents,
-            votes=self.reviews.votes(request.id),
-            receipts=self.reviews.receipts(request.id),
+            disclosure=hashlib.sha256(record).hexdigest(),
+            grounds=Grounds(
+                self.reviews.votes(request.id),
+                self.reviews.opinions(request.id),
+                self.reviews.receipts(request.id),
+            ),
         )
         names = [one.name for one in request.files]
-        files = dict(zip(names, contents, strict=True)) | {CERTIFICATE: certificate}
+        files = dict(zip(names, contents, strict=True))
+        files |= {CERTIFICATE: certificate, DISCLOSURE: record}
         self.custody.release(request.id, files)
         sha256 = digest(zip(names, contents, strict=True))
         event = self._event(Action.OUTPUT_RELEASED, request, "egress", sha256=sha256)
@@ -163,7 +170,7 @@ def check_found_fit(request: Request, opinions: Sequence[Opinion]) -> None:
 
 def released_names(request: Request) -> tuple[str, ...]:
     """Return the names of what a release hands out."""
-    return (*(one.name for one in request.files), CERTIFICATE)
+    return (*(one.name for one in request.files), CERTIFICATE, DISCLOSURE)
 
 
 def statement(request: Request) -> bytes:

@@ -18,6 +18,8 @@ from enclave.errors import Invalid
 from enclave.model import Session
 
 CERTIFICATE = "certificate.json"
+DISCLOSURE = "disclosure.json"
+OURS = frozenset({CERTIFICATE, DISCLOSURE})  # no file of a researcher's may have these names
 MOST_FILES = 20
 MOST_TOGETHER = 4 * MOST_BYTES
 MOST_TITLE, MOST_CONTEXT = 200, 5_000
@@ -68,10 +70,11 @@ def _new_files(handed: Sequence[Handed]) -> tuple[OutputFile, ...]:
     if sum(len(one.content) for one in handed) > MOST_TOGETHER:
         raise Invalid(f"Together the files are larger than {MOST_TOGETHER:,} bytes.")
     made = tuple(_new_file(one.file) for one in handed)
-    names = {one.name.casefold() for one in made} - {CERTIFICATE}
+    names = {one.name.casefold() for one in made} - OURS
     if len(names) < len(made):
         raise Invalid(
-            f"Every file of a request needs a name of its own, and none may be {CERTIFICATE}."
+            "Every file of a request needs a name of its own, and none of "
+            f"{', '.join(sorted(OURS))}."
         )
     return made
 
