@@ -113,7 +113,7 @@ def _shown_small(world: World, case: Case, request: Request) -> list[str]:
     """Return the labels of rows that describe too few people and are not hidden."""
     found = []
     for number, part in enumerate(case.parts, start=1):
-        if not part.sql or not part.name.endswith((".csv", ".xlsx", ".parquet", ".json")):
+        if not part.sql or kind_of(part.name) is not FileKind.TABLE:
             continue
         agency = AGENCY["credentials" if "credentials" in part.sql else "wages"]
         least = AGENCIES[agency].rules.safe_threshold
