@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -13,30 +12,18 @@ from egress_review.model import Request, State
 from egress_review.privacy_budget import spending
 from egress_review.render import MARK
 from egress_review.submission import CERTIFICATE
-from enclave.model import Amounts, Method, PrivateTerms, Protection
+from enclave.model import Method, Protection
 from tests.support.crossing import add_project
-from tests.support.review import COUNTIES, INDUSTRIES, PAY, PEOPLE, PROJECT, SUMS, World
-
-ROUND = Protection(Method.ROUND, base=11)
-NOISE = Protection(Method.NOISE, spread=6)
-PRIVATE = Protection(
-    Method.PRIVATE,
-    private=PrivateTerms(
-        total=4000,
-        release=2000,
-        rows=2,
-        amounts={"wages.wage": Amounts(0, 2_000_000)},
-        groups={"wages.county": COUNTIES, "wages.industry": INDUSTRIES},
-    ),
+from tests.support.methods import NOISE, PRIVATE, ROUND, agree
+from tests.support.review import (
+    COUNTIES,
+    INDUSTRIES,
+    PAY,
+    PEOPLE,
+    PROJECT,
+    SUMS,
+    World,
 )
-
-
-def agree(world: World, monkeypatch: pytest.MonkeyPatch, terms: Protection) -> None:
-    """Have both projects' agreements choose a method."""
-    policy = world.store.policy
-    monkeypatch.setattr(
-        world.store, "policy", lambda project: replace(policy(project), protection=terms)
-    )
 
 
 def both(world: World, request: Request) -> tuple[list[list[str]], list[list[str]]]:
@@ -94,12 +81,11 @@ def test_the_certificate_names_the_method_and_what_may_be_known_of_it(
     assert "suppression" not in file
 
 
-@pytest.mark.parametrize("terms", [ROUND, NOISE])
 def test_the_same_people_have_the_same_numbers_in_other_words_and_other_projects(
-    world: World, monkeypatch: pytest.MonkeyPatch, terms: Protection
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Attack: ask again, as another person, in another project, under other labels; average."""
-    agree(world, monkeypatch, terms)
+    agree(world, monkeypatch, ROUND)
     for project in ("here", "elsewhere"):  # the same persons under other pseudonyms
         add_project(world, project)
     _, first = both(world, world.submit(project="here"))
@@ -112,12 +98,11 @@ def test_the_same_people_have_the_same_numbers_in_other_words_and_other_projects
         assert again == first
 
 
-@pytest.mark.parametrize("terms", [ROUND, NOISE])
 def test_a_table_that_leaves_out_a_few_people_hides_where_they_would_show(
-    world: World, monkeypatch: pytest.MonkeyPatch, terms: Protection
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Attack: if one person were in the county, the row without would be changed apart."""
-    agree(world, monkeypatch, terms)
+    agree(world, monkeypatch, NOISE)
     by_county = "SELECT county, count(*) AS n FROM wages GROUP BY county"
     both(world, world.submit(by_county))
     most = world.answer("SELECT max(wage) FROM wages").decode().splitlines()[1]
@@ -147,11 +132,10 @@ def test_a_value_that_a_few_people_lack_hides_both_counts(
     assert any(row[1] == MARK for row in protected)
 
 
-@pytest.mark.parametrize("terms", [ROUND, NOISE])
 def test_sums_are_not_covered_by_rounding_and_noise(
-    world: World, monkeypatch: pytest.MonkeyPatch, terms: Protection
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agree(world, monkeypatch, terms)
+    agree(world, monkeypatch, ROUND)
     request = world.submit(SUMS)
     assert request.state is State.REFUSED
     assert "This agreement's outputs are counts" in request.sentence

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import math
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import egress_review
+from egress_review.sdc import private
 from egress_review.sdc.private import Question, Whole, draw, plan, reach, totals
 from egress_review.sdc.tables import Kind
 
@@ -112,6 +114,25 @@ def test_totals_are_the_sums_of_what_was_drawn() -> None:
     assert totals(cells, CUBE[0], CUBE[2])["2",] == cells["x", "2"] + cells["y", "2"]
     assert totals(cells, CUBE[0], CUBE[3]) == {(): sum(cells.values())}
     assert totals(cells, CUBE[0], CUBE[0]) == cells
+
+
+def test_what_the_questions_spend_adds_up_to_what_is_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sequential composition: the ε of all questions together is the answer's, and no more."""
+    made: list[tuple[Fraction, int]] = []
+
+    class Recorded(Whole):
+        def __init__(self, *, epsilon: Fraction, sensitivity: int):
+            made.append((epsilon, sensitivity))
+            super().__init__(epsilon=epsilon, sensitivity=sensitivity)
+
+    monkeypatch.setattr(private, "Whole", Recorded)
+    found = plan(CUBE, {"rows": (Kind.ROWS, 1), "pay": (Kind.SUM, 900)}, rows=2)
+    found = replace(found, questions=(*found.questions, Question("more", CUBE[1], 7)))
+    draw(found, Fraction(1, 2), {(one.measure, one.level): {} for one in found.questions})
+    assert sum(epsilon for epsilon, _ in made) == Fraction(1, 2)
+    for one, (epsilon, sensitivity) in zip(found.questions, made, strict=True):
+        assert sensitivity == one.sensitivity
+        assert found.scale(Fraction(1, 2), one) == sensitivity / epsilon
 
 
 @given(st.fractions(Fraction(1, 1000), 20), st.integers(1, 10**9))
