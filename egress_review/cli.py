@@ -10,8 +10,11 @@ from contextlib import suppress
 
 import click
 
+from egress_review.custody import Custody
 from egress_review.intake import Intake
+from egress_review.proving import checked
 from egress_review.service import ReviewService
+from egress_review.store import ReviewStore
 from egress_review.web import make_site
 from enclave import presence
 from enclave.audit_client import AuditClient
@@ -50,6 +53,19 @@ def destroy() -> None:
         count = ReviewService(settings, control, audit).destroy()
         control.close()
     click.echo(f"The originals of {count} request{'' if count == 1 else 's'} are destroyed.")
+
+
+@egress_review.command()
+@click.argument("request_id", metavar="REQUEST")
+def verify(request_id: str) -> None:
+    """Check, without a solver, that no hidden number of a request's tables can be worked out."""
+    settings = Settings()
+    control = ControlStore(settings.database_url)
+    request, custody = ReviewStore(control.engine).request(request_id), Custody(settings)
+    for number in request.tables():
+        name = request.files[number - 1].name
+        click.echo(f"{name}: {checked(custody, request_id, file=number)}")
+    control.close()
 
 
 async def _serve(settings: Settings, service: ReviewService) -> None:

@@ -29,7 +29,7 @@ class Piece(StrEnum):
     LEAVING = "leaving"  # as it is released, where that is not the protected CSV itself
     HANDED_BACK = "handed-back"  # a protected table of a request that was refused for another file
     LEDGER = "ledger.json"
-    PARTITIONS = "partitions.npz"  # who is in which cell, as numbers (`partitions`)
+    PARTITIONS = "partitions.2.npz"  # who is in which cell, as numbers (`partitions`)
     ROWS = "rows.npz"  # a hash of each person's rows in each cell; seldom needed, so kept apart
     PROOF = "proof.npz"  # that the pattern holds, to be checked without a solver (`sdc.proofs`)
     CONFLICTS = "conflicts.json"  # for reviewers: earlier releases that this one had to yield to
@@ -67,6 +67,10 @@ class Custody:
             raise NotFound("This part of the request is no longer kept.") from None
         except InvalidTag:
             raise Unavailable("A file of this request was changed on disk.") from None
+
+    def holds(self, request: str, piece: Piece, *, file: int = 1) -> bool:
+        """Say whether a piece of a request's file is kept."""
+        return (self._quarantine(request, file) / piece.value).exists()
 
     def commit(self, request: str, *contents: bytes) -> str:
         """Return a SHA-256 commitment to contents under the request's secret salt, as hex.

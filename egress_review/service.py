@@ -26,6 +26,7 @@ from egress_review.notices import Notice
 from egress_review.policy import Act
 from egress_review.readiness import ready
 from egress_review.releasing import Shown, available_until, released_names, statement
+from egress_review.restoring import Restoring
 from egress_review.reviewing import Reviewing, waiting_for
 from egress_review.sdc.certificate import as_json
 from egress_review.submission import Submission, new_request
@@ -94,8 +95,12 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
         return notices.deliver(self.settings, self.control, at=now())
 
     def recover(self) -> None:
-        """Finish what a crash interrupted: check what was stored, release what was approved."""
+        """Finish what a crash interrupted: check what was stored, release what was approved.
+
+        Completes the record of earlier releases before anything is checked against it.
+        """
         self.custody.strays(frozenset(request.id for request in self.reviews.requests()))
+        Restoring(self.settings, self.control, self.reviews, self.custody).run()
         for request in self.reviews.requests(states={State.SUBMITTED}):
             self._check(request)
         self.finish_releases()

@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, tuple[Action, ...] | str] = {
     "linkage quality": (Action.LINKAGE_MEASURED,),
     "egress-review destroy": (Action.OUTPUT_DESTROYED,),
     "egress-review serve": (Action.SERVICE_STARTED, Action.SERVICE_STOPPED),
+    "egress-review verify": "checks a sealed proof; says whether it holds, and no number",
     "audit serve": (Action.SERVICE_STARTED, Action.SERVICE_STOPPED, Action.INTERRUPTED),
     "audit web": (Action.SERVICE_STARTED, Action.SERVICE_STOPPED),
     "audit alerts-key": "prints the key one receiver checks alerts with; it opens nothing here",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from egress_review.against import CONFLICT
 from egress_review.custody import Piece
+from egress_review.ledger import dump, load
 from egress_review.model import State
 from egress_review.render import MARK
 from egress_review.service import conflicts
@@ -135,3 +137,33 @@ def test_a_selection_that_leaves_a_cells_rows_alone_is_no_change_of_it(world: Wo
     second = world.submit(f"{count} WHERE industry <> 'Farming' GROUP BY industry")
     assert second.state is State.PROTECTED, second.sentence
     assert "reason differencing" not in second.summary
+
+
+def test_a_record_that_lacks_a_table_is_completed_at_the_start_or_stops_every_check(
+    two: World,
+) -> None:
+    """Control: Restoring compares each cell's rows with the ledger's; what differs is not written.
+
+    So are requests treated that were protected before the record held every project's.
+    """
+    first = two.submit(BY_COUNTY, project=FIRST)
+    assert first.state is State.PROTECTED, first.sentence
+    kept = two.service.custody
+    place = two.settings.state_dir / "egress" / "quarantine" / first.id
+    for piece in (Piece.PARTITIONS, Piece.ROWS):
+        (place / piece.value).unlink()
+    assert two.submit(BY_COUNTY, project=SECOND).state is State.REFUSED
+    two.service.recover()
+    again = two.submit(BY_COUNTY, project=SECOND)
+    if again.state is State.PROTECTED:
+        assert [one.id for one, _ in conflicts(two.service, again) if one] == [first.id]
+    else:
+        assert CONFLICT in again.sentence
+    (place / Piece.PARTITIONS.value).unlink()
+    entry = load(kept.open(first.id, Piece.LEDGER))
+    cells = (replace(entry.table.cells[0], mark=(1, 1)), *entry.table.cells[1:])
+    other = dump(replace(entry, table=replace(entry.table, cells=cells)))
+    kept.keep(first.id, Piece.LEDGER, other)
+    two.service.recover()
+    assert not kept.holds(first.id, Piece.PARTITIONS)
+    assert "record of earlier releases" in two.submit(PAY).sentence

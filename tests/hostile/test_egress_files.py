@@ -18,10 +18,11 @@ from egress_review.errors import OutputRefused
 from egress_review.files.model import MOST_BYTES
 from egress_review.ledger import load
 from egress_review.model import Request, State
+from egress_review.proving import checked
 from egress_review.render import MARK
 from egress_review.sdc.proofs import load as load_proof
 from egress_review.sdc.verify import Proof
-from enclave.errors import EnclaveError
+from enclave.errors import EnclaveError, Unavailable
 from enclave.model import Unverified
 from tests.support.disclosure import judge
 from tests.support.review import AGENCIES, BOTH, OTHER, PAY, PEOPLE, World, table
@@ -231,6 +232,20 @@ def test_a_table_without_a_proof_does_not_leave(
     assert proof.hidden == {n for n, line in enumerate(rows(released)[1:]) if MARK in line}
     monkeypatch.setattr("egress_review.protect.prove", lambda *_, **__: Proof(()))
     refused(world.submit(PAY), "No proof")
+
+
+def test_a_kept_proof_is_checked_against_the_very_file(world: World) -> None:
+    """Control: proving.checked; a file that shows more than its proof hides does not pass."""
+    request = world.submit(PAY)
+    custody = world.service.custody
+    assert "needs met by" in checked(custody, request.id)
+    protected = custody.open(request.id, Piece.PROTECTED)
+    custody.keep(request.id, Piece.PROTECTED, protected.replace(MARK.encode(), b"3", 1))
+    with pytest.raises(Unavailable, match="does not hold"):
+        checked(custody, request.id)
+    custody.keep(request.id, Piece.PROOF, b"PK nothing")
+    with pytest.raises(Unavailable, match="does not hold"):
+        checked(custody, request.id)
 
 
 def test_leaving_out_one_person_is_refused(world: World) -> None:

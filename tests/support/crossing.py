@@ -81,6 +81,10 @@ class Rooms:
         """Return a project's key."""
         return self._keys.setdefault(project, random.Random(project).randbytes(32))
 
+    def rekey(self, project: str) -> None:
+        """Give a project new pseudonyms, as a snapshot that is linked again may."""
+        self._keys[project] = random.Random(self.key(project)).randbytes(32)
+
     def evidence(self, ask: Ask) -> Evidence:
         """Return what recomputing the table would have found."""
         everyone = sorted(ask.about)

@@ -245,3 +245,26 @@ def test_what_is_left_of_a_total_is_not_a_few_persons_with_many_rows(settings: S
         else set()
     )
     assert not {30, 38} <= shown
+
+
+def test_a_relinked_snapshot_keeps_who_is_who_and_only_its_changes_conflict(
+    settings: Settings,
+) -> None:
+    """A new version of the extract, under new pseudonyms: the same persons have the same numbers.
+
+    Control: People.numbers are the registry's persons, not the pseudonyms or their order.
+    """
+    rooms = Rooms(Custody(settings), population(5))
+    everyone = frozenset(range(PEOPLE))
+    assert not isinstance(rooms.submit(Ask("one", everyone, (0,))), OutputRefused)
+    rooms.rekey("one")
+    again = rooms.submit(Ask("one", everyone, (0,)))
+    assert not isinstance(again, OutputRefused)
+    assert not any("differencing" in why for why in again.entry.reasons.values())
+    assert rooms.people.size == PEOPLE
+    first, second = (kept.membership for _, _, kept, _ in rooms.released)
+    assert (first.sizes == second.sizes).all()
+    rooms.rekey("one")  # two persons were merged into others: they are gone
+    merged = rooms.submit(Ask("one", everyone - {3, 4}, (0,)))
+    if not isinstance(merged, OutputRefused):
+        assert any("differencing" in why for why in merged.entry.reasons.values())

@@ -158,7 +158,7 @@ def test_originals_are_destroyed_in_time_and_what_protects_later_tables_is_kept(
     assert world.service.destroy() == 0
     place = world.settings.state_dir / "egress" / "quarantine" / request.id
     kept = {path.name for path in place.iterdir()}
-    assert kept == {"ledger.json", "partitions.npz", "rows.npz", "salt"}
+    assert kept == {"ledger.json", "partitions.2.npz", "rows.npz", "salt"}
     with pytest.raises(NotFound):
         world.service.view_raw(DORA, request)
     assert world.service.download(ROSA, request.id, "pay.csv")[1]
