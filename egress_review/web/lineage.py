@@ -52,8 +52,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Everything an output comes from; `asked` holds (query, SQL, columns it read)."""
+    """Everything an output comes from; `asked` holds (query, SQL, columns it read).
 
+    `outputs` maps each file to the queries it was made from.
+    """
+
+    outputs: Mapping[str, Sequence[str]]
     sources: tuple[Source, ...]
     asked: tuple[tuple[str, str, tuple[str, ...]], ...]
     drawing: Drawing
@@ -73,7 +77,7 @@ def origin(
     names = sorted({view for one in lineages for view in one.views})
     sources = tuple(_source(name, views.get(name), agencies, read) for name in names)
     asked = tuple((one.query, one.sql, tuple(sorted(one.columns))) for one in lineages)
-    return Origin(sources, asked, _draw(sources, asked, outputs))
+    return Origin(outputs, sources, asked, _draw(sources, asked, outputs))
 
 
 def _source(
@@ -98,17 +102,21 @@ def _draw(
     for query, _, columns in asked:
         edges += [((3, column), (4, query)) for column in columns]
     edges += [((4, query), (5, file)) for file, queries in outputs.items() for query in queries]
-    return _laid_out(dict.fromkeys(edges), f"{len(sources)} views, {len(asked)} queries.")
+    said = f"{len(sources)} views, {len(asked)} queries, {len(outputs)} files."
+    return _laid_out(dict.fromkeys(edges), tuple(outputs), said)
 
 
 def _laid_out(
-    edges: Iterable[tuple[tuple[int, str], tuple[int, str]]], description: str
+    edges: Iterable[tuple[tuple[int, str], tuple[int, str]]],
+    outputs: tuple[str, ...],
+    description: str,
 ) -> Drawing:
     edges = list(edges)
     layers = [
         tuple(dict.fromkeys(name for edge in edges for at, name in edge if at == layer))
-        for layer in range(len(LAYERS))
+        for layer in range(len(LAYERS) - 1)
     ]
+    layers.append(outputs)  # a text comes from no query
     tallest = max(1, *(min(len(names), MOST_IN_A_LAYER) for names in layers))
     boxes = {
         (layer, name): _box(name, layer, place, min(len(names), MOST_IN_A_LAYER), tallest)

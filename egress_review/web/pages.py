@@ -222,5 +222,6 @@ def _origin(service: ReviewService, found: Request) -> Origin | str:
     except EnclaveError as error:
         return error.sentence
     agencies = {id: agency.name for id, agency in service.control.agencies().items()}
-    made_from = {one.name: one.queries or (one.drawn_from,) for one in found.files}
+    queries = {one.name: one.queries for one in found.files}
+    made_from = {one.name: one.queries or queries.get(one.drawn_from, ()) for one in found.files}
     return origin(lineages, views, agencies, made_from)

@@ -82,11 +82,12 @@ def test_two_reviewers_approve_and_the_researcher_downloads(
         page = chromium.new_context(viewport=WIDE).new_page()
         enter(page, site, person)
         errors = console_errors(page)
-        looks_right(page, f"queue-{person}")
+        if person == "dora":
+            looks_right(page, "queue")
         page.get_by_role("link", name=request.title).click()
-        looks_right(page, f"request-{person}")
         page.get_by_role("button", name="Approve…").click()
-        looks_right(page, f"confirm-{person}")
+        if person == "dora":
+            looks_right(page, "confirm")
         page.get_by_role("button", name="Approve for my agency").click()
         expect(page.get_by_text(words)).to_be_visible()
         looks_right(page, f"after-{person}")
@@ -261,7 +262,7 @@ def test_the_picture_of_the_lineage_names_what_the_list_beside_it_names(
     drawn = page.locator(".rev-lineage g title").all_text_contents()
     whole = page.locator("section", has=page.locator("#origin-heading"))
     words = whole.locator("ul, details").all_inner_texts()
-    for name in drawn[:-1]:  # the last is the file itself, named in the page's first sentence
+    for name in drawn:
         assert any(name in text for text in words), name
     assert "Department of Labor" in drawn
 
@@ -338,7 +339,8 @@ def test_a_file_nobody_recomputed_says_what_was_not_checked_and_needs_a_tick(
         assert page.evaluate("document.querySelector('.rev-plot').naturalWidth") == 320
     looks_right(page, f"unverified-{kind.value}")
     page.get_by_role("button", name="Approve…").click()
-    looks_right(page, f"confirm-unverified-{kind.value}")
+    if kind is FileKind.MODEL:
+        looks_right(page, "confirm-unverified")
     page.get_by_role("button", name="Approve for my agency").click()
     assert "/confirm" in page.url
     page.get_by_text("I have looked at this file myself").click()
