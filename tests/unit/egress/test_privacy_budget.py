@@ -77,6 +77,18 @@ def test_the_same_question_has_the_same_answer_and_spends_nothing(
     assert audit.logged == ["a"]
 
 
+def test_an_answer_that_somebody_else_has_paid_for_meanwhile_is_not_paid_for_twice(
+    budget: PrivacyBudget, store: ControlStore, audit: Receipts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Race: both looked before either had paid; the second looks again once it is its turn."""
+    assert budget.answer(question("a"), lambda: b"first") == b"first"
+    looks = iter([None, b"first"])
+    monkeypatch.setattr(budget, "_stored", lambda _: next(looks))
+    assert budget.answer(question("a"), lambda: b"second") == b"first"
+    assert used(store) == 1000
+    assert audit.logged == ["a"]
+
+
 def test_an_amendment_below_what_is_spent_leaves_nothing(budget: PrivacyBudget) -> None:
     budget.answer(question("a"), lambda: b"1")
     lower = replace(TERMS, total=1500)
