@@ -336,7 +336,7 @@ def _fuzzy(node: Node, columns: Columns) -> Base | None:
     (low, call), (high, other) = sorted((ends[0], ends[1]), key=lambda end: end[0])
     alike = {**call, "arguments": [call["arguments"][0]]}
     same = {**other, "arguments": [other["arguments"][0]]}
-    if sql_tree.canonical(alike) != sql_tree.canonical(same) or high - low < 2 * STEP - 1e-9:
+    if sql_tree.canonical(alike) != sql_tree.canonical(same) or abs(high - low - 2 * STEP) > 1e-9:
         return None
     condition = _only(call["filter"]) if call["filter"] else None
     base = _plain(Of.POSITION, sql_tree.arguments(call)[0], condition, columns)

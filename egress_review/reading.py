@@ -41,12 +41,12 @@ class Plan:
         self._groups = slice(width, width + groups)
         self._bits = slice(width + groups, width + 2 * groups)
         self._rows = width + 2 * groups
-        self._at: dict[Base, int] = {}
+        self._at: dict[Base, slice] = {}
         place = self._rows + 3
         self.valued = frozenset(evidence_sql.valued(shape))
         for base in evidence_sql.valued(shape):
-            self._at[base] = place
-            place += evidence_sql.width(base)
+            self._at[base] = slice(place, place + evidence_sql.width(base))
+            place = self._at[base].stop
 
     def groups(self, line: Line) -> Line:
         """Return the values a line is grouped by."""
@@ -74,8 +74,7 @@ class Plan:
 
     def numbers(self, base: Base, line: Line) -> Line:
         """Return what was asked of a base: its value, and of a sum two facts more."""
-        place = self._at[base]
-        return line[place : place + evidence_sql.width(base)]
+        return line[self._at[base]]
 
     def order(self, line: Line) -> tuple[tuple[bool, bool, str], ...]:
         """Sort by labels, totals after what they total; never by a number of people."""

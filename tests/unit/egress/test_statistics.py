@@ -88,6 +88,7 @@ def test_one_of_a_persons_rows_left_out_is_a_person_given_away() -> None:
         ("quantile_disc(wage, 0.5)", "quantile_cont(x, 0.45)"),
         ("(quantile_cont(wage, 0.49) + quantile_cont(wage, 0.51)) / 2", "quantile_cont(x, 0.45)"),
         ("(quantile_cont(wage, 0.45) + quantile_cont(member, 0.55)) / 2", "quantile_cont"),
+        ("(quantile_cont(wage, 0.1) + quantile_cont(wage, 0.9)) / 2", "quantile_cont(x, 0.45)"),
         ("max(wage)", "0.85"),
         ("min(wage)", "0.85"),
         ("max(wage) - min(wage)", "0.85"),
