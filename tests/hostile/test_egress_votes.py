@@ -203,3 +203,32 @@ def test_no_vote_is_kept_that_audit_has_no_receipt_for(world: World) -> None:
     assert world.service.reviews.votes(request.id) == ()
     with pytest.raises(Unavailable):
         world.service.view_raw(PEOPLE["dora"], request)
+
+
+@on_both_databases
+def test_the_last_vote_and_a_return_at_the_same_time_are_one_or_the_other(world: World) -> None:
+    """Control: store.hold, and policy.MOVES inside the transaction; a replay counts once too."""
+    request = world.in_review()
+    world.vote("dora", request)
+    gate, errors = threading.Barrier(3), []
+
+    def act(deed) -> None:
+        gate.wait()
+        try:
+            deed()
+        except Conflict as error:
+            errors.append(error)
+
+    def back() -> None:
+        world.service.ask_for_changes(PEOPLE["dirk"], request.id, "Coarser.", shown=request.shown)
+
+    deeds = (lambda: world.vote("carl", request), back, back)
+    threads = [threading.Thread(target=act, args=(deed,)) for deed in deeds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(errors) == 2
+    end = state(world, request.id)
+    assert end in (State.RELEASED, State.RETURNED)
+    assert len(world.service.reviews.votes(request.id)) == (2 if end is State.RELEASED else 1)
