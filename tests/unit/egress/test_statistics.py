@@ -202,8 +202,9 @@ def test_rows_that_having_leaves_out_are_hidden_and_still_counted() -> None:
     assert [line[0] for line in found.lines] == ["A", "B", "C", None]
     assert found.dropped == {1}
     assert sensitive(found.table, RULES) == {1: (Reason.DROPPED,)}
-    with pytest.raises(OutputRefused):
-        ask("SELECT town, count(*) FROM pay GROUP BY 1 HAVING max(wage) > 5", people(20))
+    for more in ("max(wage) > 5", "sum(wage) > 5"):
+        with pytest.raises(OutputRefused):
+            ask(f"SELECT town, count(*) FROM pay GROUP BY 1 HAVING {more}", people(20))
 
 
 def test_numbers_of_a_subset_are_held_against_earlier_releases_as_cells_of_their_own() -> None:
