@@ -22,8 +22,8 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from egress_review import bounded
-from egress_review.evidence import Evidence, recompute
+from egress_review.evidence.recompute import Evidence, recompute
+from egress_review.methods import bounded
 from egress_review.sdc import private
 from egress_review.sdc.chance import chances
 from egress_review.sdc.linking import link

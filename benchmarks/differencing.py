@@ -23,7 +23,7 @@ from rich.table import Table
 from scipy.sparse import csr_matrix
 
 from egress_review.custody import Custody, Piece
-from egress_review.partitions import Partitions, dump, load
+from egress_review.earlier.partitions import Partitions, dump, load
 from egress_review.sdc import span
 from egress_review.sdc.differencing import compare
 from egress_review.sdc.membership import Membership, labelled

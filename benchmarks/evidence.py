@@ -22,7 +22,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from egress_review.evidence import recompute
+from egress_review.evidence.recompute import recompute
 from enclave.model import DisclosureRules
 from tests.support.review import data
 

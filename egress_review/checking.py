@@ -14,27 +14,29 @@ from functools import reduce
 
 import duckdb
 
-from egress_review import kinds, partitions, units
-from egress_review.against import Against, Conflict, Earlier
-from egress_review.case import Case, Perturbed, nothing_known
+from egress_review import kinds
 from egress_review.custody import Custody, Piece
+from egress_review.earlier import partitions
+from egress_review.earlier.against import Against, Conflict, Earlier
+from egress_review.earlier.ledger import Entry, load
+from egress_review.earlier.partitions import Partitions, People
 from egress_review.errors import NotItsAnswer, OutputRefused
-from egress_review.evidence import Evidence, check_equal, recompute
-from egress_review.evidence_sql import Units
+from egress_review.evidence import units
+from egress_review.evidence.evidence_sql import Units
+from egress_review.evidence.lineage_sql import Views
+from egress_review.evidence.recompute import Evidence, check_equal, recompute
+from egress_review.evidence.summaries import summarises
 from egress_review.files.model import Sheet
 from egress_review.files.precheck import Outcome
-from egress_review.ledger import Entry, load
-from egress_review.lineage_sql import Views
-from egress_review.methods import Methods, check_covers, public_labels
+from egress_review.methods.by_agreement import Methods, check_covers, public_labels
+from egress_review.methods.case import Case, Perturbed, nothing_known
+from egress_review.methods.privacy_budget import PrivacyBudget
+from egress_review.methods.protect import Protected
 from egress_review.model import FileKind, Note, OutputFile, Request, Standing
-from egress_review.partitions import Partitions, People
 from egress_review.policy import LEDGER
-from egress_review.privacy_budget import PrivacyBudget
-from egress_review.protect import Protected
 from egress_review.refusals import gravest, none_of, not_yours
 from egress_review.rules import check_table
 from egress_review.store import ReviewStore
-from egress_review.summaries import summarises
 from enclave.errors import NotFound
 from enclave.gateway.engine_duckdb import open_engine
 from enclave.gateway.journal import lineage

@@ -12,7 +12,7 @@ import click
 
 from egress_review.custody import Custody
 from egress_review.intake import Intake
-from egress_review.proving import checked
+from egress_review.methods.proving import checked
 from egress_review.service import ReviewService
 from egress_review.store import ReviewStore
 from egress_review.web import make_site

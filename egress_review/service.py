@@ -14,19 +14,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from egress_review import notices, partitions, permissions, policy, store
-from egress_review.case import Perturbed
+from egress_review import notices, permissions, policy, store
 from egress_review.checking import Checked, Checker, Finding
-from egress_review.comparison import Comparing
 from egress_review.custody import Piece
 from egress_review.destruction import Destroying
-from egress_review.ledger import dump, load
+from egress_review.earlier import partitions
+from egress_review.earlier.comparison import Comparing
+from egress_review.earlier.ledger import dump, load
+from egress_review.earlier.restoring import Restoring
+from egress_review.methods.case import Perturbed
 from egress_review.model import Request, State
 from egress_review.notices import Notice
 from egress_review.policy import Act
 from egress_review.readiness import ready
 from egress_review.releasing import Shown, available_until, released_names, statement
-from egress_review.restoring import Restoring
 from egress_review.reviewing import Reviewing, waiting_for
 from egress_review.sdc.certificate import as_json
 from egress_review.submission import Submission, new_request

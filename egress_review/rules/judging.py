@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from egress_review.errors import OutputRefused
-from egress_review.evidence import Evidence
+from egress_review.evidence.recompute import Evidence
 from egress_review.files.model import Dummy, Model
 from egress_review.model import Note
 from egress_review.sdc.classes import disclosed

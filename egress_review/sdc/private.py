@@ -1,7 +1,7 @@
 """Differential privacy of persons: exact integer noise on bounded counts and sums.
 
 `ε` is of pure differential privacy; two data sets are neighbours when one of them lacks one person
-with all rows. Whoever calls has bounded what a person adds (`egress_review.bounded`). diffprivlib's
+with all rows. Whoever calls has bounded what a person adds (`methods.bounded`). diffprivlib's
 `Geometric` checks and holds the parameters; its draw is replaced: it inverts a logarithm of one
 53-bit float, so far from the centre some whole numbers can come of one true value and not of its
 neighbour. Ours compares whole numbers from the system's random source (Canonne, Kamath, Steinke:

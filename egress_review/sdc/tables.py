@@ -1,7 +1,7 @@
 """What a released table is made of: dimensions, cells, margins and the equations between them.
 
 Pure: it knows no file, no query and no database. A margin is told from a real NULL by `Cell.level`
-(from GROUPING(), see `egress_review.evidence`), never by looking at a label.
+(from GROUPING(), see `egress_review.evidence.recompute`), never by looking at a label.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from egress_review import permissions
-from egress_review.comparison import Beside, Difference
+from egress_review.earlier.comparison import Beside, Difference
 from egress_review.web.acts import service_of
 from enclave.web.app import render, signed_in
 

@@ -15,9 +15,9 @@ from starlette.responses import Response
 
 from egress_review import permissions
 from egress_review.conversation import Manner, Said
+from egress_review.methods.privacy_budget import shown, spending
 from egress_review.model import Request, Vote
 from egress_review.policy import MEANING, Act, can
-from egress_review.privacy_budget import shown, spending
 from egress_review.service import (
     ReviewService,
     available_until,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from egress_review.ledger import Entry
+from egress_review.earlier.ledger import Entry
 from egress_review.render import MARK
 from egress_review.sdc.tables import Cell, Kind, Measure
 

@@ -15,8 +15,8 @@ from starlette.responses import Response
 
 from egress_review import permissions
 from egress_review.custody import Piece
+from egress_review.earlier.ledger import load
 from egress_review.files.tables import read_csv
-from egress_review.ledger import load
 from egress_review.model import FileKind, OutputFile, Request, Standing
 from egress_review.service import ReviewService, conflicts
 from egress_review.web import heat

@@ -126,5 +126,5 @@ def dataset(form: DatasetFile) -> Dataset:
         fields=tuple(Field(**field.model_dump()) for field in form.fields),
         key=tuple(form.key),
         update_schedule=form.update_schedule,
-        units=dict(form.units),
+        units={str(unit): column for unit, column in form.units.items()},
     )

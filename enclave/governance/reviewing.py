@@ -24,4 +24,5 @@ def problems(dsa: Sourced[DsaFile], people: Sequence[Sourced[PersonFile]]) -> It
         sentence = f"{form.checkers} output checkers are asked for, and fewer are named."
         yield where.problem(sentence, "review", "checkers")
     if form.persons and not form.checkers:
-        yield where.problem("Output checkers are named, and none is asked for.", "review", "persons")
+        sentence = "Output checkers are named, and none is asked for."
+        yield where.problem(sentence, "review", "persons")

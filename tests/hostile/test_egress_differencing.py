@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from egress_review.against import CONFLICT
 from egress_review.custody import Piece
-from egress_review.ledger import dump, load
+from egress_review.earlier.against import CONFLICT
+from egress_review.earlier.ledger import dump, load
 from egress_review.model import State
 from egress_review.render import MARK
 from egress_review.service import conflicts

@@ -14,11 +14,11 @@ from dataclasses import replace
 import pytest
 
 from egress_review.custody import Piece
+from egress_review.earlier.ledger import load
 from egress_review.errors import OutputRefused
 from egress_review.files.model import MOST_BYTES
-from egress_review.ledger import load
+from egress_review.methods.proving import checked
 from egress_review.model import Request, State
-from egress_review.proving import checked
 from egress_review.render import MARK
 from egress_review.sdc.proofs import load as load_proof
 from egress_review.sdc.verify import Proof
@@ -230,7 +230,7 @@ def test_a_table_without_a_proof_does_not_leave(
     _, released = world.service.view_raw(PEOPLE["dora"], first)
     assert proof.holds()
     assert proof.hidden == {n for n, line in enumerate(rows(released)[1:]) if MARK in line}
-    monkeypatch.setattr("egress_review.protect.prove", lambda *_, **__: Proof(()))
+    monkeypatch.setattr("egress_review.methods.protect.prove", lambda *_, **__: Proof(()))
     refused(world.submit(PAY), "No proof")
 
 

@@ -11,7 +11,7 @@ import pytest
 from diffprivlib.mechanisms import Geometric, Laplace
 
 from egress_review.custody import Custody
-from egress_review.privacy_budget import PrivacyBudget, spending
+from egress_review.methods.privacy_budget import PrivacyBudget, spending
 from egress_review.sdc.chance import chances
 from egress_review.sdc.noise import noisy
 from egress_review.sdc.private import Whole

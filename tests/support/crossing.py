@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from egress_review.against import Against, Earlier
 from egress_review.custody import Custody
+from egress_review.earlier.against import Against, Earlier
+from egress_review.earlier.partitions import Partitions, People, as_released, number
 from egress_review.errors import OutputRefused
-from egress_review.evidence import Evidence, Population
-from egress_review.partitions import Partitions, People, as_released, number
-from egress_review.protect import Protected, protect
+from egress_review.evidence.recompute import Evidence, Population
+from egress_review.methods.protect import Protected, protect
 from egress_review.sdc.tables import Table
 from enclave.events import Action, Event
 from enclave.model import PERSON_ID, DisclosureRules, ProjectState

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from egress_review.evidence import Evidence, recompute
+from egress_review.evidence.recompute import Evidence, recompute
 from enclave.model import DisclosureRules
 
 RULES = DisclosureRules(safe_threshold=5)

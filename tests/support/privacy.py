@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from egress_review.custody import Custody
-from egress_review.privacy_budget import PrivacyBudget, Question
+from egress_review.methods.privacy_budget import PrivacyBudget, Question
 from enclave.errors import AuditUnavailable, EnclaveError
 from enclave.events import Action, Event, Receipt
 from enclave.model import Method, Policy, PrivateTerms, Protection, QueryMode

@@ -6,7 +6,7 @@ import csv
 import io
 
 from egress_review.custody import Piece
-from egress_review.ledger import Entry, load
+from egress_review.earlier.ledger import Entry, load
 from egress_review.model import Request
 from egress_review.render import MARK
 from tests.support.review import PEOPLE, World

@@ -15,7 +15,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from egress_review.custody import Piece
-from egress_review.ledger import Entry, dump, load
+from egress_review.earlier.ledger import Entry, dump, load
 from egress_review.model import FileKind, Note, Request, Standing, State
 from egress_review.render import MARK, write_csv
 from egress_review.sdc.tables import Kind, Measure

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egress_review.bounded import Asked, Cells, recompute, understand
 from egress_review.errors import OutputRefused
+from egress_review.methods.bounded import Asked, Cells, recompute, understand
 from enclave.model import Amounts, PrivateTerms
 
 VIEWS = {

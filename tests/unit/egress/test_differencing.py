@@ -13,9 +13,9 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from egress_review.custody import Custody
+from egress_review.earlier.partitions import atomise, dump, dump_rows, load
 from egress_review.errors import OutputRefused
-from egress_review.partitions import atomise, dump, dump_rows, load
-from egress_review.protect import Protected
+from egress_review.methods.protect import Protected
 from egress_review.sdc import gram, span
 from egress_review.sdc.membership import Membership, labelled
 from egress_review.sdc.tables import Table

@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw
 
 from egress_review.custody import Piece
 from egress_review.errors import OutputRefused
+from egress_review.evidence.summaries import summarises
 from egress_review.model import FileKind, OutputFile, Request, Standing, State
 from egress_review.reviewing import Ballot
 from egress_review.submission import Handed
-from egress_review.summaries import summarises
 from enclave.errors import Invalid, Unavailable
 from enclave.model import DisclosureRules
 from tests.support.review import BOTH, PAY, PEOPLE, World, table

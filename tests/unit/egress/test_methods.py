@@ -8,8 +8,8 @@ import json
 
 import pytest
 
+from egress_review.methods.privacy_budget import spending
 from egress_review.model import Request, State
-from egress_review.privacy_budget import spending
 from egress_review.render import MARK
 from egress_review.submission import CERTIFICATE
 from enclave.model import Method, Protection

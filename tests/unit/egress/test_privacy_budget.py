@@ -10,7 +10,7 @@ import pytest
 
 from egress_review.custody import Custody
 from egress_review.errors import BudgetSpent
-from egress_review.privacy_budget import PrivacyBudget, spending
+from egress_review.methods.privacy_budget import PrivacyBudget, spending
 from enclave.errors import Unavailable
 from enclave.store import ControlStore
 from tests.support.privacy import (

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from egress_review.comparison import Beside, compared
 from egress_review.conversation import Manner
+from egress_review.earlier.comparison import Beside, compared
 from egress_review.files.model import Sheet
 from egress_review.model import State
 from egress_review.working_days import due

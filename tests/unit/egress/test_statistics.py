@@ -227,7 +227,7 @@ def test_large_inputs_are_added_up_first_and_give_the_same_evidence(
     )
     rows = [*people(40), *people(30, town="B", start=20), *people(9, start=5)]
     whole = ask(sql, rows, units=UNITS)
-    monkeypatch.setattr("egress_review.reading.MOST_AT_ONCE", 3)
+    monkeypatch.setattr("egress_review.evidence.reading.MOST_AT_ONCE", 3)
     folded = ask(sql, rows, units=UNITS)
     assert folded.table == whole.table
     assert folded.lines == whole.lines

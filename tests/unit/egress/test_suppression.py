@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from egress_review.errors import OutputRefused
-from egress_review.protect import check_possible
+from egress_review.methods.protect import check_possible
 from egress_review.sdc.attacker import Published, Row, attack
 from egress_review.sdc.certificate import as_json, certify, publish, verify
 from egress_review.sdc.detour import Cover

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from egress_review import units
+from egress_review.evidence import units
 from enclave.governance.source import InvalidFiles
 from tests.support.governance import NetworkFiles
 

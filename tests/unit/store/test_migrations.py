@@ -10,8 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
-from egress_review import privacy_budget
 from egress_review import store as egress
+from egress_review.methods import privacy_budget
 from enclave import migrations, tables
 from enclave.errors import Unavailable
 from enclave.store import ControlStore

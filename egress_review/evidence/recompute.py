@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from egress_review import equality, evidence_sql, lineage_sql, measured, reading
 from egress_review.errors import OutputRefused
-from egress_review.evidence_sql import Units
+from egress_review.evidence import equality, evidence_sql, lineage_sql, measured, reading
+from egress_review.evidence.evidence_sql import Units
+from egress_review.evidence.lineage_sql import Shape, Views
+from egress_review.evidence.reading import Line, Plan
+from egress_review.evidence.standing import Read, side_by_side
 from egress_review.files.model import MOST_ROWS, Sheet
-from egress_review.lineage_sql import Shape, Views
-from egress_review.reading import Line, Plan
 from egress_review.sdc.tables import Cell, Contributors, Mark, Table
-from egress_review.standing import Read, side_by_side
 from enclave.model import DisclosureRules
 
 Members = npt.NDArray[np.int64]

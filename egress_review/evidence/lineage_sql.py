@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from egress_review import sql_tree
-from egress_review.aggregates import (
+from egress_review.evidence import sql_tree
+from egress_review.evidence.aggregates import (
     POSSIBLE,
     Base,
     Columns,
@@ -23,7 +23,7 @@ from egress_review.aggregates import (
     refuse,
     steady,
 )
-from egress_review.sql_tree import Node, is_a
+from egress_review.evidence.sql_tree import Node, is_a
 from enclave.model import PERSON_ID
 
 __all__ = ["POSSIBLE", "Shape", "Source", "Views", "understand"]

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from egress_review import sql_tree
 from egress_review.errors import OutputRefused
-from egress_review.sql_tree import Node, calls, is_a, number
+from egress_review.evidence import sql_tree
+from egress_review.evidence.sql_tree import Node, calls, is_a, number
 from enclave.model import PERSON_ID
 
 Views = Mapping[str, Sequence[str]]  # view name → its columns

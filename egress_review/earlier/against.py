@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
+from egress_review.earlier.partitions import Partitions, as_released
 from egress_review.errors import OutputRefused
-from egress_review.partitions import Partitions, as_released
 from egress_review.sdc import span
 from egress_review.sdc.changes import with_total
 from egress_review.sdc.differencing import compare, resemble, within

@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from egress_review.against import CONFLICT, ELSE, Against
+from egress_review.earlier.against import CONFLICT, ELSE, Against
+from egress_review.earlier.ledger import Entry
 from egress_review.errors import OutputRefused
-from egress_review.evidence import Evidence
+from egress_review.evidence.recompute import Evidence
 from egress_review.files.tables import read_csv
-from egress_review.ledger import Entry
 from egress_review.render import MARK, show, write_csv
 from egress_review.sdc import proofs
 from egress_review.sdc.attacker import Interval, Unknown, attack

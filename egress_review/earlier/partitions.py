@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from scipy.sparse import csr_matrix
 
 from egress_review.custody import Custody, Piece
-from egress_review.evidence import Evidence, Population
+from egress_review.evidence.recompute import Evidence, Population
 from egress_review.sdc.membership import Membership, Rows, labelled
 from egress_review.sdc.tables import Mark, Table
 from enclave.durable import write_durably

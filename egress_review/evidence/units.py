@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from egress_review.evidence_sql import Units
+from egress_review.evidence.evidence_sql import Units
 from egress_review.model import Note
 from enclave.model import ColumnRole, Dataset, Policy, View
 

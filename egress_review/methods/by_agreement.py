@@ -13,17 +13,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from egress_review.against import CONFLICT, ELSE
-from egress_review.case import Case, Perturbed
 from egress_review.custody import Custody
+from egress_review.earlier.against import CONFLICT, ELSE
+from egress_review.earlier.ledger import Entry
+from egress_review.earlier.partitions import People
 from egress_review.errors import OutputRefused
-from egress_review.evidence import Evidence
+from egress_review.evidence.recompute import Evidence
 from egress_review.files.tables import read_csv
-from egress_review.ledger import Entry
+from egress_review.methods.case import Case, Perturbed
+from egress_review.methods.privacy_budget import PrivacyBudget
+from egress_review.methods.protect import MOST_ROUNDS, Protected, protect
 from egress_review.model import FileKind, Note
-from egress_review.partitions import People
-from egress_review.privacy_budget import PrivacyBudget
-from egress_review.protect import MOST_ROUNDS, Protected, protect
 from egress_review.render import MARK, show, write_csv
 from egress_review.sdc import noise, rounding
 from egress_review.sdc.chance import Chances, chances
@@ -54,7 +54,7 @@ class Methods:
                 return self._by_chance(case)
             case Method.PRIVATE:
                 # scikit-learn comes with diffprivlib: only who needs it waits for it
-                from egress_review import private_answers
+                from egress_review.methods import private_answers
 
                 return private_answers.answered(case, self._budget)
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from egress_review import lineage_sql, sql_tree
-from egress_review.aggregates import Base, Columns, Of, Views
 from egress_review.errors import OutputRefused
-from egress_review.lineage_sql import Shape
+from egress_review.evidence import lineage_sql, sql_tree
+from egress_review.evidence.aggregates import Base, Columns, Of, Views
+from egress_review.evidence.lineage_sql import Shape
+from egress_review.evidence.sql_tree import Node, calls, is_a
 from egress_review.sdc.private import Key, Plan, plan
 from egress_review.sdc.tables import Kind, Level
-from egress_review.sql_tree import Node, calls, is_a
 from enclave.model import Amounts, PrivateTerms
 
 MOST_CELLS = 10_000

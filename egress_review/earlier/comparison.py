@@ -14,9 +14,9 @@ from enum import StrEnum
 from egress_review import permissions
 from egress_review.conversation import Conversing
 from egress_review.custody import Piece
+from egress_review.earlier.ledger import load
 from egress_review.files.model import Sheet
 from egress_review.files.tables import read_csv
-from egress_review.ledger import load
 from egress_review.model import FileKind, OutputFile, Request, Standing, State
 from enclave.errors import NotFound
 from enclave.events import Action

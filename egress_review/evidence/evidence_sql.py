@@ -13,10 +13,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from egress_review import sql_tree
-from egress_review.aggregates import Base, Of, Source, Views
-from egress_review.lineage_sql import Shape
-from egress_review.sql_tree import Node
+from egress_review.evidence import sql_tree
+from egress_review.evidence.aggregates import Base, Of, Source, Views
+from egress_review.evidence.lineage_sql import Shape
+from egress_review.evidence.sql_tree import Node
 
 Units = Mapping[str, Mapping[str, str]]  # view → unit (employers, households) → its column
 

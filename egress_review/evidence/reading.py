@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from egress_review import evidence_sql
-from egress_review.aggregates import Base, Of, Views
 from egress_review.errors import OutputRefused
-from egress_review.evidence_sql import Unit
-from egress_review.lineage_sql import Shape
+from egress_review.evidence import evidence_sql
+from egress_review.evidence.aggregates import Base, Of, Views
+from egress_review.evidence.evidence_sql import Unit
+from egress_review.evidence.lineage_sql import Shape
+from egress_review.evidence.standing import Ints, Read
 from egress_review.render import show
 from egress_review.sdc.tables import Level, Mark
-from egress_review.standing import Ints, Read
 from enclave.vault.pseudonym import ID_BYTES
 
 Line = tuple[Any, ...]

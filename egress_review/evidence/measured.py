@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from egress_review import standing
-from egress_review.aggregates import STEP, Base, Of, Source
-from egress_review.evidence_sql import Unit
-from egress_review.reading import Line, Plan
+from egress_review.evidence import standing
+from egress_review.evidence.aggregates import STEP, Base, Of, Source
+from egress_review.evidence.evidence_sql import Unit
+from egress_review.evidence.reading import Line, Plan
+from egress_review.evidence.standing import Bools, Floats, Ints, Read
 from egress_review.sdc.tables import Contributors, Kind, Measure
-from egress_review.standing import Bools, Floats, Ints, Read
 
 Who = tuple[Contributors, ...]
 

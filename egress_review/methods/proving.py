@@ -8,7 +8,7 @@ from __future__ import annotations
 import zipfile
 
 from egress_review.custody import Custody, Piece
-from egress_review.protect import hidden_in
+from egress_review.methods.protect import hidden_in
 from egress_review.sdc import proofs
 from enclave.errors import NotFound, Unavailable
 

@@ -13,13 +13,13 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
-from egress_review import bounded
-from egress_review.aggregates import Of
-from egress_review.bounded import Asked, Cells, Column
-from egress_review.case import Case, Perturbed
-from egress_review.ledger import Entry
+from egress_review.earlier.ledger import Entry
+from egress_review.evidence.aggregates import Of
+from egress_review.methods import bounded
+from egress_review.methods.bounded import Asked, Cells, Column
+from egress_review.methods.case import Case, Perturbed
+from egress_review.methods.privacy_budget import PrivacyBudget, Question, shown
 from egress_review.model import Note
-from egress_review.privacy_budget import PrivacyBudget, Question, shown
 from egress_review.render import write_csv
 from egress_review.sdc import private
 from egress_review.sdc.private import Key

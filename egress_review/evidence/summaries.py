@@ -5,8 +5,8 @@ A list of rows, or of one person a row, is no summary, whoever would look at it.
 
 from __future__ import annotations
 
-from egress_review import sql_tree
-from egress_review.sql_tree import Node, is_a
+from egress_review.evidence import sql_tree
+from egress_review.evidence.sql_tree import Node, is_a
 from enclave.model import PERSON_ID
 
 # Aggregates whose value comes from all of a group; the others can be one person's own, or a list.

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from egress_review.against import Against
-from egress_review.aggregates import Views
-from egress_review.evidence import Evidence
-from egress_review.ledger import Entry
+from egress_review.earlier.against import Against
+from egress_review.earlier.ledger import Entry
+from egress_review.evidence.aggregates import Views
+from egress_review.evidence.recompute import Evidence
 from egress_review.model import Note, Request
 from enclave.events import Scalar
 from enclave.model import DisclosureRules, Policy

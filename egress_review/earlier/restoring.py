@@ -15,15 +15,16 @@ from dataclasses import dataclass
 
 import duckdb
 
-from egress_review import partitions, units
-from egress_review.case import nothing_known
 from egress_review.custody import Custody, Piece
+from egress_review.earlier import partitions
+from egress_review.earlier.ledger import Entry, load
+from egress_review.earlier.partitions import People
 from egress_review.errors import OutputRefused
-from egress_review.evidence import Evidence, recompute
-from egress_review.ledger import Entry, load
-from egress_review.lineage_sql import Views
+from egress_review.evidence import units
+from egress_review.evidence.lineage_sql import Views
+from egress_review.evidence.recompute import Evidence, recompute
+from egress_review.methods.case import nothing_known
 from egress_review.model import Request
-from egress_review.partitions import People
 from egress_review.policy import LEDGER
 from egress_review.store import ReviewStore
 from enclave.errors import EnclaveError, Unavailable

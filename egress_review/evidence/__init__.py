@@ -1,0 +1,1 @@
+"""Recomputes a submitted table from its lineage, and who stands behind each of its numbers."""

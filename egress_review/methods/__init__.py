@@ -1,0 +1,1 @@
+"""How a recomputed table is made safe: hidden cells, rounding, noise, or differential privacy."""
