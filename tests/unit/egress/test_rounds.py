@@ -73,10 +73,10 @@ def test_a_new_version_of_what_was_decided_meanwhile_is_refused(world: World) ->
     query, answer = world.ask(PAY)
     check = world.service.checker.check
 
-    def slowly(request):
+    def slowly(request, *rest):
         if request.replaces:
             world.vote("dora", old)
-        return check(request)
+        return check(request, *rest)
 
     world.service.checker.check = slowly
     new = world.hand_in(table(answer, query), replaces=old.id)
