@@ -22,10 +22,8 @@ from egress_review.earlier.ledger import Entry, load
 from egress_review.earlier.partitions import Partitions, People
 from egress_review.errors import NotItsAnswer, OutputRefused
 from egress_review.evidence import units
-from egress_review.evidence.evidence_sql import Units
-from egress_review.evidence.lineage_sql import Views
-from egress_review.evidence.recompute import Evidence, check_equal, recompute
-from egress_review.evidence.summaries import summarises
+from egress_review.evidence.answers import Basis, columns, matching
+from egress_review.evidence.recompute import Evidence
 from egress_review.files.model import Sheet
 from egress_review.files.precheck import Outcome
 from egress_review.methods.by_agreement import Methods, check_covers, public_labels
@@ -40,7 +38,7 @@ from egress_review.store import ReviewStore
 from enclave.errors import NotFound
 from enclave.gateway.engine_duckdb import open_engine
 from enclave.gateway.journal import lineage
-from enclave.model import DisclosureRules, FieldType, Lineage, Method, Policy
+from enclave.model import DisclosureRules, Lineage, Method, Policy
 from enclave.settings import Settings
 from enclave.store import Appends, ControlStore
 from enclave.vault import keys
@@ -102,14 +100,6 @@ class _Ground:
     rules: DisclosureRules
     agencies: tuple[str, ...]
     lineages: Mapping[str, Lineage]
-
-
-@dataclass(frozen=True, slots=True)
-class _Basis:
-    """What a query is recomputed for: the rules, and what employers and households are told by."""
-
-    rules: DisclosureRules
-    units: Units
 
 
 class Checker:
@@ -221,7 +211,7 @@ class Checker:
         sheet = kinds.table(name, self._custody.open(request.id, Piece.RAW, file=number))
         lineages = [ground.lineages[query] for query in request.files[number - 1].queries]
         datasets = self._store.datasets()
-        basis = _Basis(ground.rules, units.known(policy, datasets))
+        basis = Basis(ground.rules, units.known(policy, datasets))
         evidence, epoch = self._recomputed(policy, lineages, sheet, basis)
         kinds.check_content(request, name, sheet, Outcome(recomputed=True))
         notes = (
@@ -272,7 +262,7 @@ class Checker:
             epoch=epoch,
             key=key,
             engine=lambda: closing(self._engine(policy, epoch)),
-            columns=_columns,
+            columns=columns,
             labels=public_labels(policy, self._store.datasets()),
         )
 
@@ -302,7 +292,7 @@ class Checker:
         policy: Policy,
         lineages: Sequence[Lineage],
         sheet: Sheet,
-        basis: _Basis,
+        basis: Basis,
     ) -> tuple[Evidence, int]:
         """Return the evidence of the one query whose answer the table is, and its version."""
         refusals: list[OutputRefused] = []
@@ -312,7 +302,7 @@ class Checker:
         for epoch, ones in ran_on.items():
             try:
                 with closing(self._engine(policy, epoch)) as engine:
-                    found = _matching(engine, policy, ones, sheet, basis)
+                    found = matching(engine, policy, ones, sheet, basis)
             except OutputRefused as refused:  # the version is gone
                 found = refused
             if isinstance(found, Evidence):
@@ -403,92 +393,3 @@ def strictest(policy: Policy, agencies: Sequence[str], store: ControlStore) -> D
     known = store.agencies()
     rules = [policy.rules[a] if a in policy.rules else known[a].rules for a in agencies]
     return reduce(DisclosureRules.strictest, rules)
-
-
-def _columns(engine: duckdb.DuckDBPyConnection, names: Sequence[str]) -> Views:
-    views = {}
-    for name in names:
-        quoted = '"' + name.replace('"', '""') + '"'
-        engine.execute(f"SELECT * FROM {quoted} LIMIT 0")  # noqa: S608 - the policy's own name
-        views[name] = [column[0] for column in engine.description or ()]
-    return views
-
-
-def _matching(
-    engine: duckdb.DuckDBPyConnection,
-    policy: Policy,
-    lineages: Sequence[Lineage],
-    sheet: Sheet,
-    basis: _Basis,
-) -> Evidence | OutputRefused:
-    """Return the evidence of the first query whose answer the table is, or why the first is not."""
-    views = _columns(engine, [view.name for view in policy.views])
-    refusals: list[OutputRefused] = []
-    for one in lineages:
-        try:
-            _refuse_other_versions(one)
-        except OutputRefused as refused:
-            refusals.append(refused)
-            continue
-        try:
-            return _answered(engine, one, views, sheet, basis)
-        except OutputRefused as refused:
-            summary = summarises(one.asked or one.sql, _amounts(policy))
-            kind = NotItsAnswer if summary else OutputRefused
-            refusals.append(kind(refused.sentence, hint=refused.hint))
-    return gravest(refusals)
-
-
-def _amounts(policy: Policy) -> frozenset[str]:
-    return frozenset(
-        column.name.lower()
-        for view in policy.views
-        for column in view.columns
-        if column.type is FieldType.DECIMAL
-    )
-
-
-def _answered(
-    engine: duckdb.DuckDBPyConnection,
-    one: Lineage,
-    views: Views,
-    sheet: Sheet,
-    basis: _Basis,
-) -> Evidence:
-    """Return the evidence of a query whose answer the table is. Raises `OutputRefused`.
-
-    Where the gateway held the query to groups of enough persons, the text it ran is recomputed from
-    the researcher's own: the two answer alike unless a group was too small, and then it is refused
-    without a word of how many were.
-    """
-    try:
-        evidence = recompute(engine, one.sql, views, basis.rules, units=basis.units)
-    except OutputRefused:
-        if one.asked is None:
-            raise
-    else:
-        check_equal(sheet, evidence)
-        return evidence
-    evidence = recompute(engine, one.asked, views, basis.rules, units=basis.units)
-    try:
-        check_equal(sheet, evidence)
-    except OutputRefused:
-        raise OutputRefused(
-            "The table is not the query's whole answer: it was changed, or the gateway put groups "
-            "of too few persons together or left them out.",
-            hint="Submit the answer as it is, of a query whose groups all have enough persons.",
-        ) from None
-    return evidence
-
-
-def _refuse_other_versions(one: Lineage) -> None:
-    """Refuse a query that names a version: beside its own, a table of a few changed rows is one.
-
-    Earlier releases are compared by view and column, so such a table would be compared with none.
-    """
-    if any("@" in name for name in (*one.views, *one.columns)):
-        raise OutputRefused(
-            "The query reads an earlier version of the data by its number.",
-            hint="Submit the answer of a query without AT (VERSION => …). An earlier version's own "
-            "table can be asked for while the project stands on it: its lead has it moved.",
-        )
