@@ -136,7 +136,7 @@ def test_a_log_put_back_with_all_its_files_turns_red(world: World) -> None:
 
 
 def test_a_log_put_back_whose_service_asks_nobody_turns_amber_by_age(world: World) -> None:
-    assert world.look(later=59).level is Level.GREEN
+    assert world.look(later=20).level is Level.GREEN
     standing = world.look(later=3600)
     assert (standing.level, standing.heading) == (Level.AMBER, "Cosignatures are late")
 

@@ -104,6 +104,13 @@ def release(id: str, person: str) -> Iterator[tuple[str, Event]]:
     yield event(Action.OUTPUT_DOWNLOADED, person, file="table.csv")
 
 
+def office_hours(at: int) -> int:
+    """Return eight in the morning (UTC) of that day, or of the Friday before a weekend."""
+    morning = at - at % DAY + 8 * HOUR
+    weekday = (at // DAY + 3) % 7  # the first of 1970 was a Thursday
+    return morning - max(0, weekday - 4) * DAY
+
+
 def tell(settings: Settings, *, days: int = 30, repeat: int = 1) -> int:
     """Write the story of the last `days` days; return how many entries there are.
 
@@ -128,7 +135,7 @@ def tell(settings: Settings, *, days: int = 30, repeat: int = 1) -> int:
                     batch.end_intent(event.intent, receipt.index)
 
     with closing(log):
-        write(list(beginning()), start)
+        write(list(beginning()), office_hours(start))
         for day in range(1, days):
             work = [step for again in range(repeat) for step in working_day(day + again * 10_000)]
             write(work, start - start % DAY + day * DAY + 8 * HOUR)
