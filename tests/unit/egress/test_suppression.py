@@ -252,7 +252,8 @@ def test_published_tables_that_contradict_each_other_are_no_ground_for_bounds() 
 def one_cell(
     measure: Measure, who: Contributors, *, persons: int = 50, value: float = 100
 ) -> Table:
-    cell = Cell((persons, 1), frozenset(), (), persons, {measure.name: value}, {measure.name: who})
+    behind = {} if measure.kind is Kind.ROWS else {measure.name: who}
+    cell = Cell((persons, 1), frozenset(), (), persons, {measure.name: value}, behind)
     return Table((), (measure,), (cell,))
 
 
