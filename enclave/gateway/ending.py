@@ -20,6 +20,7 @@ from enclave.store import ControlStore
 log = logging.getLogger(__name__)
 
 SECONDS = 60.0
+PATIENCE = 10.0  # seconds at the end for a closing that has begun: what is left of it waits for a start
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def running(settings: Settings, store: ControlStore, *, seconds: float = SECONDS
         yield
     finally:
         stop.set()
+        clock.join(timeout=PATIENCE)
 
 
 def _run(settings: Settings, store: ControlStore, stop: threading.Event, seconds: float) -> None:
