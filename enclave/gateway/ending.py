@@ -20,7 +20,7 @@ from enclave.store import ControlStore
 log = logging.getLogger(__name__)
 
 SECONDS = 60.0
-PATIENCE = 10.0  # seconds at the end for a closing that has begun: what is left of it waits for a start
+PATIENCE = 10.0  # seconds for a closing that has begun; what is left of it waits for a start
 
 
 @contextmanager
