@@ -139,7 +139,7 @@ class _Maker:
             counts = self._read.persons(source)
             yield Check(name, tuple(Contributors(int(count)) for count in counts))
         owners = self._read.owners[source]
-        everyone = len(np.unique(owners[(owners >= 0) & (amounts > 0)]))
+        everyone = int(np.count_nonzero(np.bincount(owners[(owners >= 0) & (amounts > 0)])))
         whole = Measure(name, kind, adds_up=self._adds_up(counts, everyone))
         yield Number(whole, counts.astype(float))
 

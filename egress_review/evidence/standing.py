@@ -24,6 +24,7 @@ Array = npt.NDArray[Any]
 
 T = TypeVar("T")
 R = TypeVar("R")
+FEW = 8  # if fewer than one row in so many comes again in a pair, only such pairs are added up
 THREADS = 2  # groupings worked on at once; numpy lets go of the interpreter while it does
 
 
@@ -31,12 +32,14 @@ THREADS = 2  # groupings worked on at once; numpy lets go of the interpreter whi
 class Pairs:
     """The rows of one grouping, ordered by cell and then by whom they belong to.
 
-    `first` is where each (cell, owner) begins in `order`; `cell` and `owner` say which they are,
-    `starts` where each cell begins among the pairs and `which` what cell that is.
+    `first` is where each (cell, owner) begins in `order`, `again` all other places in it; `cell`
+    and `owner` say which they are, `starts` where each cell begins among the pairs and `which` what
+    cell that is.
     """
 
     order: Ints
     first: Ints
+    again: Ints
     cell: Array
     owner: Array
     starts: Ints
@@ -44,10 +47,18 @@ class Pairs:
 
     def sums(self, amounts: Array) -> Array:
         """Return what each owner gives to each cell."""
-        mine = amounts[self.order]
-        if len(self.first) == len(mine):
-            return mine
-        return np.asarray(np.add.reduceat(mine, self.first))
+        if len(self.again) > len(self.order) // FEW:
+            return np.asarray(np.add.reduceat(amounts[self.order], self.first))
+        given = amounts[self.order[self.first]]
+        if len(self.again):
+            several = np.searchsorted(self.first, self.again) - 1
+            several = several[_changes(several)]
+            begins = self.first[several]
+            rows = np.sort(np.concatenate([begins, self.again]))
+            sums = np.add.reduceat(amounts[self.order[rows]], np.searchsorted(rows, begins))
+            given = given.astype(sums.dtype, copy=False)
+            given[several] = sums
+        return given
 
     def by_cell(self, given: Array, cells: int) -> Array:
         """Return the sum over each cell's owners."""
@@ -66,11 +77,11 @@ def pair(cells: Array, owners: Array, *, ordered: bool) -> Pairs:
     cells, owners = cells[order], owners[order]
     new = _changes(cells)
     new |= _changes(owners)
-    first = np.flatnonzero(new)
+    first, again = np.flatnonzero(new), np.flatnonzero(~new)
     cells, owners = cells[first], owners[first]
     starts = np.flatnonzero(_changes(cells))
     order = order if present is None else present[order]
-    return Pairs(order, first, cells, owners, starts, cells[starts].astype(np.int64))
+    return Pairs(order, first, again, cells, owners, starts, cells[starts].astype(np.int64))
 
 
 def _changes(ranked: Array) -> Bools:
@@ -81,14 +92,14 @@ def _changes(ranked: Array) -> Bools:
 
 
 def contributors(pairs: Pairs, given: Floats, cells: int, largest: int) -> list[Contributors]:
-    """Return, per cell, who gives other than nothing, the largest gifts and the total of all."""
+    """Return, per cell of the pairs, who gives not nothing, the largest gifts and all together."""
     size = np.abs(given)
     persons = pairs.by_cell(size > 0, cells)
     total = pairs.by_cell(size, cells)
     tops = _largest(pairs, size, cells, largest)
     return [
         Contributors(int(persons[n]), 0, tuple(float(t) for t in tops[n] if t > 0), float(total[n]))
-        for n in range(cells)
+        for n in pairs.which
     ]
 
 
@@ -123,7 +134,7 @@ class Read:
     count: Ints
     marks: Hashes
     amounts: tuple[Array, ...]
-    units: tuple[Ints, ...]
+    units: tuple[npt.NDArray[np.int32], ...]
     place: Ints
     ordered: bool
     _pairs: dict[int, tuple[Pairs, ...]] = field(default_factory=dict)
@@ -196,8 +207,8 @@ def _gifts(
 
     found = [Contributors(0)] * cells
     for pairs, mine in zip(groupings, side_by_side(make, groupings), strict=True):
-        for cell in pairs.which:
-            found[cell] = mine[cell]
+        for cell, one in zip(pairs.which, mine, strict=True):
+            found[cell] = one
     return found
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import pytest
 
 from egress_review.errors import OutputRefused
+from egress_review.evidence.recompute import recompute
 from egress_review.sdc.primary import Reason, sensitive
-from tests.support.pay import RULES, UNITS, ask, people, person
+from tests.support.pay import RULES, UNITS, VIEWS, ask, engine, people, person
 
 
 def reasons(sql: str, rows: Sequence[tuple[object, ...]], **units: object) -> set[Reason]:
@@ -236,3 +237,15 @@ def test_large_inputs_are_added_up_first_and_give_the_same_evidence(
     for first, second in zip(folded.population.rows, whole.population.rows, strict=True):
         assert first.tolist() == second.tolist()
     assert len(folded.population.parts) == len(whole.population.parts)
+
+
+def test_whoever_a_left_join_finds_nobody_for_is_counted() -> None:
+    sql = (
+        "SELECT pay.town, count(*) AS n, count(DISTINCT women.person_id) AS p FROM pay "
+        "LEFT JOIN women ON pay.person_id = women.person_id GROUP BY pay.town"
+    )
+    with engine(people(20)) as made:
+        made.execute("CREATE VIEW women AS SELECT person_id, age FROM pay WHERE sex = 'F'")
+        found = recompute(made, sql, {**VIEWS, "women": ["person_id", "age"]}, RULES)
+    assert [len(who) for who in found.population.cells] == [20]
+    assert found.table.cells[0].values["persons:women"] == 10
