@@ -7,6 +7,7 @@ which state. Never shows an unprotected byte without an event, never releases wi
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import threading
 from collections import Counter
@@ -22,6 +23,7 @@ from egress_review.earlier import partitions
 from egress_review.earlier.comparison import Comparing
 from egress_review.earlier.ledger import dump, load
 from egress_review.earlier.restoring import Restoring
+from egress_review.errors import OutputRefused
 from egress_review.methods.case import Perturbed
 from egress_review.model import Request, State
 from egress_review.notices import Notice
@@ -39,6 +41,13 @@ from enclave.events import Action, Event, Scalar, Verdict
 from enclave.model import DisclosureRules, Person, Session
 from enclave.settings import Settings
 from enclave.store import ControlStore
+
+log = logging.getLogger(__name__)
+
+# A fault of our own: nothing passes for it, and another try would end alike, at every start.
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+NOT_CHECKED = "The output could not be checked, by a fault of egress review and not of yours."
+TELL = "Tell the operating group the number of this request."
 
 __all__ = ["ReviewService", "available_until", "released_names", "statement", "waiting_for"]
 
@@ -126,6 +135,10 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
                 for number, checked in done.items():  # to draw a plot from, or to do without
                     self._hand_back(request, number, checked)
                 return self._refuse(request, error)
+            except FAULTS as fault:
+                kind = type(fault).__name__  # and no more: a trace may hold values
+                log.error("%s could not be checked: %s", request.id, kind)
+                return self._refuse(request, OutputRefused(NOT_CHECKED, hint=TELL))
             try:
                 return self._accept(request, finding)
             except Conflict as error:  # what it replaces was decided on in the meantime

@@ -202,7 +202,9 @@ def _members(
             owners, kept = pairs.owner.astype(np.int64), None
             if inside is not None:
                 kept = pairs.sums(inside.astype(np.int64)) > 0
-            ends = [*pairs.starts[1:], len(owners)]
+            ends = [*pairs.starts[1:], len(owners)][
+                : len(pairs.starts)
+            ]  # none where nothing was read
             for cell, start, end in zip(pairs.which, pairs.starts, ends, strict=True):
                 who, what = owners[start:end], hashes[start:end]
                 if kept is not None:

@@ -125,3 +125,18 @@ def test_files_of_a_request_that_never_came_to_be_are_removed(world: World) -> N
     (stray / "raw.csv").write_bytes(b"x")
     world.service.recover()
     assert not stray.exists()
+
+
+def test_a_fault_of_the_check_refuses_and_stops_nothing(world: World, monkeypatch) -> None:
+    """Control: FAULTS. Without it the service would end at the same request at every start."""
+
+    def fail(*_: object) -> None:
+        raise IndexError("a value of somebody")
+
+    request = cut_short(world, "_accept")
+    monkeypatch.setattr(world.service.checker, "check", fail)
+    world.service.recover()
+    found = world.service.reviews.request(request)
+    assert found.state is State.REFUSED
+    assert "somebody" not in found.sentence
+    assert world.submit().state is State.REFUSED

@@ -69,3 +69,9 @@ def test_sums_and_counts_are_hidden_together(world: World) -> None:
     _, protected = world.service.view_raw(PEOPLE["dora"], request)
     for line in protected.decode().splitlines():
         assert line.count(MARK) in (0, 2)
+
+
+def test_a_table_of_a_query_that_reads_nothing_is_answered(world: World) -> None:
+    request = world.submit("SELECT county, count(*) AS n FROM wages WHERE year < 0 GROUP BY county")
+    assert request.state in (State.PROTECTED, State.REFUSED)
+    assert request.sentence or request.summary["rows"] == 0
