@@ -32,6 +32,7 @@ class Detour:
         zero, rows = np.zeros(2 * self._count), np.zeros(matrix.shape[0])
         both = csc_matrix(hstack([matrix, -matrix]))
         self._solver = program(both, zero, (zero, self._top), (rows, rows))
+        self._solver.setOptionValue("presolve", "off")
         self._every = np.arange(2 * self._count, dtype=np.int32)
 
     def movement(self, need: Need, wanted: float, *, up: bool, pattern: Floats) -> Floats:
@@ -53,6 +54,8 @@ class Detour:
         cost = np.tile(price, 2) / room
         self._solver.changeColsBounds(len(top), self._every, low, np.maximum(top, low))
         self._solver.changeColsCost(len(top), self._every, cost)
+        # no cost is negative, so the dual simplex is at home at the start and far from it elsewhere
+        self._solver.clearSolver()
         run(self._solver, self._deadline)
         flow = np.asarray(self._solver.getSolution().col_value)
         return np.asarray(flow[: self._count] - flow[self._count :])
