@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import highspy
 import numpy as np
@@ -28,10 +28,20 @@ class Choice:
 
     def add(self, cuts: Iterable[Cut]) -> None:
         """Add cuts to the program."""
+        rows = []
         for cut in cuts:
-            where = np.flatnonzero(cut.coefficients > SPARSE * cut.least).astype(np.int32)
-            weights = cut.coefficients[where] / cut.least
-            self._solver.addRow(1.0, highspy.kHighsInf, len(where), where, weights)
+            where = np.flatnonzero(cut.coefficients > SPARSE * cut.least)
+            rows.append((where, cut.coefficients[where] / cut.least))
+        self._at_least(1.0, rows)
+
+    def _at_least(self, least: float, rows: Sequence[tuple[Integers, Floats]]) -> None:
+        """Add rows all at once: the solver copies its whole matrix each time."""
+        if rows:
+            where, weights = (np.concatenate(part) for part in zip(*rows, strict=True))
+            starts = np.cumsum([0, *(len(one) for one, _ in rows[:-1])]).astype(np.int32)
+            lower, upper = np.full(len(rows), least), np.full(len(rows), highspy.kHighsInf)
+            where = where.astype(np.int32)
+            self._solver.addRows(len(rows), lower, upper, len(where), starts, where, weights)
 
     def lonely(self, pattern: Floats) -> Iterator[Cut]:
         """Yield what a pattern breaks of this: no cell is hidden alone in an equation, for nothing.
@@ -49,12 +59,10 @@ class Choice:
 
     def tie(self, cuts: Iterable[Cut]) -> int:
         """Add constraints of `lonely`; return how many."""
-        number = 0
-        for cut in cuts:
-            number += 1
-            where = np.flatnonzero(cut.coefficients).astype(np.int32)
-            self._solver.addRow(0.0, highspy.kHighsInf, len(where), where, cut.coefficients[where])
-        return number
+        found = [cut.coefficients for cut in cuts]
+        wheres = [np.flatnonzero(one) for one in found]
+        self._at_least(0.0, [(at, one[at]) for at, one in zip(wheres, found, strict=True)])
+        return len(found)
 
     def relaxed(self) -> tuple[Floats, float]:
         """Return the cheapest choice in fractions of cells, and its cost: a lower bound."""

@@ -7,6 +7,7 @@ then it names.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress as ignoring
 
@@ -32,6 +33,7 @@ class Detour:
         zero, rows = np.zeros(2 * self._count), np.zeros(matrix.shape[0])
         both = csc_matrix(hstack([matrix, -matrix]))
         self._solver = program(both, zero, (zero, self._top), (rows, rows))
+        self._solver.setOptionValue("presolve", "off")
         self._every = np.arange(2 * self._count, dtype=np.int32)
 
     def movement(self, need: Need, wanted: float, *, up: bool, pattern: Floats) -> Floats:
@@ -53,6 +55,8 @@ class Detour:
         cost = np.tile(price, 2) / room
         self._solver.changeColsBounds(len(top), self._every, low, np.maximum(top, low))
         self._solver.changeColsCost(len(top), self._every, cost)
+        # no cost is negative, so the dual simplex is at home at the start and far from it elsewhere
+        self._solver.clearSolver()
         run(self._solver, self._deadline)
         flow = np.asarray(self._solver.getSolution().col_value)
         return np.asarray(flow[: self._count] - flow[self._count :])
@@ -62,7 +66,13 @@ class Cover:
     """A pattern under construction, with a movement that proves each need met so far."""
 
     def __init__(
-        self, system: System, needs: Sequence[Need], *, weight: Floats, deadline: float
+        self,
+        system: System,
+        needs: Sequence[Need],
+        *,
+        weight: Floats,
+        deadline: float,
+        hardest_first: bool = True,
     ) -> None:
         self.system, self.deadline = system, deadline
         self.pattern = system.forced.astype(float)
@@ -71,9 +81,10 @@ class Cover:
             (need, way) for need in needs for way in ("up", "down", "width") if getattr(need, way)
         ]
         self._proof: dict[int, frozenset[int]] = {}  # per claim the movements that prove it
+        self._refused: Counter[int] = Counter()
         self._moves: list[frozenset[int]] = []  # per movement the gates that it moves
         self._movement = Movement(system, deadline)
-        self._claimed = _Claimed(self._claims)
+        self._claimed = _Claimed(self._claims, hardest_first=hardest_first)
 
     def unmet(self) -> tuple[Need, ...]:
         """Return the needs without a proof."""
@@ -140,11 +151,13 @@ class Cover:
         self._moves.append(frozenset(self._gates(moved).tolist()))
         return frozenset({len(self._moves) - 1})
 
-    def drop(self) -> None:
+    def drop(self, until: float | None = None) -> None:
         """Show again, heaviest first, each cell that no need depends on, until the time is up."""
+        self.deadline = min(self.deadline, until or self.deadline)
         spare = (self.pattern > 0.5) & ~self.system.forced
         order = sorted(np.flatnonzero(spare), key=lambda gate: -self._weight[gate])
         with ignoring(OutOfTime):
+            self._movement = Movement(self.system, self.deadline, narrow=True)
             self._movement.open(self.pattern)
             for gate in order:
                 self._try_without(int(gate))
@@ -153,11 +166,12 @@ class Cover:
         used = {number for proof in self._proof.values() for number in proof}
         used = {number for number in used if gate in self._moves[number]}
         affected = [n for n, proof in self._proof.items() if proof & used]
+        affected.sort(key=lambda number: -self._refused[number])
         kept = {number: self._proof.pop(number) for number in affected}
         self.pattern[gate] = 0.0
         self._movement.turn(gate, hidden=False)
         try:
-            possible = all(number in self._proof or self._prove(number) for number in affected)
+            possible = all(self._still(number) for number in affected)
         except OutOfTime:
             possible = False
         if not possible:
@@ -167,18 +181,25 @@ class Cover:
         if time.monotonic() > self.deadline:
             raise OutOfTime
 
+    def _still(self, number: int) -> bool:
+        """Say whether a claim is met; who refuses often is asked first the next time."""
+        met = number in self._proof or self._prove(number)
+        self._refused[number] += not met
+        return met
+
 
 class _Claimed:
     """The claims as arrays, to see at once which of them a movement meets."""
 
-    def __init__(self, claims: Sequence[tuple[Need, str]]):
+    def __init__(self, claims: Sequence[tuple[Need, str]], *, hardest_first: bool):
         self._variable = np.array([need.variable for need, _ in claims], dtype=np.int64)
         self._insider = np.array([need.insider for need, _ in claims], dtype=np.int64)
         self._wanted = np.array([getattr(need, way) for need, way in claims])
         self._up = np.array([way != "down" for _, way in claims], dtype=bool)
         self._down = np.array([way != "up" for _, way in claims], dtype=bool)
         # the hardest first: what they need hidden often serves the rest
-        self.order = [int(number) for number in np.argsort(-self._wanted, kind="stable")]
+        order = [int(number) for number in np.argsort(-self._wanted, kind="stable")]
+        self.order = order if hardest_first else order[::-1]
 
     def met(self, moved: Floats, insider: int) -> list[int]:
         """Return the claims that one movement meets by itself."""

@@ -18,6 +18,7 @@ from egress_review.sdc.system import FREE, NOBODY, Floats, Need, System
 
 TOLERANCE = 1e-6  # in the unit of the system, and of a need where that is larger
 NOISE = 1e-9  # of a dual, below which it is the solver's rounding
+PRIMAL = 4  # HiGHS: a new aim leaves the last point possible, so the primal simplex goes on from it
 
 
 class OutOfTime(Exception):
@@ -88,6 +89,7 @@ class Movement:
         matrix = csc_matrix(self._matrix[:, self._columns])
         solver = program(matrix, zero, (zero, zero), (rows, rows))
         solver.setOptionValue("presolve", "off")
+        solver.setOptionValue("simplex_strategy", PRIMAL)
         solver.changeObjectiveSense(highspy.ObjSense.kMaximize)
         return solver
 
@@ -110,7 +112,7 @@ class Movement:
             self._share[variable] = float(hidden)
             if variable != self._pinned:
                 low, high = (-self._down[variable], self._up[variable]) if hidden else (0.0, 0.0)
-                self._solver.changeColBounds(variable, low, high)
+                self._solver.changeColBounds(int(self._place[variable]), low, high)
 
     def pin(self, variable: int) -> None:
         """Hold one unknown still (an insider knows it), letting go of the one held before."""
@@ -140,6 +142,25 @@ class Movement:
         self._reduced[variable] += sign
         return moved
 
+    def together(self, needs: Sequence[Need], *, up: bool) -> Floats:
+        """Return a movement that brings as many needs as far as they ask, all at once."""
+        wanted = {n.variable: max(n.up if up else n.down, n.width) for n in needs}
+        asked = [v for v, far in wanted.items() if far > 0 and self._place[v] != NOBODY]
+        moved = np.zeros(self._count)
+        places = self._place[asked].astype(np.int32)
+        low, high = -self._down * self._share, self._up * self._share
+        far = np.array([wanted[v] for v in asked])
+        stop = np.minimum(high[asked], far) if up else np.maximum(low[asked], -far)
+        spans = (low[asked], stop) if up else (stop, high[asked])
+        cost = (1.0 if up else -1.0) / np.maximum(far, TOLERANCE)
+        self._solver.changeColsBounds(len(asked), places, *spans)
+        self._solver.changeColsCost(len(asked), places, cost)
+        run(self._solver, self.deadline)
+        moved[self._columns] = self._solver.getSolution().col_value
+        self._solver.changeColsBounds(len(asked), places, low[asked], high[asked])
+        self._solver.changeColsCost(len(asked), places, np.zeros(len(asked)))
+        return moved
+
     def power(self) -> Floats:
         """Return what each unknown's range adds to the limit of the last movement, from its dual.
 
@@ -166,21 +187,27 @@ def short(reached: float, wanted: float) -> bool:
 
 
 def violated(
-    movement: Movement, needs: Sequence[Need], pattern: Floats
+    movement: Movement, needs: Sequence[Need], pattern: Floats, *, most_met: bool = False
 ) -> Iterator[tuple[Need, Cut]]:
     """Yield each need an attacker defeats under a pattern, with the cut that says why.
+
+    `most_met`: few are expected, so what is met is first sought for all of them together.
 
     A point the attacker's program visits shows a range for many cells at once, so most needs are
     met without a program of their own. Raises `OutOfTime` where the search could not end.
     """
     movement.open(pattern)
     ahead, back = np.zeros(len(movement.system.value)), np.zeros(len(movement.system.value))
-    pinned = NOBODY
+    pinned = None
     for need in sorted(needs, key=lambda one: one.insider):
         if need.insider != pinned:
             pinned = need.insider
             movement.pin(pinned)
             ahead[:], back[:] = 0.0, 0.0
+            for up in (True, False) if most_met else ():
+                moved = movement.together([n for n in needs if n.insider == pinned], up=up)
+                np.maximum(ahead, moved, out=ahead)
+                np.maximum(back, -moved, out=back)
         yield from _defeats(movement, need, (ahead, back))
 
 

@@ -21,6 +21,8 @@ from egress_review.sdc.pieces import Piece, split
 from egress_review.sdc.system import KNOWN, Flags, Floats, Need, System
 
 STARTS = 6
+EARLY = 0.2  # of the time of the exact search: without an end by then, a pattern comes first
+DROPPING = 0.5  # of the time left, that one pattern may take to lose what it does not need
 CLOSE = 1e-6
 _SEED = 5  # the same table gets the same pattern
 
@@ -91,7 +93,8 @@ def _solve(system: System, deadline: float) -> tuple[_Answer, tuple[Need, ...]]:
     try:
         attack = Movement(system, deadline)
         everything = np.ones(len(system.weight))
-        never = tuple(dict.fromkeys(need for need, _ in violated(attack, system.needs, everything)))
+        lost = violated(attack, system.needs, everything, most_met=True)
+        never = tuple(dict.fromkeys(need for need, _ in lost))
         system = replace(system, needs=tuple(n for n in system.needs if n not in never))
     except OutOfTime:
         return _Answer(system.forced.astype(float), least, system.needs), ()
@@ -107,32 +110,49 @@ def _solve(system: System, deadline: float) -> tuple[_Answer, tuple[Need, ...]]:
 def _improve(system: System, answer: _Answer, limits: tuple[float, float]) -> bool:
     """Search exactly; return whether the search came to its end."""
     deadline, half = limits
-    start = system.forced.astype(float)
+    now = time.monotonic()
+    soon = now + EARLY * (half - now)
     try:
-        choice, attack = Choice(system, half), Movement(system, half, narrow=True)
-        while True:
-            start, answer.bound = choice.relaxed()
-            cuts = [cut for _, cut in violated(attack, system.needs, start)]
-            choice.add(cuts)
-            if not cuts and not choice.tie(choice.lonely(start)):
-                break
+        choice, attack = Choice(system, soon), Movement(system, soon, narrow=True)
+        try:
+            start = _relaxed(choice, attack, answer)
+        except OutOfTime:
+            _cover(system, answer, system.forced.astype(float), (system.weight, deadline))
+            choice.deadline = attack.deadline = half
+            start = _relaxed(choice, attack, answer)
+        choice.deadline = attack.deadline = half
         if np.allclose(start, np.round(start), atol=CLOSE):
             answer.hidden, answer.unmet, answer.proved = np.round(start), (), True
             return True
         _cover(system, answer, start, (system.weight, deadline))
         if not answer.unmet:
             choice.fix(float(system.weight @ answer.hidden))
-        while True:
-            found, bound = choice.whole(answer.hidden)
-            answer.bound = max(answer.bound, bound)
-            cuts = [cut for _, cut in violated(attack, system.needs, found)]
-            if not cuts:
-                answer.hidden, answer.unmet, answer.proved = found, (), True
-                return True
-            choice.add(cuts)
-            choice.tie(choice.lonely(found))
+        return _whole(choice, attack, answer)
     except OutOfTime:
         return False
+
+
+def _relaxed(choice: Choice, attack: Movement, answer: _Answer) -> Floats:
+    """Return the cheapest fractions of cells that no attacker's program speaks against."""
+    while True:
+        start, answer.bound = choice.relaxed()
+        cuts = [cut for _, cut in violated(attack, choice.system.needs, start)]
+        choice.add(cuts)
+        if not cuts and not choice.tie(choice.lonely(start)):
+            return start
+
+
+def _whole(choice: Choice, attack: Movement, answer: _Answer) -> bool:
+    """Search among whole cells to the end."""
+    while True:
+        found, bound = choice.whole(answer.hidden)
+        answer.bound = max(answer.bound, bound)
+        cuts = [cut for _, cut in violated(attack, choice.system.needs, found)]
+        if not cuts:
+            answer.hidden, answer.unmet, answer.proved = found, (), True
+            return True
+        choice.add(cuts)
+        choice.tie(choice.lonely(found))
 
 
 def _cover(system: System, answer: _Answer, start: Floats, how: tuple[Floats, float]) -> Floats:
@@ -140,12 +160,35 @@ def _cover(system: System, answer: _Answer, start: Floats, how: tuple[Floats, fl
     weight, deadline = how
     cover = Cover(system, system.needs, weight=weight, deadline=deadline)
     cover.fill(np.where(start > 0.9, 1.0, 0.0))
-    cover.drop()
+    cover = _again(cover, how)
+    now = time.monotonic()
+    cover.drop(now + DROPPING * (deadline - now))
     better = system.weight @ cover.pattern < system.weight @ answer.hidden
     unmet = cover.unmet()
     if len(unmet) < len(answer.unmet) or (len(unmet) == len(answer.unmet) and better):
         answer.hidden, answer.unmet = cover.pattern, unmet
     return cover.pattern
+
+
+def _again(cover: Cover, how: tuple[Floats, float]) -> Cover:
+    """Seek the detours anew among the cells of a pattern, in the other order, if that is cheaper.
+
+    What an early detour hid and later ones made needless goes, many cells at once.
+    """
+    if cover.unmet():
+        return cover
+    weight, deadline = how
+    within = _within(cover.system, cover.pattern)
+    found = Cover(within, within.needs, weight=weight, deadline=deadline, hardest_first=False)
+    found.fill(within.forced.astype(float))
+    cheaper = weight @ found.pattern < weight @ cover.pattern
+    return found if cheaper and not found.unmet() else cover
+
+
+def _within(system: System, pattern: Floats) -> System:
+    """Return the system in which only what a pattern hides can be hidden."""
+    known = np.where(system.gate >= 0, pattern[np.maximum(system.gate, 0)] < 0.5, False)
+    return replace(system, gate=np.where(known, KNOWN, system.gate))
 
 
 def _merge(system: System, answer: _Answer, deadline: float) -> None:
@@ -159,8 +202,6 @@ def _merge(system: System, answer: _Answer, deadline: float) -> None:
         noise = dice.uniform(0.7, 1.4, len(system.weight)) if turn else 1.0
         none = system.forced.astype(float)
         union = np.maximum(union, _cover(system, answer, none, (system.weight * noise, deadline)))
-    known = np.where(system.gate >= 0, union[np.maximum(system.gate, 0)] < 0.5, False)
-    narrow = replace(system, gate=np.where(known, KNOWN, system.gate))
     bound = answer.bound
-    _improve(narrow, answer, (deadline, deadline))
+    _improve(_within(system, union), answer, (deadline, deadline))
     answer.bound, answer.proved = bound, False

@@ -7,12 +7,13 @@ whole-number witness in time is left out, and the certificate then does not veri
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from egress_review.sdc.detour import Detour
 from egress_review.sdc.movement import Movement, OutOfTime
 from egress_review.sdc.pieces import Piece, split
 from egress_review.sdc.system import KNOWN, NOBODY, Floats, Integers, Need, System
@@ -22,6 +23,7 @@ FINEST = 1_000.0  # parts of the smallest need: a whole number of these is a uni
 LARGEST = 2.0**40  # units; sums of thousands of them are still exact
 NEAR = 1e-3  # of a need: what rounding to whole units may take
 DENOMINATORS = (1, 2, 3, 4, 5, 6, 8, 12)
+MANY = range(1, 101)  # for a short movement: dense tables in three directions need such parts
 
 
 def prove(system: System, pattern: Floats, *, budget: float = 5.0) -> Proof:
@@ -53,6 +55,8 @@ class _Units:
         scaled = replace(system, value=zero, low=-down, high=up)
         self._down, self._up = down, up
         self._movement = Movement(scaled, deadline)
+        self._scaled, self._deadline = scaled, deadline
+        self._detour: Detour | None = None
         self._matrix = csr_matrix(system.equations).astype(np.int64)
 
     def witnesses(self) -> Iterator[Witness]:
@@ -61,9 +65,11 @@ class _Units:
         left = _claims(self._piece.system.needs)
         try:
             while left:
-                need, up, _ = left.pop(0)
+                need, up, wanted = left.pop(0)
                 self._movement.pin(need.insider)
-                found = self._round(self._movement.push(need.variable, up=up))
+                found = self._round(self._movement.push(need.variable, up=up), DENOMINATORS)
+                if found is None and wanted > 0:
+                    found = self._round(self._shortest(need, wanted, up=up), MANY)
                 if found is None:
                     continue
                 moved, parts = found
@@ -72,9 +78,18 @@ class _Units:
         except OutOfTime:
             return
 
-    def _round(self, moved: Floats) -> tuple[Integers, int] | None:
+    def _shortest(self, need: Need, wanted: float, *, up: bool) -> Floats:
+        """Return a movement just as far as is wanted, through few cells: its parts are few too."""
+        if self._detour is None:
+            ones = np.ones(len(self._scaled.weight))
+            self._detour = Detour(self._scaled, ones, self._deadline)
+        far = float(np.ceil(wanted / self._unit - 1e-9))
+        shown = np.zeros(len(self._scaled.weight))
+        return self._detour.movement(need, far, up=up, pattern=shown)
+
+    def _round(self, moved: Floats, denominators: Iterable[int]) -> tuple[Integers, int] | None:
         """Return whole numbers and what to divide them by, if they satisfy every equation."""
-        for parts in DENOMINATORS:
+        for parts in denominators:
             whole = np.rint(moved * parts).astype(np.int64)
             whole = np.clip(whole, (-self._down * parts).astype(np.int64), None)
             whole = np.minimum(whole, (self._up * parts).astype(np.int64))
