@@ -79,15 +79,16 @@ class Service:
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            servers = [await self._listen(source) for source in SOURCES]
-            batches = asyncio.create_task(self._write_batches())
-            ticker = asyncio.create_task(self._sign_while_busy())
-            self._spawn(self._end_of(None, None))
             health = Health(self._settings, self.gauges)
-            self._spawn(health.watch())
-            logger.info("listening for %s; %d entries", ", ".join(SOURCES), self._writer.signed)
-            stopped = asyncio.create_task(stop.wait())
+            # Answered before any room is heard: whoever finds the service up may ask how it fares.
             async with answering(self._settings.audit_metrics_address, health.answer):
+                servers = [await self._listen(source) for source in SOURCES]
+                batches = asyncio.create_task(self._write_batches())
+                ticker = asyncio.create_task(self._sign_while_busy())
+                self._spawn(self._end_of(None, None))
+                self._spawn(health.watch())
+                logger.info("listening for %s; %d entries", ", ".join(SOURCES), self._writer.signed)
+                stopped = asyncio.create_task(stop.wait())
                 await asyncio.wait([stopped, batches, ticker], return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
             for server in servers:

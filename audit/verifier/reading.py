@@ -6,11 +6,10 @@ an entry says of itself: that its text has its leaf's hash, is an event, and nam
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from audit.merkle import HASH_SIZE, Frontier, leaf_hash
+from audit.merkle import HASH_SIZE, Frontier, leaf_hash, leaf_hashes, parents
 from audit.verifier.checks import Findings, Unreadable, plain
 from audit.verifier.facts import SHAPE, Facts, NotAnEvent, parse
 from audit.verifier.queries import QUERIES, Answered
@@ -88,8 +87,8 @@ def _read_rows(found: Stretch, rows: list[Row]) -> list[bytes]:
 
     What is hashed is what is read: a text that was changed changes the root as well.
     """
-    try:  # RFC 6962 section 2.1, as `merkle.leaf_hash`
-        leaves = _hashes(b"\x00", [row[2] for row in rows])  # type: ignore[misc]
+    try:
+        leaves = leaf_hashes([row[2] for row in rows])  # type: ignore[misc]  # None: TypeError
         usual = leaves == [row[1] for row in rows]
     except TypeError:  # a text that was removed, or columns of a hostile file
         usual = False
@@ -193,16 +192,5 @@ def _frontier(leaves: list[bytes]) -> list[bytes]:
 def _root(hashes: list[bytes]) -> bytes:
     """Return the root over a power of two of hashes (RFC 6962 section 2.1)."""
     while len(hashes) > 1:
-        pairs = zip(hashes[::2], hashes[1::2], strict=True)
-        hashes = _hashes(b"\x01", map(b"".join, pairs))
+        hashes = parents(hashes)
     return hashes[0]
-
-
-def _hashes(prefix: bytes, texts: Iterable[bytes]) -> list[bytes]:
-    """Return the SHA-256 of each text after one prefix: a copied beginning costs half a new one."""
-    begin, found = hashlib.sha256(prefix).copy, []
-    for text in texts:
-        hashed = begin()
-        hashed.update(text)
-        found.append(hashed.digest())
-    return found
