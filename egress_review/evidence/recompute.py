@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 
 import duckdb
 import numpy as np
@@ -202,10 +203,8 @@ def _members(
             owners, kept = pairs.owner.astype(np.int64), None
             if inside is not None:
                 kept = pairs.sums(inside.astype(np.int64)) > 0
-            ends = [*pairs.starts[1:], len(owners)][
-                : len(pairs.starts)
-            ]  # none where nothing was read
-            for cell, start, end in zip(pairs.which, pairs.starts, ends, strict=True):
+            stretches = pairwise([*pairs.starts, len(owners)])
+            for cell, (start, end) in zip(pairs.which, stretches, strict=True):
                 who, what = owners[start:end], hashes[start:end]
                 if kept is not None:
                     who, what = who[kept[start:end]], what[kept[start:end]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -230,7 +231,7 @@ def sides(read: Read, values: Floats, source: int, share: float, step: float) ->
     for lines in read.lines:
         order = kept[np.lexsort((values[kept], lines[kept]))]
         starts = np.flatnonzero(_changes(lines[order]))
-        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        for start, end in pairwise([*starts, len(order)]):
             here = order[start:end]
             low, high = _at(values[here], share - step), _at(values[here], share + step)
             under = len(np.unique(owners[here][values[here] <= low]))
@@ -254,7 +255,7 @@ def commonest(read: Read, values: Hashes, source: int) -> list[Contributors]:
     for lines in read.lines:
         pairs = pair(lines, codes, ordered=False)
         rows = np.diff(np.append(pairs.first, len(pairs.order)))
-        for start, end in zip(pairs.starts, [*pairs.starts[1:], len(rows)], strict=True):
+        for start, end in pairwise([*pairs.starts, len(rows)]):
             here = np.arange(start, end)
             most = here[rows[here] == rows[here].max()]
             who = min(_people(read.owners[source], pairs, one) for one in most)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import duckdb
 
+from egress_review.evidence.evidence_sql import Units
 from egress_review.evidence.recompute import Evidence, recompute
 from enclave.model import DisclosureRules
 
@@ -37,6 +38,6 @@ def people(count: int, *, town: str = "A", start: int = 0) -> list[tuple[object,
     ]
 
 
-def ask(sql: str, rows: Sequence[tuple[object, ...]], **units: object) -> Evidence:
+def ask(sql: str, rows: Sequence[tuple[object, ...]], *, units: Units | None = None) -> Evidence:
     with engine(rows) as made:
-        return recompute(made, sql, VIEWS, RULES, **units)  # type: ignore[arg-type]
+        return recompute(made, sql, VIEWS, RULES, units=units)

@@ -249,3 +249,13 @@ def test_whoever_a_left_join_finds_nobody_for_is_counted() -> None:
         found = recompute(made, sql, {**VIEWS, "women": ["person_id", "age"]}, RULES)
     assert [len(who) for who in found.population.cells] == [20]
     assert found.table.cells[0].values["persons:women"] == 10
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["mode(town)", "(quantile_cont(wage, 0.45) + quantile_cont(wage, 0.55)) / 2", "count(*)"],
+)
+def test_a_query_that_reads_nobody_has_no_cell(number: str) -> None:
+    found = ask(f"SELECT sex, {number} AS x FROM pay WHERE wage < 0 GROUP BY sex", people(30))
+    assert found.table.cells == ()
+    assert found.population.cells == ()
