@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enclave.errors import EnclaveError
 
+# A fault of our own in a computation: nothing passes for it, and another try would end alike.
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
 
 class OutputRefused(EnclaveError):
     """The output cannot go to review as it is; the sentence says what would be possible."""

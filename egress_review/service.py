@@ -23,7 +23,7 @@ from egress_review.earlier import partitions
 from egress_review.earlier.comparison import Comparing
 from egress_review.earlier.ledger import dump, load
 from egress_review.earlier.restoring import Restoring
-from egress_review.errors import OutputRefused
+from egress_review.errors import FAULTS, OutputRefused
 from egress_review.methods.case import Perturbed
 from egress_review.model import Request, State
 from egress_review.notices import Notice
@@ -44,8 +44,6 @@ from enclave.store import ControlStore
 
 log = logging.getLogger(__name__)
 
-# A fault of our own: nothing passes for it, and another try would end alike, at every start.
-FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 NOT_CHECKED = "The output could not be checked, by a fault of egress review and not of yours."
 TELL = "Tell the operating group the number of this request."
 
@@ -146,8 +144,7 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
 
     def _hand_back(self, request: Request, number: int, checked: Checked) -> None:
         """Keep the protected table of a request that is refused, for its author alone."""
-        leaves = checked.content if checked.leaving is None else checked.leaving
-        self.custody.keep(request.id, Piece.HANDED_BACK, leaves, file=number)
+        self.custody.keep(request.id, Piece.HANDED_BACK, checked.leaves, file=number)
 
     def handed_back(self, request: Request, name: str) -> bytes:
         """Return a file of one's own as it would leave, inside the workspace. Raises `NotFound`."""
@@ -190,10 +187,7 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
             summary=_together(summaries, finding.rules),
             **self._terms(request),
         )
-        files = [
-            Shown(one.full, one.content, one.content if one.leaving is None else one.leaving)
-            for one in finding.files
-        ]
+        files = [Shown(one.full, one.content, one.leaves) for one in finding.files]
         found = replace(found, shown=self._commitment(found, files))
         rewritten = bool(found.summary["hidden"])
         event = replace(
