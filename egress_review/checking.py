@@ -22,7 +22,7 @@ from egress_review.earlier.ledger import Entry, load
 from egress_review.earlier.partitions import Partitions, People
 from egress_review.errors import NotItsAnswer, OutputRefused
 from egress_review.evidence import units
-from egress_review.evidence.answers import Basis, columns, matching
+from egress_review.evidence.answers import Basis, matching
 from egress_review.evidence.recompute import Evidence
 from egress_review.files.model import Sheet
 from egress_review.files.precheck import Outcome
@@ -75,6 +75,11 @@ class Checked:
     notes: tuple[Note, ...] = ()
     table: Recomputed | None = None
     leaving: bytes | None = None
+
+    @property
+    def leaves(self) -> bytes:
+        """Return the bytes as they would be handed out."""
+        return self.content if self.leaving is None else self.leaving
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +267,6 @@ class Checker:
             epoch=epoch,
             key=key,
             engine=lambda: closing(self._engine(policy, epoch)),
-            columns=columns,
             labels=public_labels(policy, self._store.datasets()),
         )
 

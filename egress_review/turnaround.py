@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from statistics import median
 
 from egress_review.conversation import Conversing
@@ -26,10 +25,6 @@ class Turnaround:
 
 class Timing(Conversing):
     """Reading how long things take."""
-
-    def due(self, request: Request) -> datetime | None:
-        """Return by when reviewers should decide; None while it is not in review yet."""
-        return request.due_at
 
     def turnaround(self) -> Mapping[str, Turnaround]:
         """Return each agency's turnaround, over every request there was."""

@@ -22,9 +22,9 @@ from egress_review.evidence.recompute import Evidence
 from egress_review.files.tables import read_csv
 from egress_review.methods.case import Case, Perturbed
 from egress_review.methods.privacy_budget import PrivacyBudget
-from egress_review.methods.protect import MOST_ROUNDS, Protected, protect
+from egress_review.methods.protect import MOST_ROUNDS, Protected, protect, released_bytes
 from egress_review.model import FileKind, Note
-from egress_review.render import MARK, show, write_csv
+from egress_review.render import MARK
 from egress_review.sdc import noise, rounding
 from egress_review.sdc.chance import Chances, chances
 from egress_review.sdc.primary import Reason, sensitive
@@ -66,15 +66,13 @@ class Methods:
         change = _change(case, self._chances(case))
         reasons = _reasons(case)
         hidden = frozenset(reasons)
-        content = write_csv(
-            evidence.columns, [_line(evidence, n, change, hidden) for n in _places(evidence)]
-        )
+        content = released_bytes(evidence, hidden, change)
         _check_written(content, case)
         table = replace(evidence.table, hidden=hidden)
         told = summary(case.policy.protection)
         return Perturbed(
             content=content,
-            full=write_csv(evidence.columns, [list(map(show, line)) for line in evidence.lines]),
+            full=released_bytes(evidence, frozenset()),
             entry=Entry(table, reasons, {}, evidence.numbers, evidence.labels),
             summary={"rows": len(table.cells), "hidden": len(hidden), "primary": 0, **told},
             notes=(_note(case),),
@@ -175,19 +173,6 @@ def _near(case: Case, hidden: frozenset[int]) -> frozenset[int]:
             return near
         near |= more
     raise OutputRefused(CONFLICT, hint=ELSE)
-
-
-def _places(evidence: Evidence) -> range:
-    return range(len(evidence.lines))
-
-
-def _line(
-    evidence: Evidence, cell: int, change: Callable[[int, int], int], hidden: frozenset[int]
-) -> list[str]:
-    pairs = zip(evidence.lines[cell], evidence.numbers, strict=True)
-    if cell in hidden:
-        return [MARK if number else show(value) for value, number in pairs]
-    return [show(change(cell, value) if number else value) for value, number in pairs]
 
 
 def _check_written(content: bytes, case: Case) -> None:

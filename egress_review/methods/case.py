@@ -10,7 +10,6 @@ import duckdb
 
 from egress_review.earlier.against import Against
 from egress_review.earlier.ledger import Entry
-from egress_review.evidence.aggregates import Views
 from egress_review.evidence.recompute import Evidence
 from egress_review.model import Note, Request
 from enclave.events import Scalar
@@ -37,8 +36,8 @@ class Case:
     """One recomputed table, and all that its protection may depend on.
 
     `engine` opens the version of the extract it ran on; `key` is the project's. `earlier` is what
-    the project released or has in review; `against` knows every project's. `columns` asks an engine
-    for the columns of views; `labels` are those that the data dictionaries list, by view.column.
+    the project released or has in review; `against` knows every project's. `labels` are those that
+    the data dictionaries list, by view.column.
     """
 
     request: Request
@@ -51,7 +50,6 @@ class Case:
     epoch: int
     key: bytes
     engine: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
-    columns: Callable[[duckdb.DuckDBPyConnection, Sequence[str]], Views]
     labels: Mapping[str, Sequence[str]]
 
 

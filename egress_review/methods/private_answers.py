@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from egress_review.earlier.ledger import Entry
 from egress_review.evidence.aggregates import Of
+from egress_review.evidence.answers import columns
 from egress_review.methods import bounded
 from egress_review.methods.bounded import Asked, Cells, Column
 from egress_review.methods.case import Case, Perturbed
@@ -38,7 +39,7 @@ def answered(case: Case, budget: PrivacyBudget) -> Perturbed:
     assert terms is not None  # the compiler refuses the method without its terms
     labels = {**case.labels, **terms.groups}
     with case.engine() as engine:
-        views = case.columns(engine, [view.name for view in case.policy.views])
+        views = columns(engine, [view.name for view in case.policy.views])
         asked = bounded.understand(case.evidence.sql, views, terms, labels)
         true = bounded.recompute(engine, asked)
     drawn = budget.answer(

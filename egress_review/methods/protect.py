@@ -7,8 +7,9 @@ could undo. Raises rather than release less than was asked without saying so.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from egress_review.earlier.against import CONFLICT, ELSE, Against
 from egress_review.earlier.ledger import Entry
@@ -140,11 +141,22 @@ def prove_pattern(table: Table, solved: Solved) -> bytes:
     return proof
 
 
-def released_bytes(evidence: Evidence, hidden: frozenset[int]) -> bytes:
-    """Return the file as released: labels, and numbers or the one mark."""
+def released_bytes(
+    evidence: Evidence, hidden: frozenset[int], change: Callable[[int, Any], Any] | None = None
+) -> bytes:
+    """Return the file as released: labels, and numbers or the one mark.
+
+    `change` makes of a shown number of a row (by index) the one that is released in its place.
+    """
+
+    def released(index: int, value: Any) -> str:
+        if index in hidden:
+            return MARK
+        return show(value if change is None else change(index, value))
+
     rows = [
         [
-            MARK if number and index in hidden else show(value)
+            released(index, value) if number else show(value)
             for value, number in zip(line, evidence.numbers, strict=True)
         ]
         for index, line in enumerate(evidence.lines)

@@ -9,7 +9,7 @@ from egress_review.model import Request, State
 from egress_review.policy import Act, can
 from egress_review.service import available_until
 from egress_review.web.acts import service_of
-from egress_review.web.queue import Listed, titled
+from egress_review.web.queue import Listed, by_project, titled
 from egress_review.web.room import TURN, Names, age, names_of, state_cell
 from enclave.web import tables
 from enclave.web.app import render, signed_in
@@ -24,14 +24,6 @@ def mine(request: HttpRequest) -> Response:
     votes, names = service.reviews.votes_on([one.id for one in found]), names_of(service)
     own = [Listed(one, votes[one.id], names.person(one.person)) for one in found]
     columns = _columns(names)
-    projects = sorted({one.project for one in found})
-    by_project: Filter[Listed] = Filter(
-        "project",
-        "Project",
-        "select",
-        tuple((name, name) for name in projects),
-        keeps=lambda one, value: one.request.project == value,
-    )
     words: Filter[Listed] = Filter(
         "find",
         "Title or file",
@@ -45,7 +37,7 @@ def mine(request: HttpRequest) -> Response:
         empty="You have not asked for anything to be released yet. In your workspace, write a "
         "table to a file and call submit(); the request then stands here.",
         next_step=("Go to your workspaces", web_of(request).settings.hub_url),
-        filters=(words, by_project),
+        filters=(words, by_project(own)),
     )
     return render(request, "mine.html", table=table, hub=web_of(request).settings.hub_url)
 

@@ -173,7 +173,6 @@ def _columns(names: Names, *, is_open: bool) -> tuple[Column[Listed], ...]:
 
 
 def _filters(chosen: Sequence[Listed]) -> tuple[Filter[Listed], ...]:
-    projects = sorted({one.request.project for one in chosen})
     agencies = sorted({agency for one in chosen for agency in one.undecided})
     words: Filter[Listed] = Filter(
         "find",
@@ -183,13 +182,6 @@ def _filters(chosen: Sequence[Listed]) -> tuple[Filter[Listed], ...]:
             lambda one: one.request.filename,
             lambda one: one.author,
         ),
-    )
-    by_project: Filter[Listed] = Filter(
-        "project",
-        "Project",
-        "select",
-        tuple((name, name) for name in projects),
-        keeps=lambda one, value: one.request.project == value,
     )
     by_agency: Filter[Listed] = Filter(
         "agency",
@@ -205,7 +197,20 @@ def _filters(chosen: Sequence[Listed]) -> tuple[Filter[Listed], ...]:
         (("overdue", "overdue"), ("day", "within a day"), ("week", "within a week")),
         keeps=_is_due,
     )
-    return (words, by_project, by_agency, by_date) if agencies else (words, by_project)
+    project = by_project(chosen)
+    return (words, project, by_agency, by_date) if agencies else (words, project)
+
+
+def by_project(listed: Sequence[Listed]) -> Filter[Listed]:
+    """Return the filter of a list by the projects in it."""
+    projects = sorted({one.request.project for one in listed})
+    return Filter(
+        "project",
+        "Project",
+        "select",
+        tuple((name, name) for name in projects),
+        keeps=lambda one, value: one.request.project == value,
+    )
 
 
 def _is_due(one: Listed, within: str) -> bool:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from egress_review.errors import OutputRefused
 from egress_review.files.model import Dummy, Model, Parameter
 from egress_review.rules import check_model, check_table, judge_model, judge_table, rules
+from egress_review.rules.table import Rule
 from egress_review.sdc.primary import Reason, sensitive
 from enclave.governance.nouns import NO_RULES
 from enclave.model import ClassDisclosure, DisclosureRules, Unverified
@@ -75,8 +76,8 @@ def test_every_parameter_of_an_agency_stands_in_the_table_of_rules() -> None:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.check[:40])
-def test_every_rule_names_code_that_exists(rule: object) -> None:
-    module, _, name = rule.enforced.rpartition(".")  # type: ignore[attr-defined]
+def test_every_rule_names_code_that_exists(rule: Rule) -> None:
+    module, _, name = rule.enforced.rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
 
 
