@@ -33,6 +33,7 @@ from enclave.errors import EnclaveError, Invalid
 from enclave.model import Person, Role
 from enclave.web.app import render, require_recent_login, signed_in
 from enclave.web.tables import Cell
+from enclave.web.words import count
 
 
 def request_page(request: HttpRequest) -> Response:
@@ -205,11 +206,11 @@ def _spending(service: ReviewService, found: Request) -> list[tuple[str, str]]:
     budget = spending(service.control, found.project)
     if budget is None:
         return []
-    left = budget.total - budget.used
+    bought, left = count(len(budget.answers), "answer"), count(budget.answers_left, "more answer")
     return [
         ("Budget of the agreement", f"ε {shown(budget.total)}"),
-        ("Spent so far", f"ε {shown(budget.used)} in {len(budget.answers)} answers"),
-        ("Left", f"ε {shown(left)}, which is {left // budget.release} more answers"),
+        ("Spent so far", f"ε {shown(budget.used)} in {bought}"),
+        ("Left", f"ε {shown(budget.left)}, which is {left}"),
         ("An answer costs", f"ε {shown(budget.release)}"),
     ]
 
