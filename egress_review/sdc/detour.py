@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress as ignoring
 
+import highspy
 import numpy as np
 from scipy.sparse import csc_matrix, hstack
 
@@ -36,14 +37,16 @@ class Detour:
         self._solver.setOptionValue("presolve", "off")
         self._every = np.arange(2 * self._count, dtype=np.int32)
 
-    def movement(self, need: Need, wanted: float, *, up: bool, pattern: Floats) -> Floats:
+    def movement(self, need: Need, wanted: float, *, up: bool, pattern: Floats) -> Floats | None:
         """Return the movement of every unknown, cheapest in what must be hidden besides.
 
-        Raises `OutOfTime`.
+        None where it cannot move that far. Raises `OutOfTime`.
         """
         system, variable = self._system, need.variable
         low, top = np.zeros(2 * self._count), self._top.copy()
         there, back = (0, self._count) if up else (self._count, 0)
+        if short(top[variable + there], wanted):
+            return None
         low[variable + there] = wanted
         top[variable + back] = 0.0  # moving there and back again is no movement
         if need.insider != NOBODY:
@@ -58,6 +61,8 @@ class Detour:
         # no cost is negative, so the dual simplex is at home at the start and far from it elsewhere
         self._solver.clearSolver()
         run(self._solver, self._deadline)
+        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None  # what the solver holds then is no movement: it breaks the equations
         flow = np.asarray(self._solver.getSolution().col_value)
         return np.asarray(flow[: self._count] - flow[self._count :])
 
@@ -109,7 +114,7 @@ class Cover:
         for up in ways:
             wanted = getattr(need, way)
             moved = detour.movement(need, wanted, up=up, pattern=self.pattern)
-            if short(moved[need.variable] * (1 if up else -1), wanted):
+            if moved is None:
                 continue
             used = self._gates(moved)
             cost = float((self._weight * (1 - self.pattern))[used].sum())

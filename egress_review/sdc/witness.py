@@ -69,7 +69,8 @@ class _Units:
                 self._movement.pin(need.insider)
                 found = self._round(self._movement.push(need.variable, up=up), DENOMINATORS)
                 if found is None and wanted > 0:
-                    found = self._round(self._shortest(need, wanted, up=up), MANY)
+                    short = self._shortest(need, wanted, up=up)
+                    found = None if short is None else self._round(short, MANY)
                 if found is None:
                     continue
                 moved, parts = found
@@ -78,7 +79,7 @@ class _Units:
         except OutOfTime:
             return
 
-    def _shortest(self, need: Need, wanted: float, *, up: bool) -> Floats:
+    def _shortest(self, need: Need, wanted: float, *, up: bool) -> Floats | None:
         """Return a movement just as far as is wanted, through few cells: its parts are few too."""
         if self._detour is None:
             ones = np.ones(len(self._scaled.weight))

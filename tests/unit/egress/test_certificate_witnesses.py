@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from scipy.sparse import csr_matrix
 from egress_review.sdc import proofs
 from egress_review.sdc.attacker import attack
 from egress_review.sdc.certificate import publish
+from egress_review.sdc.detour import Detour
 from egress_review.sdc.standards import against_insiders, widths
 from egress_review.sdc.suppress import suppress
 from egress_review.sdc.system import FREE, KNOWN, Need, System
@@ -167,6 +169,18 @@ def test_a_cell_alone_in_an_equation_is_impossible_not_merely_unprotected() -> N
     gate[[1, 2, 3]] = KNOWN
     stuck = suppress(replace(plain, gate=gate))
     assert stuck.unprotected == stuck.impossible == plain.needs
+
+
+@pytest.mark.parametrize("shown", [(), (1, 2, 3)], ids=["below zero", "alone in its row"])
+def test_a_detour_that_does_not_exist_is_none_and_not_what_the_solver_is_left_with(
+    shown: tuple[int, ...],
+) -> None:
+    plain = square()
+    gate = plain.gate.copy()
+    gate[list(shown)] = KNOWN
+    detour = Detour(replace(plain, gate=gate), plain.weight, time.monotonic() + 60)
+    wanted = 2.0 if shown else 4.0
+    assert detour.movement(plain.needs[0], wanted, up=False, pattern=np.zeros(16)) is None
 
 
 def test_an_unknown_nobody_publishes_needs_nothing_more_hidden() -> None:
