@@ -197,9 +197,8 @@ def _members(
     parts: list[list[tuple[Members, RowHashes]]] = [[] for _ in range(read.cells)]
     for source in range(len(read.owners)):
         groupings = read.pairs(source)
-        for pairs, hashes in zip(
-            groupings, side_by_side(lambda one: one.sums(marks), groupings), strict=True
-        ):
+        summed = side_by_side(lambda one: one.sums(marks).astype(np.uint16), groupings)
+        for pairs, hashes in zip(groupings, summed, strict=True):
             owners, kept = pairs.owner.astype(np.int64), None
             if inside is not None:
                 kept = pairs.sums(inside.astype(np.int64)) > 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from egress_review.errors import OutputRefused
@@ -236,6 +237,7 @@ def test_large_inputs_are_added_up_first_and_give_the_same_evidence(
         assert one.tolist() == other.tolist()
     for first, second in zip(folded.population.rows, whole.population.rows, strict=True):
         assert first.tolist() == second.tolist()
+        assert first.dtype == second.dtype == np.uint16
     assert len(folded.population.parts) == len(whole.population.parts)
 
 
