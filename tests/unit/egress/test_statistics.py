@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from egress_review.errors import OutputRefused
+from egress_review.evidence.evidence_sql import Units
 from egress_review.evidence.recompute import recompute
 from egress_review.sdc.primary import Reason, sensitive
 from tests.support.pay import RULES, UNITS, VIEWS, ask, engine, people, person
 
 
-def reasons(sql: str, rows: Sequence[tuple[object, ...]], **units: object) -> set[Reason]:
-    found = sensitive(ask(sql, rows, **units).table, RULES)
+def reasons(
+    sql: str, rows: Sequence[tuple[object, ...]], *, units: Units | None = None
+) -> set[Reason]:
+    found = sensitive(ask(sql, rows, units=units).table, RULES)
     return {reason for each in found.values() for reason in each}
 
 
