@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from egress_review.evidence import standing
+from egress_review.evidence import evidence_sql, standing
 from egress_review.evidence.aggregates import STEP, Base, Of, Source
 from egress_review.evidence.evidence_sql import Unit
-from egress_review.evidence.reading import Line, Plan
+from egress_review.evidence.lineage_sql import Shape
+from egress_review.evidence.reading import Line
 from egress_review.evidence.standing import Bools, Floats, Ints, Read
 from egress_review.sdc.tables import Contributors, Kind, Measure
 
@@ -54,11 +55,11 @@ class Measured:
 
 
 def measure(
-    plan: Plan, lines: Sequence[Line], read: Read, *, units: tuple[Unit, ...], largest: int
+    shape: Shape, lines: Sequence[Line], read: Read, *, units: tuple[Unit, ...], largest: int
 ) -> Measured:
     """Return the measures of a table's lines."""
-    maker = _Maker(plan, lines, read, units, largest)
-    found = [one for number in range(len(plan.shape.bases)) for one in maker.base(number)]
+    maker = _Maker(shape, lines, read, units, largest)
+    found = [one for number in range(len(shape.bases)) for one in maker.base(number)]
     found += maker.units_present()
     numbers = {one.measure.name: one for one in found if isinstance(one, Number)}
     return Measured(
@@ -74,13 +75,13 @@ class _Maker:
 
     def __init__(
         self,
-        plan: Plan,
+        shape: Shape,
         lines: Sequence[Line],
         read: Read,
         units: tuple[Unit, ...],
         largest: int,
     ):
-        self._plan, self._lines, self._read = plan, lines, read
+        self._shape, self._lines, self._read = shape, lines, read
         self._units, self._largest = units, largest
         self._asked_as: dict[Base, Base] = {}
         self.subsets: dict[bytes, Bools] = {}
@@ -96,7 +97,7 @@ class _Maker:
 
     def base(self, number: int) -> Iterator[Number | Check]:
         """Yield the measures and checks of one base, and note the rows it is about."""
-        base, amounts = self._plan.shape.bases[number], self._read.amounts[number]
+        base, amounts = self._shape.bases[number], self._read.amounts[number]
         inside = ~np.isnan(amounts) if base.of is Of.POSITION else amounts != 0
         if base.of is not Of.PERSONS or base.condition:
             self._note(inside)
@@ -112,16 +113,15 @@ class _Maker:
 
     def _is_void(self, base: Base, inside: Bools) -> bool:
         """Say whether a condition holds for every row, so that it is none."""
-        if base in self._plan.valued:
-            lines = self._lines
-            return all(self._plan.numbers(base, one)[-1] == self._plan.rows(one) for one in lines)
+        if base in evidence_sql.valued(self._shape):
+            return all(line.numbers[base][-1] == line.rows for line in self._lines)
         return bool(inside.all())
 
     # One kind of base each ---------------------------------------------------------------------
 
     def _rows(self, base: Base, amounts: Floats) -> Iterator[Number | Check]:
         if not base.condition:
-            rows = np.array([self._plan.rows(line) for line in self._lines], dtype=float)
+            rows = np.array([line.rows for line in self._lines], dtype=float)
             yield Number(Measure("rows", Kind.ROWS), rows)
             return
         name = f"nonnull:rows{_where(base)}"
@@ -190,8 +190,8 @@ class _Maker:
 
     # What they share ---------------------------------------------------------------------------
 
-    def _numbers(self, base: Base, line: Line) -> Line:
-        return self._plan.numbers(self._asked_as.get(base, base), line)
+    def _numbers(self, base: Base, line: Line) -> tuple[Any, ...]:
+        return line.numbers[self._asked_as.get(base, base)]
 
     def _values(self, base: Base) -> Floats:
         found = [self._numbers(base, line)[0] for line in self._lines]
@@ -203,9 +203,9 @@ class _Maker:
         return any(facts) and not any(fact is False for fact in facts)
 
     def _readers(self, base: Base) -> Iterator[tuple[int, Source]]:
-        every = base.readers or self._plan.shape.sources
+        every = base.readers or self._shape.sources
         for reader in every:
-            yield self._plan.shape.sources.index(reader), reader
+            yield self._shape.sources.index(reader), reader
 
     def _source(self, base: Base) -> int:
         return next(self._readers(base))[0]
@@ -228,7 +228,7 @@ class _Maker:
 
     def least_persons(self) -> Ints:
         """Return the fewest persons of any source present: a join can have few on one side."""
-        rows = np.array([self._plan.rows(line) for line in self._lines], dtype=np.int64)
+        rows = np.array([line.rows for line in self._lines], dtype=np.int64)
         counts = [self._read.persons(n) for n in range(len(self._read.owners))]
         present = np.array([np.where(one > 0, one, np.iinfo(np.int64).max) for one in counts])
         least = present.min(axis=0)

@@ -21,12 +21,11 @@ from egress_review.evidence import evidence_sql
 from egress_review.evidence.aggregates import Base, Of, Views
 from egress_review.evidence.evidence_sql import Unit
 from egress_review.evidence.lineage_sql import Shape
-from egress_review.evidence.standing import Ints, Read
+from egress_review.evidence.standing import Ints, Read, side_by_side
 from egress_review.render import show
 from egress_review.sdc.tables import Level, Mark
 from enclave.vault.pseudonym import ID_BYTES
 
-Line = tuple[Any, ...]
 MOST_AT_ONCE = 5_000_000  # rows taken one by one; more are added up by person and group first
 UUID_CHARACTERS = 36
 MOST_CODES = 4_000_000  # combinations of labels that are looked up in a table of all
@@ -36,60 +35,61 @@ Coded = tuple[npt.NDArray[np.int32], list[Any]]  # a number per row, -1 for NULL
 NO_PSEUDONYM = "The extract names a person otherwise than by a pseudonym."
 
 
-class Plan:
-    """Says where in a line of `evidence_sql.answer` what stands."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an answer taken apart: the query's own columns, and what was asked beside them.
 
-    def __init__(self, shape: Shape):
-        self.shape = shape
-        groups, width = len(shape.groups), len(shape.outputs)
-        self._groups = slice(width, width + groups)
-        self._bits = slice(width + groups, width + 2 * groups)
-        self._rows = width + 2 * groups
-        self._at: dict[Base, slice] = {}
-        place = self._rows + 3
-        self.valued = frozenset(evidence_sql.valued(shape))
-        for base in evidence_sql.valued(shape):
-            self._at[base] = slice(place, place + evidence_sql.width(base))
-            place = self._at[base].stop
+    `groups` are the values it is grouped by, `key` the same as text that tells NULL from any value,
+    `level` the dimensions it is broken down by (those GROUPING() calls 0). `rows` were read for it;
+    `mark` identifies them: their number and the sum of their hashes. `kept` is what a HAVING says.
+    `numbers` has, per base, its value, and of a sum two facts more.
+    """
 
-    def groups(self, line: Line) -> Line:
-        """Return the values a line is grouped by."""
-        return line[self._groups]
+    shown: tuple[Any, ...]
+    groups: tuple[Any, ...]
+    key: tuple[str, ...]
+    level: Level
+    rows: int
+    mark: Mark
+    kept: bool
+    numbers: Mapping[Base, tuple[Any, ...]]
 
-    def key(self, line: Line) -> tuple[str, ...]:
-        """Return them as text that tells NULL from any value."""
-        return tuple(_label(value) for value in self.groups(line))
-
-    def level(self, line: Line) -> Level:
-        """Return the dimensions a line is broken down by: those GROUPING() calls 0."""
-        return frozenset(place for place, bit in enumerate(line[self._bits]) if not bit)
-
-    def rows(self, line: Line) -> int:
-        """Return how many rows were read for a line."""
-        return int(line[self._rows])
-
-    def mark(self, line: Line) -> Mark:
-        """Return what identifies the rows of a line: their number and the sum of their hashes."""
-        return self.rows(line), int(line[self._rows + 1] or 0)
-
-    def kept(self, line: Line) -> bool:
-        """Say whether the query's HAVING keeps a line."""
-        return bool(line[self._rows + 2])
-
-    def numbers(self, base: Base, line: Line) -> Line:
-        """Return what was asked of a base: its value, and of a sum two facts more."""
-        return line[self._at[base]]
-
-    def order(self, line: Line) -> tuple[tuple[bool, bool, str], ...]:
+    def order(self) -> tuple[tuple[bool, bool, str], ...]:
         """Sort by labels, totals after what they total; never by a number of people."""
         return tuple(
             (
-                bool(bit),
+                place not in self.level,
                 value is None,
                 show(value).rjust(20) if isinstance(value, int) else show(value),
             )
-            for value, bit in zip(self.groups(line), line[self._bits], strict=True)
+            for place, value in enumerate(self.groups)
         )
+
+
+def take_apart(shape: Shape, answer: Sequence[tuple[Any, ...]]) -> list[Line]:
+    """Return the lines of what `evidence_sql.answer` asked, in an order that tells of nobody."""
+    groups, width = len(shape.groups), len(shape.outputs)
+    at, place = {}, width + 2 * groups + 3
+    for base in evidence_sql.valued(shape):
+        at[base] = slice(place, place + evidence_sql.width(base))
+        place = at[base].stop
+    lines = []
+    for each in answer:
+        values, bits = each[width : width + groups], each[width + groups : width + 2 * groups]
+        rows, hashes, kept = each[width + 2 * groups : width + 2 * groups + 3]
+        lines.append(
+            Line(
+                shown=each[:width],
+                groups=values,
+                key=tuple(_label(value) for value in values),
+                level=frozenset(place for place, bit in enumerate(bits) if not bit),
+                rows=int(rows),
+                mark=(int(rows), int(hashes or 0)),
+                kept=bool(kept),
+                numbers={base: each[where] for base, where in at.items()},
+            )
+        )
+    return sorted(lines, key=Line.order)
 
 
 def _label(value: object) -> str:
@@ -105,19 +105,18 @@ class People:
 
 def read(
     engine: duckdb.DuckDBPyConnection,
-    plan: Plan,
+    shape: Shape,
     lines: Sequence[Line],
     *,
     views: Views,
     units: tuple[Unit, ...],
 ) -> tuple[Read, People]:
     """Return the rows behind the lines, and who they belong to. Raises `OutputRefused`."""
-    shape = plan.shape
-    levels = sorted({plan.level(line) for line in lines}, key=sorted)
-    place = np.array([levels.index(plan.level(line)) for line in lines], dtype=np.int64)
-    total = max((plan.rows(line) for line in lines), default=0)
+    levels = sorted({line.level for line in lines}, key=sorted)
+    place = np.array([levels.index(line.level) for line in lines], dtype=np.int64)
+    total = max((line.rows for line in lines), default=0)
     if levels and frozenset() not in levels:
-        total = sum(plan.rows(line) for n, line in enumerate(lines) if place[n] == 0)
+        total = sum(line.rows for n, line in enumerate(lines) if place[n] == 0)
     folded = total > MOST_AT_ONCE
     if folded and any(base.of in (Of.POSITION, Of.MODE) for base in shape.bases):
         raise OutputRefused(
@@ -127,11 +126,11 @@ def read(
     sql = evidence_sql.rows(shape, views, units, folded=folded)
     table = engine.sql(sql).to_arrow_table()
     owners, people, ordered = _people([table[f"p{n}"] for n in range(len(shape.sources))])
-    groups: list[Coded] = [_codes(table[f"g{n}"]) for n in range(len(shape.groups))]
+    groups = side_by_side(_codes, [table[f"g{n}"] for n in range(len(shape.groups))])
     named = [_codes(table[f"u{n}"])[0] for n in range(len(units))]
     count = table["n"].to_numpy().astype(np.int64)
     return Read(
-        lines=tuple(_lines(plan, lines, groups, level, table.num_rows) for level in levels),
+        lines=side_by_side(lambda level: _lines(lines, groups, level, table.num_rows), levels),
         owners=owners,
         count=count,
         marks=table["mark"].to_numpy().astype(np.uint64),
@@ -232,14 +231,13 @@ def _text(column: pa.StringArray) -> npt.NDArray[np.uint8]:
 
 
 def _lines(
-    plan: Plan, lines: Sequence[Line], groups: Sequence[Coded], level: Level, count: int
+    lines: Sequence[Line], groups: Sequence[Coded], level: Level, count: int
 ) -> npt.NDArray[np.uint16]:
     """Return, per row, which line of one grouping it belongs to, led there label by label."""
-    begun = {n: 0 for n, line in enumerate(lines) if plan.level(line) == level}
-    keys = {n: plan.key(lines[n]) for n in begun}
+    begun = {n: 0 for n, line in enumerate(lines) if line.level == level}
     places = np.zeros(count, dtype=np.int64)
     for dimension in sorted(level):
-        steps = {n: (place, keys[n][dimension]) for n, place in begun.items()}
+        steps = {n: (place, lines[n].key[dimension]) for n, place in begun.items()}
         after = {step: place for place, step in enumerate(dict.fromkeys(steps.values()))}
         places = _led(places, groups[dimension], after)
         begun = {n: after[step] for n, step in steps.items()}

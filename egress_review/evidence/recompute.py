@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -21,7 +22,7 @@ from egress_review.errors import OutputRefused
 from egress_review.evidence import equality, evidence_sql, lineage_sql, measured, reading
 from egress_review.evidence.evidence_sql import Units
 from egress_review.evidence.lineage_sql import Shape, Views
-from egress_review.evidence.reading import Line, Plan
+from egress_review.evidence.reading import Line
 from egress_review.evidence.standing import Read, side_by_side
 from egress_review.files.model import MOST_ROWS, Sheet
 from egress_review.sdc.tables import Cell, Contributors, Mark, Table
@@ -74,7 +75,7 @@ class Evidence:
     columns: tuple[str, ...]
     numbers: tuple[bool, ...]
     labels: tuple[int | None, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[tuple[Any, ...], ...]
     table: Table
     population: Population
     views: tuple[str, ...]
@@ -114,41 +115,39 @@ def _gather(
 ) -> Evidence:
     answer = engine.execute(evidence_sql.answer(shape, views))
     names = [column[0] for column in answer.description or ()]
-    lines = answer.fetchmany(MOST_ROWS + 1)
-    if len(lines) > MOST_ROWS:
+    rows = answer.fetchmany(MOST_ROWS + 1)
+    if len(rows) > MOST_ROWS:
         raise OutputRefused(f"The query answers with more than {MOST_ROWS:,} rows.")
-    plan = Plan(shape)
-    _refuse_fine_groups(plan, lines)
-    lines = sorted(lines, key=plan.order)
-    _refuse_repeats(plan, lines)
+    lines = reading.take_apart(shape, rows)
+    _refuse_fine_groups(lines)
+    _refuse_repeats(lines)
     rules, units = by
     owners = evidence_sql.units_of(shape, units)
-    read, people = reading.read(engine, plan, lines, views=views, units=owners)
-    found = measured.measure(plan, lines, read, units=owners, largest=max(2, rules.safe_nk_n))
-    width = len(shape.outputs)
+    read, people = reading.read(engine, shape, lines, views=views, units=owners)
+    found = measured.measure(shape, lines, read, units=owners, largest=max(2, rules.safe_nk_n))
     return Evidence(
-        columns=tuple(names[:width]),
+        columns=tuple(names[: len(shape.outputs)]),
         numbers=tuple(output is not None for output in shape.outputs),
         labels=shape.label_groups(),
-        lines=tuple(tuple(line[:width]) for line in lines),
+        lines=tuple(line.shown for line in lines),
         table=Table(
             dimensions=tuple(f"group {n}" for n in range(1, len(shape.groups) + 1)),
             measures=tuple(one.measure for one in found.numbers),
-            cells=tuple(_cell(plan, line, found, n) for n, line in enumerate(lines)),
+            cells=tuple(_cell(line, found, n) for n, line in enumerate(lines)),
         ),
         population=_population(read, people, found),
         views=tuple(source.view for source in shape.sources),
-        dropped=frozenset(n for n, line in enumerate(lines) if not plan.kept(line)),
+        dropped=frozenset(n for n, line in enumerate(lines) if not line.kept),
         made=tuple(group.get("class") != "COLUMN_REF" for group in shape.groups),
     )
 
 
-def _refuse_fine_groups(plan: Plan, lines: Sequence[Line]) -> None:
+def _refuse_fine_groups(lines: Sequence[Line]) -> None:
     """Refuse measured amounts and moments as groups: each would print a single person's own."""
     for line in lines:
         if any(
             isinstance(value, float | Decimal | datetime.datetime | list | dict)
-            for value in plan.groups(line)
+            for value in line.groups
         ):
             raise OutputRefused(
                 "The table is grouped by amounts or moments, which are values of single persons.",
@@ -157,20 +156,20 @@ def _refuse_fine_groups(plan: Plan, lines: Sequence[Line]) -> None:
             )
 
 
-def _refuse_repeats(plan: Plan, lines: Sequence[Line]) -> None:
-    if len({(plan.level(line), plan.key(line)) for line in lines}) < len(lines):
+def _refuse_repeats(lines: Sequence[Line]) -> None:
+    if len({(line.level, line.key) for line in lines}) < len(lines):
         raise OutputRefused("The query answers with the same group twice.")
 
 
-def _cell(plan: Plan, line: Line, found: measured.Measured, number: int) -> Cell:
+def _cell(line: Line, found: measured.Measured, number: int) -> Cell:
     who = {one.name: one.who[number] for one in found.checks}
     return Cell(
-        mark=plan.mark(line),
-        level=plan.level(line),
-        key=plan.key(line),
+        mark=line.mark,
+        level=line.level,
+        key=line.key,
         persons=int(found.persons[number]),
         values={one.measure.name: float(one.values[number]) for one in found.numbers},
-        contributors=who if plan.kept(line) else who | {"dropped:": Contributors(0)},
+        contributors=who if line.kept else who | {"dropped:": Contributors(0)},
     )
 
 
