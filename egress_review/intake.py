@@ -373,9 +373,12 @@ def _of_file(service: ReviewService, request: Request, number: int) -> dict[str,
 def _told(request: Request) -> str:
     said = request.summary
     if not said["hidden"]:
+        changed = any(one.summary.get("method", "suppress") != "suppress" for one in request.files)
+        what = "The agreement has numbers changed by chance, none is" if changed else "No number is"
+        leaves = "the file is" if len(request.files) == 1 else "the files are"
         return (
-            f"No number had to be hidden. {_names(request.agencies)} will now decide; "
-            "the file is released when all of them have agreed."
+            f"{what} hidden. {_names(request.agencies)} will now decide; "
+            f"{leaves} released when all of them have agreed."
         )
     return (
         f"{said['hidden']} of {said['rows']} rows are hidden: {said['primary']} because of the "

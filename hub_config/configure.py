@@ -28,6 +28,7 @@ from hub_config.workspace import INSIDE, Hands, Workspace
 log = logging.getLogger(__name__)
 
 TEMPLATES = Path(__file__).parent / "templates" / "hub"
+MARK = Path(__file__).parents[1] / "enclave" / "web" / "static" / "enclave" / "mark.svg"
 
 # A browser's session may open and stop its own servers. It may not make tokens (the default
 # `self` may): with one, a script outside could download what a person may only look at.
@@ -108,6 +109,7 @@ def _workspaces(c: Any, settings: Settings) -> None:
 
 def _pages(c: Any, settings: Settings) -> None:
     c.JupyterHub.default_url = f"{settings.hub_url}/hub/home"
+    c.JupyterHub.logo_file = str(MARK)
     c.JupyterHub.template_paths = [str(TEMPLATES)]
     c.JupyterHub.template_vars = {
         "review_url": settings.review_url,

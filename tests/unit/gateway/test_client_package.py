@@ -76,10 +76,13 @@ def test_explain_says_why_without_running(collector: Collector) -> None:
     assert said.verdict == "allowed"
     assert "wages" in said.says("view")
     assert "What would run" in repr(said)
+    assert "What to do" not in repr(said)
+    asked = sql_magic("", "\nexplain policy SELECT county, count(*) FROM wages GROUP BY ALL")
+    assert repr(asked) == repr(said)
     denied = enclave_client.explain("SELECT town FROM wages WHERE county < '<b>'")
     assert denied.verdict == "denied"
     assert "<b>" not in denied._repr_html_()
-    assert [action for action, _ in collector.actions()] == ["query.explained"] * 2
+    assert [action for action, _ in collector.actions()] == ["query.explained"] * 3
 
 
 @pytest.mark.usefixtures("workspace")

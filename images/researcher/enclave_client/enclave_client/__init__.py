@@ -12,11 +12,14 @@
     submit("table.csv", title="…", queries=[table])
     submit(["table.csv", "plot.png"], …)           several files, or a folder, in one request
     protected("…", "table.csv")                    a table as it would leave, to draw a plot from
+    outputs()                                      yours, and where each stands
+    comment("…", "…"), withdraw("…")               say something to the reviewers; take it back
     differences("…")                               what changed since the last version or release
     summarise(results).save("pay.model.json")      a regression's summary, as a file to submit
 
-Importing it in a notebook adds the `%%sql` magic. It holds no right of its own: what may be asked
-and what may leave is decided outside the workspace.
+`fetch` returns an Arrow table and `connect` a DBAPI connection, for polars or SQLAlchemy; `help(…)`
+says more of each. Importing it in a notebook adds the `%%sql` magic. It holds no right of its own:
+what may be asked and what may leave is decided outside the workspace.
 """
 
 from __future__ import annotations

@@ -166,9 +166,10 @@ def _view_html(name: str, frame: pandas.DataFrame) -> str:
     heads = ("Column", "Type", "Meaning", "Use", "Granted by")
     header = "".join(f'<th scope="col">{head}</th>' for head in heads)
     rows = "".join(_row_html(row) for row in frame.to_dict("records"))
+    count = f"{len(frame)} column{'' if len(frame) == 1 else 's'}"
     return (
         f"<details open><summary><code>{escape(name)}</code>: {label} ({agency}), "
-        f"{len(frame)} columns</summary><table><thead><tr>{header}</tr></thead>"
+        f"{count}</summary><table><thead><tr>{header}</tr></thead>"
         f"<tbody>{rows}</tbody></table></details>"
     )
 

@@ -42,7 +42,7 @@ class Explanation:
 
     def __repr__(self) -> str:
         lines = [f"The query would be {self.verdict}."]
-        for heading, said in self._sections():
+        for _, heading, said in self._sections():
             lines.append(f"{heading}: {'; '.join(said)}")
         return "\n".join(lines)
 
@@ -50,21 +50,19 @@ class Explanation:
         sections = "".join(
             f"<dt style='font-weight:bold;margin-top:.5em'>{heading}</dt>"
             + "".join(f"<dd style='margin-left:1.5em'>{_marked(item, one)}</dd>" for one in said)
-            for item, heading, said in (
-                (item, heading, self.says(item)) for item, heading in _HEADINGS.items()
-            )
-            if said
+            for item, heading, said in self._sections()
         )
         return (
             f"<section aria-label='What the agreement says'><h4>The query would be "
             f"{escape(self.verdict)}</h4><dl>{sections}</dl></section>"
         )
 
-    def _sections(self) -> Iterator[tuple[str, list[str]]]:
+    def _sections(self) -> Iterator[tuple[str, str, list[str]]]:
+        """Yield what has something to say; where all is allowed there is nothing to do."""
         for item, heading in _HEADINGS.items():
             said = self.says(item)
-            if said:
-                yield heading, said
+            if said and not (item == "hint" and self.verdict == "allowed"):
+                yield item, heading, said
 
 
 def explain(sql: str, parameters: Parameters | None = None) -> Explanation:

@@ -1,6 +1,7 @@
 """The `%%sql` magic: a cell of SQL, shown as a table; `%%sql name` also keeps it under a name.
 
-`$name` in the query takes the value of the notebook's variable of that name.
+`$name` in the query takes the value of the notebook's variable of that name. `EXPLAIN POLICY`
+before a query is answered as `explain` answers: in sentences, none of them cut.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pandas
 from IPython import get_ipython
 
 from enclave_client.errors import Refused
+from enclave_client.explanation import Explanation, explain
 from enclave_client.gateway import query
 
 # Strings, quoted names and comments are passed over; what is left may hold `$name`.
@@ -19,11 +21,18 @@ _NAME = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(?P<name>[A-Za-z_]\w*)", re.DOTALL
 )
 
+_EXPLAIN = re.compile(r"\s*EXPLAIN\s+POLICY\b", re.IGNORECASE)
 
-def sql(line: str, cell: str | None = None) -> pandas.DataFrame:
+
+def sql(line: str, cell: str | None = None) -> pandas.DataFrame | Explanation:
     """Ask the cell's query (or the line's); a word behind `%%sql` names the result."""
     text = line if cell is None else cell
-    answer = query(text, _variables(text))
+    asked_why = _EXPLAIN.match(text)
+    answer = (
+        explain(text[asked_why.end() :], _variables(text))
+        if asked_why
+        else query(text, _variables(text))
+    )
     name = line.strip() if cell is not None else ""
     if name:
         get_ipython().push({name: answer})

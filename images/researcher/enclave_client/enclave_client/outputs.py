@@ -19,6 +19,11 @@ from enclave_client.errors import Refused
 
 SOCKET = "/run/enclave/egress/intake.sock"
 AWAY = "The intake does not answer. Nothing was submitted; try again."
+IN_WORDS = {
+    "submitted": "being checked",
+    "protected": "in review",
+    "returned": "changes asked for",
+}  # what the review site calls them; the other states have names that say it
 SECONDS = 120.0  # protecting a large table takes the service a while
 
 Offered = str | Path | pandas.DataFrame | Sequence[str | Path | pandas.DataFrame]
@@ -71,19 +76,34 @@ class Output:
         files = [one for one in self.answer.get("files", []) if isinstance(one, dict)]
         return [(str(one["name"]), one["suppressed"]) for one in files]
 
+    @property
+    def notes(self) -> list[str]:
+        """Return what the check says of each file, and which files nobody could recompute."""
+        files = [one for one in self.answer.get("files", []) if isinstance(one, dict)]
+        said = [f"{one['name']}: {note}" for one in files for note in one.get("notes", [])]
+        by_eye = [str(one["name"]) for one in files if one.get("standing") == "unverified"]
+        if by_eye:
+            said.append(f"Not recomputed, so reviewers judge by eye: {', '.join(by_eye)}.")
+        return said
+
     def __repr__(self) -> str:
+        head = f"{self.answer.get('title', '')}: {IN_WORDS.get(self.status, self.status)}"
         sentence = self.answer.get("sentence") or ""
-        return f"{self.answer.get('title', '')}: {self.status} ({self.request}). {sentence}"
+        return "\n".join([f"{head} ({self.request}). {sentence}".strip(), *self.notes])
 
     def _repr_html_(self) -> str:
         title, sentence = escape(str(self.answer.get("title"))), self.answer.get("sentence") or ""
+        state = escape(IN_WORDS.get(self.status, self.status))
+        parts = [f"<h4>{title}: {state}</h4><p>{escape(str(sentence))}</p>"]
+        if self.notes:
+            parts.append(f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in self.notes)}</ul>")
         waiting = ", ".join(str(agency).upper() for agency in self.answer.get("waiting_for", []))
-        parts = [
-            f"<h4>{title}: {escape(self.status)}</h4><p>{escape(str(sentence))}</p>",
-            f"<p>Request <code>{escape(self.request)}</code></p>",
-        ]
         if waiting:
-            parts.append(f"<p>Waiting for {escape(waiting)}.</p>")
+            parts.append(
+                f"<p>Waiting for {escape(waiting)}. What they say and decide stands on the review "
+                "site, and <code>outputs()</code> lists it here.</p>"
+            )
+        parts.append(f"<p>Request <code>{escape(self.request)}</code></p>")
         if len(self.suppressed):
             parts.append(self.suppressed.to_html(index=False, border=0, escape=True))
         return "".join(parts)
@@ -107,16 +127,18 @@ class Advice:
         return not self.table["stops"].any()
 
     def __repr__(self) -> str:
+        return "\n".join(f"- {line}" for line in self._said())
+
+    def _repr_html_(self) -> str:
+        return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in self._said())}</ul>"
+
+    def _said(self) -> list[str]:
         said = [
-            f"- {one.sentence} {one.next_step}{' (needed)' if one.stops else ''}"
+            f"{one.sentence} {one.next_step}{' (needed)' if one.stops else ''}"
             for one in self.table.itertuples()
         ]
         known = str(self.answer.get("lineage") or "")
-        return "\n".join([*(said or ["Nothing that it would be sent back for."]), known]).strip()
-
-    def _repr_html_(self) -> str:
-        items = "".join(f"<li>{escape(line)}</li>" for line in repr(self).split("\n"))
-        return f"<ul>{items}</ul>"
+        return [*(said or ["Nothing that it would be sent back for."]), *known.splitlines()]
 
 
 def submit(
@@ -204,6 +226,8 @@ def _named(output: Offered) -> list[tuple[str, Path | pandas.DataFrame]]:
         path = Path(one)
         if path.is_dir():
             raise Refused(f"{path.name} is a folder: submit its files, or it alone.")
+        if not path.is_file():
+            raise Refused(f"There is no file {path}. Files are looked for in {Path.cwd()}.")
         named.append((path.name, path))
     if not named:
         raise Refused("There is no file to submit.")
