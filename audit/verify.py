@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audit.log import LogReader, open_reader
-from audit.verifier.checks import Check
+from audit.verifier.checks import Check, Unreadable
 from audit.verifier.engine import Progress, Question, Report, believe, judge_log, read_log
 from audit.verifier.sources import CHUNK, Row
 from audit.verifier.trust import Trust
@@ -28,12 +28,16 @@ def verify(
 ) -> Report:
     """Verify the log of a directory against one signed checkpoint and public keys, a line each.
 
-    `place` is the URL of its database where that is not a file of the directory. Raises Unreadable
-    when there is no log, NoteError when the key is none.
+    `place` is the URL of its database where that is not a file of the directory. A log that is
+    missing or cannot be read is a finding. Raises NoteError when the key is none.
     """
     question = Question(directory, Trust.of([key]), {"the checkpoint kept here": checkpoint})
     source = _Stored(directory, open_reader(place)) if isinstance(place, str) else None
-    log = read_log(question, progress, source)
+    try:
+        log = read_log(question, progress, source)
+    except Unreadable as error:
+        unread = Check("Can the log be read?", "no", (str(error),))
+        return Report("", 0, "", 0, (unread,), directory)
     return judge_log(log, believe(log, question.trust), question.open_seconds)
 
 

@@ -220,6 +220,22 @@ def test_a_checkpoint_by_another_key_is_not_believed(
     assert not found.passed
 
 
+@pytest.mark.parametrize("damage", ["missing", "not a database", "a tree of pages cut short"])
+def test_a_log_that_cannot_be_read_is_a_finding_and_no_fault(
+    settings: Settings, damage: str
+) -> None:
+    tell(settings, days=2)
+    files = AuditFiles(settings.audit_dir)
+    content = files.log.read_bytes()
+    files.log.unlink()
+    if damage != "missing":
+        half = content[:4096] + bytes(len(content) - 4096)
+        files.log.write_bytes(half if damage.startswith("a tree") else b"no database" * 999)
+    found = report(settings)
+    assert not found.passed
+    assert [check.question for check in found.checks] == ["Can the log be read?"]
+
+
 def test_progress_ends_at_the_whole(settings: Settings) -> None:
     entries = tell(settings, days=3)
     files, seen = AuditFiles(settings.audit_dir), []
