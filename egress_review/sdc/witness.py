@@ -7,8 +7,10 @@ whole-number witness in time is left out, and the certificate then does not veri
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
+from math import lcm
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -22,8 +24,9 @@ from egress_review.sdc.verify import Proof, Witness
 FINEST = 1_000.0  # parts of the smallest need: a whole number of these is a unit
 LARGEST = 2.0**40  # units; sums of thousands of them are still exact
 NEAR = 1e-3  # of a need: what rounding to whole units may take
-DENOMINATORS = (1, 2, 3, 4, 5, 6, 8, 12)
-MANY = range(1, 101)  # for a short movement: dense tables in three directions need such parts
+NOISE = 1e-7
+FEWEST = 2_000  # parts of a unit in one number; what lies nearer to a fraction of these is noise
+MOST = 10**6  # parts of a unit in all numbers of a movement together
 
 
 def prove(system: System, pattern: Floats, *, budget: float = 5.0) -> Proof:
@@ -67,10 +70,10 @@ class _Units:
             while left:
                 need, up, wanted = left.pop(0)
                 self._movement.pin(need.insider)
-                found = self._round(self._movement.push(need.variable, up=up), DENOMINATORS)
+                found = self._round(self._movement.push(need.variable, up=up))
                 if found is None and wanted > 0:
                     short = self._shortest(need, wanted, up=up)
-                    found = None if short is None else self._round(short, MANY)
+                    found = None if short is None else self._round(short)
                 if found is None:
                     continue
                 moved, parts = found
@@ -88,15 +91,15 @@ class _Units:
         shown = np.zeros(len(self._scaled.weight))
         return self._detour.movement(need, far, up=up, pattern=shown)
 
-    def _round(self, moved: Floats, denominators: Iterable[int]) -> tuple[Integers, int] | None:
+    def _round(self, moved: Floats) -> tuple[Integers, int] | None:
         """Return whole numbers and what to divide them by, if they satisfy every equation."""
-        for parts in denominators:
-            whole = np.rint(moved * parts).astype(np.int64)
-            whole = np.clip(whole, (-self._down * parts).astype(np.int64), None)
-            whole = np.minimum(whole, (self._up * parts).astype(np.int64))
-            if not (self._matrix @ whole).any():
-                return whole, parts
-        return None
+        parts = _parts(moved)
+        if parts > MOST:
+            return None
+        whole = np.rint(moved * parts).astype(np.int64)
+        whole = np.clip(whole, (-self._down * parts).astype(np.int64), None)
+        whole = np.minimum(whole, (self._up * parts).astype(np.int64))
+        return None if (self._matrix @ whole).any() else (whole, parts)
 
     def _witness(self, moved: Integers, parts: int) -> Witness:
         where = np.flatnonzero(moved)
@@ -115,6 +118,20 @@ def _unit(system: System, wanted: list[float]) -> float:
         np.array_equal(numbers, np.rint(numbers)) for numbers in (system.value, np.array(wanted))
     )
     return 1.0 if counts else min(wanted) / FINEST
+
+
+def _parts(moved: Floats) -> int:
+    """Return what to multiply a movement by to make it whole: its numbers are simple fractions.
+
+    A corner of the attacker's program solves equations of ones; dense tables in three directions
+    have corners of hundreds of parts.
+    """
+    parts = 1
+    for number in moved[np.abs(moved - np.rint(moved)) > NOISE]:
+        parts = lcm(parts, Fraction(float(number)).limit_denominator(FEWEST).denominator)
+        if parts > MOST:
+            break
+    return parts
 
 
 def _claims(needs: tuple[Need, ...]) -> list[tuple[Need, bool, float]]:
