@@ -1,14 +1,20 @@
-"""`verify.pyz` as an auditor runs it: one file, an empty environment, a process of its own."""
+"""`verify.pyz` as an auditor runs it: one file, an empty environment, a process of its own.
+
+`run_here` runs what the file carries in this process: the same answers, for a tenth of the time.
+"""
 
 from __future__ import annotations
 
 import functools
+import io
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from audit.pyz import build
+from audit.verifier.main import main
 
 
 @functools.cache
@@ -29,6 +35,14 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=120,
     )
+
+
+def run_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run its command line in this process."""
+    given, out, err = [*map(str, arguments)], io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(given)
+    return subprocess.CompletedProcess(given, code, out.getvalue(), err.getvalue())
 
 
 def verify_log(

@@ -26,7 +26,7 @@ from egress_review.certificate import with_proofs
 from enclave.events import Receipt
 from enclave.settings import Settings
 from tests.support.audit_story import tell
-from tests.support.verifier import program, run, verify_log
+from tests.support.verifier import program, run, run_here, verify_log
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +239,7 @@ def certificate(told: AuditFiles, tmp_path: Path) -> Path:
 def test_a_certificate_s_votes_and_release_are_found_in_the_log(
     told: AuditFiles, certificate: Path
 ) -> None:
-    found = run("proof", certificate, "--key", told.public_key, "--log", told.directory)
+    found = run_here("proof", certificate, "--key", told.public_key, "--log", told.directory)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "yes, 3 entries" in found.stdout
     assert "Do those entries say what the certificate says? yes" in found.stdout
@@ -269,7 +269,7 @@ def test_a_changed_certificate_is_found(
     assert callable(change)
     change(body)
     certificate.write_text(json.dumps(body))
-    found = run("proof", certificate, "--key", told.public_key, "--log", told.directory)
+    found = run_here("proof", certificate, "--key", told.public_key, "--log", told.directory)
     assert found.returncode == 1, found.stderr
     assert sentence in found.stdout
 
@@ -278,7 +278,7 @@ def test_another_file_than_the_certificate_s_is_refused(
     told: AuditFiles, certificate: Path
 ) -> None:
     released = certificate.with_name("table.csv")
-    found = run("proof", certificate, "--key", told.public_key, "--released", released)
+    found = run_here("proof", certificate, "--key", told.public_key, "--released", released)
     assert found.returncode == 1
     assert "it names 7f7f" in found.stdout
 
