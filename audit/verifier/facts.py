@@ -33,6 +33,7 @@ _TEXT = rb'"[^"]*+"'
 _SAID = rb'"([^"]*+)"'
 _MAYBE = rb'(?:null|"[^"]*+")'
 _LIST = rb"\[[^]]*+\]"
+_NAMES = rb'\[(?:"[^"]*+"(?:,"[^"]*+")*+)?+\]'  # of texts and nothing else
 SHAPE = re.compile(
     rb'\{"class_uid":[0-9]++,"class_name":' + _TEXT + rb',"time":([0-9]{1,15}),"status_id":[0-9]++,'
     rb'"disposition_id":[0-9]++,"actor":\{"user":\{"uid":' + _SAID + rb"\}\},"
@@ -40,7 +41,7 @@ SHAPE = re.compile(
     rb'"metadata":\{"version":' + _TEXT + rb',"product":\{"name":' + _TEXT
     + rb'\},"sequence":[0-9]++\},'
     rb'"unmapped":\{"enclave":\{"action":' + _SAID + rb',"verdict":' + _SAID
-    + rb',"project":' + _MAYBE + rb',"agencies":(' + _LIST + rb'),"datasets":' + _LIST
+    + rb',"project":' + _MAYBE + rb',"agencies":(' + _NAMES + rb'),"datasets":' + _LIST
     + rb',"columns":' + _LIST + rb',"intent":(?:null|' + _SAID + rb'),"session":' + _MAYBE
     + rb',"source":' + _SAID + rb',"instance":' + _SAID + rb',"seq":([0-9]{1,15}),"nonce":' + _TEXT
     + rb',"detail":(\{[^}]*+\})\}\}\}'

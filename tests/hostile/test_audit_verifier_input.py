@@ -24,8 +24,9 @@ from audit.custody import AuditFiles
 from audit.log import open_reader
 from audit.tiles import export
 from audit.verifier.checks import plain
-from audit.verifier.facts import NotAnEvent, parse, read, strict_json
+from audit.verifier.facts import SHAPE, NotAnEvent, parse, read, strict_json
 from audit.verifier.main import main
+from enclave.events import Action, Event, Stamp, encode
 from enclave.settings import Settings
 from tests.support.audit_story import tell
 from tests.support.rewrites import tamper
@@ -184,6 +185,48 @@ def test_the_quick_way_never_reads_what_json_reads_differently(
     assert quick[:4] == slow[:4]
     assert quick[5:9] == slow[5:9]
     assert [strict_json(quick[i]) for i in (4, 9)] == [strict_json(slow[i]) for i in (4, 9)]
+
+
+EVENT = encode(
+    Event(Action.QUERY_INTENT, "rosa", agencies=("dol",), intent="q", detail={"sql": "SELECT 1"}),
+    Stamp(1_760_000_000_000, "gateway", "i", 0, "00" * 16),
+)
+OURS = ("unmapped", "enclave")
+ODD: dict[tuple[str, ...], tuple[object, ...]] = {
+    ("time",): (None, "1", 1.5, -1, True),
+    ("actor", "user", "uid"): (None, 1, ["rosa"]),
+    OURS: (None, [], "x"),
+    (*OURS, "action"): (None, 1),
+    (*OURS, "verdict"): (None, 1),
+    (*OURS, "agencies"): (None, "dol", ["dol", 1], {"dol": 1}),
+    (*OURS, "intent"): (0, False, 1, []),
+    (*OURS, "source"): (None, 1),
+    (*OURS, "instance"): (None, 1),
+    (*OURS, "seq"): (None, "0", 0.5, -1, False),
+    (*OURS, "detail"): (None, [], "{}", 1),
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "odd"), [(place, odd) for place, values in ODD.items() for odd in values]
+)
+def test_a_value_of_another_kind_makes_no_event(place: tuple[str, ...], odd: object) -> None:
+    event = json.loads(EVENT)
+    within = event
+    for name in place[:-1]:
+        within = within[name]
+    within[place[-1]] = odd
+    body = json.dumps(event, separators=(",", ":")).encode()
+    for reader in (read, parse):
+        with pytest.raises(NotAnEvent):
+            reader(body)
+
+
+def test_a_letter_written_as_an_escape_is_that_letter() -> None:
+    """Else one person, written in two ways, could be two who vote."""
+    assert SHAPE(EVENT)  # so that the quick way would read it
+    escaped = EVENT.replace(b'"uid":"rosa"', rb'"uid":"ros\u0061"')
+    assert read(escaped)[1] == b"rosa"
 
 
 HOSTILE: dict[str, tuple[str, ...]] = {
