@@ -34,8 +34,16 @@ PERCENTILES = ("quantile_cont", "percentile_cont", "median")
 TRUE_PERCENTILES = (*PERCENTILES, "quantile", "quantile_disc", "percentile_disc", "approx_quantile")
 _ALIASES = {"mean": "avg", "count_star": "count"}
 STEP = 0.05  # a percentile is the mean of those five points below and above it (ADRF handbook)
-_BOOLEANS = ("COMPARISON", "CONJUNCTION", "BETWEEN", "OPERATOR")
+_BOOLEANS = ("COMPARISON", "CONJUNCTION", "BETWEEN")
+_BOOLEAN_OPERATORS = (
+    *("OPERATOR_NOT", "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"),
+    *("COMPARE_IN", "COMPARE_NOT_IN"),
+)
 _NUMERIC = ("int", "integer", "bigint", "hugeint", "smallint", "tinyint", "float", "double", "real")
+_FLOATING = ("float", "double", "real")
+# Floating point swallows what is 2^52 times smaller than its neighbour: (wage - x + 1e20) - 1e20
+# counts who earns more than x. Within these no amount is swallowed by another.
+MOST_TIMES, MOST_ADDED = 1e3, 1e6
 
 
 class Of(StrEnum):
@@ -221,27 +229,62 @@ def _where(base: Base, condition: Node | None, columns: Columns) -> Base:
 
 def _values(name: str, node: Node, condition: Node | None, columns: Columns) -> Iterator[Base]:
     """Lead count, sum or avg of an expression back to plain counts and sums."""
-    if is_a(node, "CAST") and _is_number_type(node):
+    if is_a(node, "CAST") and _changes_nothing(node):
         yield from _values(name, node["child"], condition, columns)
     elif number(node) is not None or is_a(node, "CONSTANT"):
         yield _rows(condition, columns)
     elif is_a(node, "CASE"):
         yield from _case(name, node, condition, columns)
-    elif node.get("class") in _BOOLEANS and name != "count":
+    elif _is_boolean(node) and name != "count":
         yield _rows(_both(condition, node), columns)
         if name == "avg":
             yield _rows(_both(condition, _template("(:x) IS NOT NULL", x=node)), columns)
     elif is_a(node, "COLUMN_REF"):
         yield from _column(name, node, condition, columns)
+    elif name != "count" and (filled := _zero_for_null(node)):
+        yield from _values("sum", filled, condition, columns)
+        yield _rows(condition, columns)
     elif name == "count":
         yield _rows(_both(condition, _template("(:x) IS NOT NULL", x=node)), columns)
     else:
         yield from _linear(name, node, condition, columns)
 
 
-def _is_number_type(cast: Node) -> bool:
+def _changes_nothing(cast: Node) -> bool:
+    """Say whether a cast leaves every value as it is.
+
+    To whole numbers it rounds, and where it is tried it leaves out what does not fit: either picks
+    out those over a limit. Conditions and constants have nothing that could be picked out.
+    """
+    if cast["try_cast"]:
+        return False
     name = str(cast["type_expr"].get("type_name", "")).lower()
-    return name in _NUMERIC or name.startswith(("decimal", "numeric", "u"))
+    if name in _FLOATING:
+        return True
+    whole = name in _NUMERIC or name.startswith(("decimal", "numeric", "u"))
+    return whole and _is_of_nobody(cast["child"])
+
+
+def _is_of_nobody(node: Node) -> bool:
+    """Say whether an expression's values are constants or true and false."""
+    if is_a(node, "CAST"):
+        return not node["try_cast"] and _is_of_nobody(node["child"])
+    if is_a(node, "CASE"):
+        values = [check["then_expr"] for check in node["case_checks"]]
+        return all(map(_is_of_nobody, [*values, *filter(None, [node["else_expr"]])]))
+    return _is_boolean(node) or is_a(node, "CONSTANT") or number(node) is not None
+
+
+def _is_boolean(node: Node) -> bool:
+    return node.get("class") in _BOOLEANS or node.get("type") in _BOOLEAN_OPERATORS
+
+
+def _zero_for_null(node: Node) -> Node | None:
+    """Return x of coalesce(x, 0), which adds up to the same; None for anything else."""
+    if node.get("type") != "OPERATOR_COALESCE" or len(node["children"]) != 2:
+        return None
+    first, other = node["children"]
+    return first if number(other) == 0.0 else None
 
 
 def _column(name: str, node: Node, condition: Node | None, columns: Columns) -> Iterator[Base]:
@@ -285,30 +328,45 @@ def _linear(name: str, node: Node, condition: Node | None, columns: Columns) -> 
         yield from _column("avg", term, filled, columns)
 
 
-def _terms(node: Node) -> Iterator[Node]:
+def _terms(node: Node, times: float = 1.0) -> Iterator[Node]:
     """Yield the columns of a linear expression. Raises `OutputRefused` for any other."""
     if is_a(node, "COLUMN_REF"):
+        _check_in_reach(times == 0 or 1 / MOST_TIMES <= abs(times) <= MOST_TIMES)
         yield node
         return
-    if number(node) is not None:
+    constant = number(node)
+    if constant is not None:
+        _check_in_reach(abs(constant * times) <= MOST_ADDED)
         return
-    if is_a(node, "CAST") and _is_number_type(node):
-        yield from _terms(node["child"])
+    if is_a(node, "CAST") and _changes_nothing(node):
+        yield from _terms(node["child"], times)
         return
     inner = sql_tree.arguments(node) if is_a(node, "FUNCTION") else []
-    constants = [number(each) is not None for each in inner]
-    if (
-        calls(node, "+", "-")
-        or (calls(node, "*") and any(constants))
-        or (calls(node, "/") and constants[1:] == [True])
-    ):
+    constants = [number(each) for each in inner]
+    if calls(node, "+", "-"):
         for each in inner:
-            yield from _terms(each)
-        return
-    raise refuse(
-        "It aggregates an expression that is not a sum or multiple of columns, which could single "
-        "out a few values"
-    )
+            yield from _terms(each, times)
+    elif calls(node, "*") and len(inner) == 2 and constants != [None, None]:
+        first, other = (
+            (inner[0], constants[1]) if constants[0] is None else (inner[1], constants[0])
+        )
+        yield from _terms(first, times * (other or 0.0))
+    elif calls(node, "/") and len(inner) == 2 and constants[1]:
+        yield from _terms(inner[0], times / constants[1])
+    else:
+        raise refuse(
+            "It aggregates an expression that is not a sum or multiple of columns, which could "
+            "single out a few values"
+        )
+
+
+def _check_in_reach(near: bool) -> None:
+    if not near:
+        raise refuse(
+            f"It multiplies a column by more than {MOST_TIMES:,.0f}, divides it by more or adds "
+            f"more than {MOST_ADDED:,.0f} before adding up, where the engine rounds values away; "
+            "do it to the sum"
+        )
 
 
 def _spread(node: Node, condition: Node | None, columns: Columns) -> Iterator[Base]:
@@ -317,7 +375,7 @@ def _spread(node: Node, condition: Node | None, columns: Columns) -> Iterator[Ba
 
 
 def _under_casts(node: Node) -> Node:
-    return _under_casts(node["child"]) if is_a(node, "CAST") and _is_number_type(node) else node
+    return _under_casts(node["child"]) if is_a(node, "CAST") and _changes_nothing(node) else node
 
 
 # Percentiles -----------------------------------------------------------------------------------

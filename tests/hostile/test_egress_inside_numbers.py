@@ -1,0 +1,62 @@
+"""Numbers that look like sums and tell of a few: rounding, overflow and NULL inside an aggregate.
+
+Through the real service; each was released once. Controls: `aggregates._changes_nothing`,
+`_check_in_reach`, `_is_boolean`, `_zero_for_null`; with one taken out its lines fail (tried).
+"""
+
+from __future__ import annotations
+
+from egress_review.model import State
+from tests.support.released import both
+from tests.support.review import World
+from tests.support.review_fixtures import egress_audit, world
+
+__all__ = ["egress_audit", "world"]
+
+PICKING = (
+    "sum(CAST(wage / 40000 AS INTEGER))",  # rounds: who earns more than 20,000
+    "sum(CAST(wage / 400 AS DECIMAL(18, 0)))",
+    "avg(CAST(wage AS UINTEGER))",
+    "stddev(CAST(wage AS INTEGER))",
+    "sum(TRY_CAST(wage AS DECIMAL(6, 2)))",  # leaves out who earns 10,000 and more
+    "sum(CAST(TRY_CAST(wage AS DECIMAL(6, 2)) AS DOUBLE))",
+    "sum(TRY(wage))",
+    "sum((wage - 12000 + 1e20) - 1e20)",  # 16,384 for each who earns more than 20,192
+    "sum(wage + year * 1e18 - year * 1e18)",
+    "sum((wage * 1e-9 + 1e6) - 1e6)",
+    "sum(wage * 1e304)",
+    "sum(wage * 1000 * 1000)",
+    "sum(COALESCE(wage, 7))",
+)
+
+
+def test_what_picks_values_out_inside_a_number_is_not_taken_for_a_sum(world: World) -> None:
+    for number in PICKING:
+        request = world.submit(f"SELECT county, {number} AS k FROM wages GROUP BY county")
+        assert request.state is State.REFUSED, number
+        assert "cannot be checked automatically" in request.sentence, number
+
+
+def test_who_has_a_value_after_a_conversion_is_a_subset_like_any_other(world: World) -> None:
+    """Windham has eleven with at most 9,999.99 among eighteen: too few are left."""
+    request = world.submit(
+        "SELECT county, count(*) AS n, count(TRY_CAST(wage AS DECIMAL(6, 2))) AS k "
+        "FROM wages GROUP BY county"
+    )
+    assert request.state is State.PROTECTED, request.sentence
+    assert both(world, request, 1)[1][("Windham",)]["k"] is None
+
+
+def test_a_sum_is_judged_as_one_where_null_counts_as_nothing(world: World) -> None:
+    """A join repeats one of the few in farming, who dominates the sum, spelled either way."""
+    found = world.answer("SELECT min(person_id::TEXT) FROM wages WHERE industry = 'Farming'")
+    one = found.decode().splitlines()[1]
+    for amount in ("wage", "COALESCE(wage, 0)"):
+        request = world.submit(
+            f"SELECT industry, sum({amount}) AS pay FROM wages JOIN credentials ON "
+            f"wages.person_id = credentials.person_id OR wages.person_id = '{one}' GROUP BY 1",
+            agencies=("dol", "cscu"),
+        )
+        assert request.state is State.PROTECTED, request.sentence
+        assert both(world, request, 1)[1][("Farming",)]["pay"] is None, amount
+        world.service.withdraw(world.store.person("rosa"), request.id)
