@@ -48,6 +48,7 @@ def make_site(
         url=settings.review_url,
         title="Egress review",
         nav=NAV,
+        only_for={"/": Role.REVIEWER, "/mine": Role.RESEARCHER},
         roles=frozenset({Role.REVIEWER, Role.RESEARCHER}),
         templates=HERE / "templates",
     )

@@ -6,6 +6,7 @@ Reads the certificate that lies beside the released file. Shows nothing that is 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request as HttpRequest
@@ -20,6 +21,13 @@ from egress_review.web.room import names_of, state_cell
 from enclave.errors import NotFound
 from enclave.web.app import render, signed_in
 
+METHODS: Mapping[str, str] = {
+    "round": "rounded up or down by keyed chance",
+    "noise": "changed by keyed chance",
+    "private": "drawn under differential privacy",
+}
+"""What was done to numbers that are not hidden, in words, by the method's name."""
+
 
 def certificate(request: HttpRequest) -> Response:
     """Show what the certificate of a release says to whoever may see the request."""
@@ -32,14 +40,17 @@ def certificate(request: HttpRequest) -> Response:
             hint="Open the request to see where it stands.",
         )
     body = json.loads(service.custody.released(found.id, CERTIFICATE))
-    names = names_of(service)
+    names, files = names_of(service), _files(body)
     return render(
         request,
         "certificate.html",
         one=found,
         state=state_cell(found),
         body=body,
-        files=_files(body),
+        files=files,
+        changed={file["protection"]["method"] for file in files if "protection" in file},
+        hides=any("protection" not in file for file in files),
+        METHODS=METHODS,
         votes=[
             (names.agency(vote["agency"]), names.person(vote["person"]), vote["at"])
             for vote in body["votes"]

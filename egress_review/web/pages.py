@@ -28,7 +28,16 @@ from egress_review.web import viewing
 from egress_review.web.acts import service_of
 from egress_review.web.lineage import Origin, origin
 from egress_review.web.queue import first_of, lists
-from egress_review.web.room import Names, Tone, age, due_cell, names_of, state_cell
+from egress_review.web.room import (
+    Names,
+    Tone,
+    age,
+    due_cell,
+    is_changed,
+    names_of,
+    refusal,
+    state_cell,
+)
 from enclave.errors import EnclaveError, Invalid
 from enclave.model import Person, Role
 from enclave.web.app import render, require_recent_login, signed_in
@@ -92,6 +101,8 @@ def _common(service: ReviewService, person: Person, found: Request) -> dict[str,
         "state": state_cell(found),
         "meaning": MEANING[found.state],
         "author": names.person(found.person),
+        "refusal": refusal(found.sentence),
+        "changed": [one for one in found.files if is_changed(one)],
         "age": age(found.submitted_at),
         "votes": [_vote_line(names, agency, votes, found) for agency in found.agencies],
         "undecided": undecided,

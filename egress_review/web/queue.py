@@ -18,7 +18,15 @@ from egress_review.model import Request, State, Vote
 from egress_review.policy import Act, can
 from egress_review.service import ReviewService, waiting_for
 from egress_review.web.acts import SEE_OTHER, service_of
-from egress_review.web.room import TURN, Names, age, due_cell, names_of, state_cell
+from egress_review.web.room import (
+    TURN,
+    Names,
+    age,
+    due_cell,
+    is_changed,
+    names_of,
+    state_cell,
+)
 from enclave.model import Person, Role
 from enclave.web import tables
 from enclave.web.app import render, signed_in
@@ -233,7 +241,10 @@ def _turn(one: Listed) -> str:
 
 
 def _hidden(one: Listed) -> str:
-    return f"{one.request.summary.get('hidden', 0):,} of {one.request.summary.get('rows', 0):,}"
+    said = one.request.summary
+    if any(is_changed(file) for file in one.request.files):
+        return "none; changed"
+    return f"{said.get('hidden', 0):,} of {said.get('rows', 0):,}"
 
 
 def _age(one: Listed) -> Cell:

@@ -5,12 +5,13 @@ Reads the people and agencies once a page, whatever number of requests it lists.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from egress_review.model import Request, State
+from egress_review.model import OutputFile, Request, State
 from egress_review.service import ReviewService
 from enclave.model import Agency, Person
 from enclave.web.tables import Cell
@@ -46,6 +47,12 @@ TURN: Mapping[State, str] = {
 }
 """Who has to do something next; a state that is not here is closed."""
 
+_REFUSED = re.compile(
+    r"(?P<sentence>.*?) \[(?P<code>[a-z.-]+)\]"
+    r"(?: Clause: (?P<clause>.*?)\.(?= |$))?(?: (?P<hint>.*))?",
+    re.DOTALL,
+)
+
 SOON = 24 * 60 * 60.0  # seconds
 
 
@@ -77,6 +84,20 @@ def names_of(service: ReviewService) -> Names:
 def state_cell(request: Request) -> Cell:
     """Return a request's state as a tag."""
     return Cell(IN_WORDS[request.state], tone=TONES[request.state])
+
+
+def is_changed(file: OutputFile) -> bool:
+    """Say whether a file's numbers were rounded, noised or drawn instead of hidden."""
+    return file.summary.get("method", "suppress") != "suppress"
+
+
+def refusal(told: str) -> dict[str, str | None] | None:
+    """Return what a refused request was told, in its parts; none for one that was not refused."""
+    if not told:
+        return None
+    found = _REFUSED.fullmatch(told)
+    empty = {"sentence": told, "code": None, "clause": None, "hint": None}
+    return found.groupdict() if found else empty
 
 
 def due_cell(request: Request) -> Cell | None:

@@ -6,6 +6,7 @@ The functions rooms call from their handlers. Never decides what a room's page m
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -50,6 +51,8 @@ class Site:
     """One web host: its address, its name, its navigation and who may enter at all.
 
     `public` are path prefixes that need no log-in; leave it empty unless a standard demands it.
+    `only_for` names the roles that an entry of the navigation is of use to, by its address; it
+    hides a link and guards nothing.
     """
 
     name: str
@@ -59,11 +62,19 @@ class Site:
     roles: frozenset[Role]
     templates: Path
     public: tuple[str, ...] = ()
+    only_for: Mapping[str, Role] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
         """Return scheme://host[:port]."""
         return origin_of(self.url)
+
+    def nav_of(self, person: Person | None) -> tuple[tuple[str, str], ...]:
+        """Return the entries of the navigation that lead this person somewhere."""
+        roles = person.roles if person else frozenset()
+        return tuple(
+            (text, href) for text, href in self.nav if self.only_for.get(href) in (None, *roles)
+        )
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,7 @@ def render(request: Request, template: str, /, **context: Any) -> HTMLResponse:
             "request": request,
             "site": web.site,
             "person": visit.person,
+            "nav": web.site.nav_of(visit.person),
             "messages": messages,
             "here": request.url.path,
             "crumbs": (),

@@ -188,7 +188,9 @@ def test_ctrl_c_stops_the_query_on_the_server_too(
             "No. [query.denied] Ask.",
         ),
         ("IO: [FlightSQL] connection error: desc = dial unix /run/x: refused (Unavailable)",
-         "The gateway does not answer. If this goes on, stop your server and start it again."),
+         "The gateway does not answer. If this goes on, end the session and open a new one."),
+        ("IO: context canceled (Canceled; DoGet: endpoint 0: remote: []). Vendor code: 1",
+         "The query was interrupted, and was stopped on the server too."),
         ("INVALID_STATE: [FlightSQL] odd", "odd"),
     ],
 )  # fmt: skip

@@ -39,8 +39,10 @@ def refusal(error: Exception) -> Refused:
     text = str(error)
     if _SAID.search(text):
         return Refused(_WRAPPING.sub("", text))
+    if "context canceled" in text:
+        return Refused("The query was interrupted, and was stopped on the server too.")
     if "onnection error" in text or "Unavailable" in text:
         return Refused(
-            "The gateway does not answer. If this goes on, stop your server and start it again."
+            "The gateway does not answer. If this goes on, end the session and open a new one."
         )
     return Refused(_WRAPPING.sub("", text))

@@ -249,7 +249,10 @@ def _queries_of(name: str, one: Path | pandas.DataFrame, queries: Queries) -> li
 
 def outputs() -> pandas.DataFrame:
     """Return this project's outputs that you submitted, newest first."""
-    return pandas.DataFrame(_call("GET", "/outputs")["outputs"])
+    listed = _call("GET", "/outputs")["outputs"]
+    return pandas.DataFrame(
+        [{**one, "status": IN_WORDS.get(one["status"], one["status"])} for one in listed]
+    )
 
 
 def comment(request: str, text: str) -> Output:
