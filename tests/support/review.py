@@ -270,11 +270,11 @@ class World:
         assert request.state is State.PROTECTED, request.sentence
         return request
 
-    def agree(self, **terms: Any) -> None:
-        """Amend the agreement; the extract stays as it is."""
+    def agree(self, project: str = PROJECT, **terms: Any) -> None:
+        """Amend the project's agreement; the extract stays as it is."""
         with self.store.record(self.audit, Event(Action.PROJECT_AMENDED, "adam")) as connection:
-            amend(connection, replace(policy(), **terms))
-            move(connection, PROJECT, ProjectState.ACTIVE, epoch=1)
+            amend(connection, replace(policy(project), **terms))
+            move(connection, project, ProjectState.ACTIVE, epoch=1)
 
     def told(self, request: Request) -> dict[str, object]:
         """Return what the researcher is told."""

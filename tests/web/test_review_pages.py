@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from PIL import Image
@@ -19,14 +20,17 @@ from egress_review import notices
 from egress_review.model import FileKind, OutputFile, Request, State
 from egress_review.notices import Notice
 from egress_review.sdc.primary import Reason
+from egress_review.store import change
 from egress_review.submission import Handed
 from egress_review.web.shown import WHY
 from egress_review.web.viewing import NOT_CHECKED
-from enclave.model import Review, Unverified
+from enclave.events import Action, Event
+from enclave.model import Protection, Review, Unverified
 from tests.support.axe import assert_accessible
 from tests.support.browser import WIDE, console_errors, log_in, screenshot
 from tests.support.crossing import add_project
-from tests.support.review import BOTH, PEOPLE, World, policy, table
+from tests.support.methods import NOISE, PRIVATE, ROUND
+from tests.support.review import BOTH, OTHER, PEOPLE, World, policy, table
 from tests.support.reviewing import LONG, ReviewSite, enlarged, many, review_site, unverified
 
 pytestmark = pytest.mark.browser
@@ -375,6 +379,84 @@ def test_several_files_are_looked_at_one_by_one(world: World, site: ReviewSite, 
         expect(section).to_contain_text("Not verified")
     assert site.actions().count("output.viewed") == before + 3  # page, picture, page
     looks_right(page, "several-files")
+    world.service.withdraw(PEOPLE["rosa"], request.id)
+
+
+def test_twenty_files_are_a_list_and_are_named_once(
+    world: World, site: ReviewSite, page: Page
+) -> None:
+    rules = policy().rules.items()
+    world.agree(rules={name: replace(one, unverified=Unverified.REVIEW) for name, one in rules})
+    query, answer = world.ask(BOTH, agencies=("dol", "cscu"))
+    names = [f"notes-{number}-on-every-one-of-the-colleges.md" for number in range(2, 21)]
+    notes = [Handed(OutputFile(name, FileKind.TEXT, ()), b"People by college.") for name in names]
+    request = world.hand_in(table(answer, query), *notes, title="People by college, and notes")
+    world.agree()
+    assert request.state is State.PROTECTED, request.sentence
+    enter(page, site, "dora", f"/requests/{request.id}")
+    expect(page.get_by_role("alert")).to_contain_text("and 16 more files")
+    expect(page.get_by_role("navigation", name="Files").get_by_role("link")).to_have_count(20)
+    looks_right(page, "twenty-files")
+    world.service.withdraw(PEOPLE["rosa"], request.id)
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [(ROUND, "a multiple of 11"), (NOISE, "a standard deviation of 6"), (PRIVATE, "ε 2")],
+    ids=["round", "noise", "private"],
+)
+def test_numbers_changed_by_chance_are_nowhere_said_to_be_exact(
+    world: World, site: ReviewSite, page: Page, *, terms: Protection, words: str
+) -> None:
+    """From the reviewer's page to the certificate. Control: `is_changed` saying no."""
+    by_county = "SELECT county, count(*) AS n FROM wages GROUP BY county"
+    world.agree(OTHER, protection=terms)
+    request = world.submit(by_county, project=OTHER, title=f"By county, {terms.method}")
+    assert request.state is State.PROTECTED, request.sentence
+    enter(page, site, "dora", f"/requests/{request.id}")
+    expect(page.get_by_text(words).first).to_be_visible()
+    expect(page.get_by_text("Rows changed by chance")).to_be_visible()
+    assert page.get_by_text("Dominance").count() == 0, "no rule decided on these"
+    if terms is PRIVATE:
+        expect(page.get_by_text("ε 2, which is 1 more answer", exact=True)).to_be_visible()
+    looks_right(page, f"method-{terms.method}")
+    rosa = site.visitor("rosa")
+    assert "6 rows changed by chance" in rosa.get(f"/requests/{request.id}").text
+    assert "changed by chance" in str(world.told(request)["sentence"])
+    assert world.vote("dora", request).state is State.RELEASED
+    page.goto(f"{site.url}/requests/{request.id}/certificate")
+    expect(page.get_by_text("what left is that number changed by chance")).to_be_visible()
+    assert "exactly that" not in page.content()
+    looks_right(page, f"certificate-{terms.method}")
+    world.agree(OTHER)
+
+
+def test_a_refused_request_says_what_to_do_about_it(
+    world: World, site: ReviewSite, page: Page
+) -> None:
+    request = world.submit(content=b"county,industry,n\nTolland,Health,30\n", title="By hand")
+    assert request.state is State.REFUSED
+    enter(page, site, "rosa", f"/requests/{request.id}")
+    section = page.get_by_role("main")
+    expect(section.get_by_role("heading", name="What you can do")).to_be_visible()
+    expect(section).to_contain_text("Submit the query's whole answer")
+    expect(section.get_by_role("alert")).not_to_contain_text("[")
+    expect(page.get_by_role("navigation", name="Main")).not_to_contain_text("Queue")
+    looks_right(page, "own-refused")
+
+
+def test_what_is_overdue_stands_first_and_says_so(
+    world: World, site: ReviewSite, page: Page
+) -> None:
+    request = in_review(world, "People by college, overdue")
+    past = request.submitted_at - timedelta(days=2)
+    with world.store.record(world.audit, Event(Action.OUTPUT_PROTECTED, actor="egress")) as held:
+        change(held, replace(request, due_at=past))
+    enter(page, site, "dora")
+    row = page.locator("tbody tr").first
+    expect(row).to_contain_text("People by college, overdue")
+    expect(row).to_contain_text("overdue by 2 days")
+    looks_right(page, "queue-overdue")
     world.service.withdraw(PEOPLE["rosa"], request.id)
 
 
