@@ -123,10 +123,12 @@ class _Maker:
         if not base.condition:
             rows = np.array([line.rows for line in self._lines], dtype=float)
             yield Number(Measure("rows", Kind.ROWS), rows)
+            yield from self._repeated("rows", base, amounts)
             return
         name = f"nonnull:rows{_where(base)}"
         yield Number(Measure(name, Kind.NONNULL), self._values(base))
         yield from self._reached(name, base, amounts)
+        yield from self._repeated(name, base, amounts)
 
     def _persons(self, base: Base, amounts: Floats) -> Iterator[Number | Check]:
         (first, *_), source = base.readers, self._source(base)
@@ -152,12 +154,14 @@ class _Maker:
         name = f"nonnull:{base.field}{_where(base)}"
         yield Number(Measure(name, Kind.NONNULL), self._values(base))
         yield from self._reached(name, base, amounts)
+        yield from self._repeated(name, base, amounts)
 
     def _sum(self, base: Base, amounts: Floats) -> Iterator[Number | Check]:
         if self._is_binary(base):
             name = f"nonnull:{base.field} is 1{_where(base)}"
             yield Number(Measure(name, Kind.NONNULL), self._values(base))
             yield from self._reached(name, base, amounts)
+            yield from self._repeated(name, base, amounts)
             return
         name = f"sum:{base.field}{_where(base)}"
         least = [self._numbers(base, line)[1] for line in self._lines]
@@ -165,11 +169,11 @@ class _Maker:
         yield Number(Measure(name, Kind.SUM, signed=signed), self._values(base))
         for source, reader in self._readers(base):
             who = standing.gifts(self._read, amounts, source, self._largest)
-            yield Check(_by(name, base, reader), tuple(who))
+            yield Check(self._by(name, base, reader), tuple(who))
         for number, unit in enumerate(self._units):
             if unit.source in base.readers:
                 who = standing.by_unit(self._read, number, amounts)
-                yield Check(f"{unit.kind}:{name}", tuple(who))
+                yield Check(f"{unit.kind}:{unit.source.alias}:{name}", tuple(who))
 
     def _squares(self, base: Base, amounts: Floats) -> Iterator[Number | Check]:
         name = f"sum:{base.field} squared{_where(base)}"
@@ -180,13 +184,13 @@ class _Maker:
     def _position(self, base: Base, amounts: Floats) -> Iterator[Number | Check]:
         for source, reader in self._readers(base):
             found = standing.sides(self._read, amounts, source, base.share, STEP)
-            name = _by(f"position:{base.field} {base.share}{_where(base)}", base, reader)
+            name = self._by(f"position:{base.field} {base.share}{_where(base)}", base, reader)
             yield Check(name, tuple(Contributors(int(count)) for count in found))
 
     def _mode(self, base: Base, amounts: npt.NDArray[Any]) -> Iterator[Number | Check]:
         for source, reader in self._readers(base):
             found = standing.commonest(self._read, amounts, source)
-            yield Check(_by(f"mode:{base.field}{_where(base)}", base, reader), tuple(found))
+            yield Check(self._by(f"mode:{base.field}{_where(base)}", base, reader), tuple(found))
 
     # What they share ---------------------------------------------------------------------------
 
@@ -207,6 +211,11 @@ class _Maker:
         for reader in every:
             yield self._shape.sources.index(reader), reader
 
+    def _by(self, name: str, base: Base, reader: Source) -> str:
+        """Return what a check is listed under: a measure's own name for the first whom it reads."""
+        first = (base.readers or self._shape.sources)[0]
+        return name if reader == first else f"{name} by {reader.alias}"
+
     def _source(self, base: Base) -> int:
         return next(self._readers(base))[0]
 
@@ -214,13 +223,23 @@ class _Maker:
         for source, reader in self._readers(base):
             have, lack = standing.reached(self._read, amounts, source)
             who = tuple(Contributors(int(a), int(b)) for a, b in zip(have, lack, strict=True))
-            yield Check(_by(name, base, reader), who)
+            yield Check(self._by(name, base, reader), who)
+
+    def _repeated(self, name: str, base: Base, amounts: Floats) -> Iterator[Check]:
+        """Judge a number of rows as a sum over persons, where some have several.
+
+        A join can repeat one person's rows until their number shows which cell that person is in.
+        """
+        for source, reader in self._readers(base):
+            if any((pairs.sums(amounts) > 1).any() for pairs in self._read.pairs(source)):
+                who = standing.gifts(self._read, amounts, source, self._largest)
+                yield Check(self._by(f"sum:{name}", base, reader), tuple(who))
 
     def units_present(self) -> list[Check]:
         """Return how many employers or households each cell has."""
         return [
             Check(
-                f"{unit.kind}:{unit.source.view}",
+                f"{unit.kind}:{unit.source.alias}",
                 tuple(standing.by_unit(self._read, number, None)),
             )
             for number, unit in enumerate(self._units)
@@ -237,7 +256,3 @@ class _Maker:
 
 def _where(base: Base) -> str:
     return f" where {base.subset}" if base.condition else ""
-
-
-def _by(name: str, base: Base, reader: Source) -> str:
-    return name if reader in base.readers[:1] or not base.readers else f"{name} by {reader.view}"

@@ -1,7 +1,8 @@
 """Numbers that look like sums and tell of a few: rounding, overflow and NULL inside an aggregate.
 
 Through the real service; each was released once. Controls: `aggregates._changes_nothing`,
-`_check_in_reach`, `_is_boolean`, `_zero_for_null`; with one taken out its lines fail (tried).
+`_check_in_reach`, `_is_boolean`, `_zero_for_null`, `measured._Maker._repeated`; with one taken out
+its lines fail (tried).
 """
 
 from __future__ import annotations
@@ -59,4 +60,19 @@ def test_a_sum_is_judged_as_one_where_null_counts_as_nothing(world: World) -> No
         )
         assert request.state is State.PROTECTED, request.sentence
         assert both(world, request, 1)[1][("Farming",)]["pay"] is None, amount
+        world.service.withdraw(world.store.person("rosa"), request.id)
+
+
+def test_a_join_that_repeats_one_persons_rows_shows_nowhere_by_their_number(world: World) -> None:
+    """Farming would stand out by the hundreds of rows that one of its few has there."""
+    found = world.answer("SELECT min(person_id::TEXT) FROM wages WHERE industry = 'Farming'")
+    one = found.decode().splitlines()[1]
+    for count in ("count(*)", "count(wage)", "count(*) FILTER (WHERE year > 0)"):
+        request = world.submit(
+            f"SELECT industry, {count} AS n FROM wages JOIN credentials ON "
+            f"wages.person_id = credentials.person_id OR wages.person_id = '{one}' GROUP BY 1",
+            agencies=("dol", "cscu"),
+        )
+        assert request.state is State.PROTECTED, request.sentence
+        assert both(world, request, 1)[1][("Farming",)]["n"] is None, count
         world.service.withdraw(world.store.person("rosa"), request.id)
