@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from enclave.events import Verdict
 from enclave.gateway.inspector import bound_plan
 from enclave.gateway.refusals import NotUnderstood, QueryDenied
 from tests.fuzz import mutations
@@ -57,6 +58,15 @@ def test_what_was_found_once_is_a_refusal_now(targets: Targets, sql: str) -> Non
         with pytest.raises(QueryDenied):
             project.inspector.inspect(sql)
         targets.inspect(sql, number)
+
+
+def test_a_list_joined_by_a_cast_condition_is_answered(targets: Targets) -> None:
+    """Found by a nightly run: the engine's plan gives no type for what the cast is of."""
+    sql = (
+        "SELECT count(*) FROM wages w JOIN (VALUES (0), (1)) v(n) "
+        "ON CAST(w.county = 'Hartford' AND w.year = 2024 AS INTEGER) = v.n"
+    )
+    assert targets.projects[0].inspector.inspect(sql).verdict is Verdict.ALLOWED
 
 
 def test_an_input_is_the_same_for_the_same_number() -> None:

@@ -96,7 +96,8 @@ def _column(expression: Node) -> int:
         return int(expression.get("index", 0))
     if values.function_name(expression) == "__cast":
         inner = expression["children"][0]
-        before, after = inner["return_type"]["id"], expression["return_type"]["id"]
+        before = inner.get("return_type", {}).get("id")  # a constant and a conjunction have none
+        after = expression["return_type"]["id"]
         if before in _WHOLE and after in _WHOLE and _WHOLE.index(before) <= _WHOLE.index(after):
             return _column(inner)
     return -1
