@@ -24,7 +24,7 @@ from audit import terms
 from audit.indexing import Indexer, OpenLog
 from audit.log import LogReader
 from audit.postings import SEGMENT, Flags, Sets, last, mark, unpack
-from audit.sentences import Fact, read
+from audit.sentences import Fact, told
 from audit.shelf import Shelf
 from audit.terms import DAY_MS, Beginning, Kind
 from enclave.events import Action, Verdict
@@ -175,7 +175,7 @@ class Browser:
     ) -> list[Fact]:
         """Return one page of the entries that fit, in the order of the log.
 
-        An entry whose text retention has removed meanwhile is left out.
+        An entry is left out where its text is gone meanwhile, or is no event any more.
         """
         found = self._cut(self.found(wanted), offset, limit, newest_first=newest_first)
         return [fact for index in found if (fact := self.fact(index))]
@@ -196,9 +196,9 @@ class Browser:
         return cut
 
     def fact(self, index: int) -> Fact | None:
-        """Return an entry as the log holds it, or None where there is none or its text is gone."""
+        """Return an entry as the log holds it; None where there is none or no event is left."""
         entry = self._log.entry(index)
-        return read(index, entry.body) if entry is not None and entry.body is not None else None
+        return told(index, entry.body) if entry is not None else None
 
     def beginnings(self, facts: Sequence[Fact]) -> dict[int, Fact]:
         """Return, by the number of a query's end, its beginning: there the asked text stands."""

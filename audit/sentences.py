@@ -12,6 +12,8 @@ from typing import Any
 
 from enclave.events import Action, Verdict
 
+_YEAR_10000 = 253_402_300_800_000  # ms since 1970; no calendar here goes beyond
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -33,8 +35,34 @@ class Fact:
     detail: Mapping[str, Any]
 
 
+def told(index: int, body: bytes | None) -> Fact | None:
+    """Return what an entry tells, or None where its text is gone or is no event any more.
+
+    A text that somebody has rewritten must not take away the pages that show this.
+    """
+    try:
+        fact = read(index, body or b"")
+        sentence(fact)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return None
+    return fact if _is_whole(fact) else None
+
+
+def _is_whole(fact: Fact) -> bool:
+    """Whether everything that pages set out has the kind it should have."""
+    named = (fact.project, fact.clause, fact.intent, fact.session)
+    listed = (*fact.agencies, *fact.datasets, *fact.columns)
+    texts = [fact.actor, fact.source, *listed, *(name for name in named if name is not None)]
+    return (
+        all(type(text) is str for text in texts)
+        and type(fact.time) is int
+        and 0 <= fact.time < _YEAR_10000
+        and type(fact.detail) is dict
+    )
+
+
 def read(index: int, body: bytes) -> Fact:
-    """Read a stored event's bytes."""
+    """Read a stored event's bytes; what is none raises ValueError, KeyError or TypeError."""
     event = json.loads(body)
     ours = event["unmapped"]["enclave"]
     policies = [entry["policy"]["desc"] for entry in event["authorizations"]]

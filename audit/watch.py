@@ -29,7 +29,7 @@ from audit.merkle import ProofError, consistency_proof, verify_consistency
 from audit.note import Checkpoint, NoteError, Verifier
 from audit.policy import Judgement, Policy
 from audit.publication import PolicyRefused, load_policy, witness_states
-from audit.sentences import read
+from audit.sentences import told
 from audit.store import StoreError
 from enclave.settings import Settings
 
@@ -222,9 +222,8 @@ class Watch:
     def _waiting(self, log: LogReader, covered: int) -> float:
         """Return for how many seconds the first uncovered entry has waited."""
         entry = log.entry(covered)
-        if entry is None or entry.body is None:
-            return 0.0
-        return max(0.0, self._clock() - read(covered, entry.body).time / 1000)
+        fact = told(covered, entry.body) if entry is not None else None
+        return 0.0 if fact is None else max(0.0, self._clock() - fact.time / 1000)
 
     def _compare_with_seen(
         self, log: LogReader, checkpoint: Checkpoint, verifiers: tuple[Verifier, ...]

@@ -16,7 +16,7 @@ from audit.log import Entry
 from audit.note import Checkpoint
 from audit.retention import origin_of
 from audit.search import Browser, Wanted
-from audit.sentences import TITLES, Fact, is_person, read, sentence
+from audit.sentences import TITLES, Fact, is_person, sentence, told
 from audit.web import asking, charting
 from audit.web.room import Room
 from enclave.events import Action, Verdict
@@ -31,6 +31,7 @@ TONES: Mapping[Verdict, Any] = {
 }
 RECENT = 8
 MOST_REMOVALS = 100
+MOST_SHOWN = 20_000  # bytes of a text that is no event
 QUERIES = frozenset({Action.QUERY_INTENT, Action.QUERY_OUTCOME, Action.QUERY_EXPLAINED})
 
 
@@ -127,18 +128,25 @@ def entry(room: Room, request: Request) -> Response:
     """Show one entry: the sentence, the facts, the exact text that is hashed."""
     found = room.entry(request, request.path_params["index"])
     room.look(request, "entry", {"entry": found.index})
-    names, fact = room.names(), _fact(found)
+    names, fact = room.names(), told(found.index, found.body)
     return room.show(
         request,
         "entry.html",
         entry=found,
         fact=fact,
-        text=json.dumps(json.loads(found.body), indent=2, ensure_ascii=False) if found.body else "",
+        text=_text(found, fact),
         related=_related(room, request, fact),
         removals=_removals(room, request, found),
         names=names,
         **words_of(),
     )
+
+
+def _text(entry: Entry, fact: Fact | None) -> str:
+    """Return an entry's text as it is read best; what is no event, as it stands."""
+    if fact is None:
+        return (entry.body or b"")[:MOST_SHOWN].decode(errors="backslashreplace")
+    return json.dumps(json.loads(entry.body or b""), indent=2, ensure_ascii=False)
 
 
 def _removals(room: Room, request: Request, entry: Entry) -> list[Fact]:
@@ -189,7 +197,7 @@ def proof(room: Room, request: Request) -> Response:
     kept = {"entry": found.index, "passed": verified}
     room.look(request, "proof", kept, action=Action.AUDIT_VERIFIED)
     note = room.files.checkpoint.read_text()
-    fact = _fact(found)
+    fact = told(found.index, found.body)
     return room.show(
         request,
         "proof.html",
@@ -213,10 +221,6 @@ def _work(found: Entry, checkpoint: Checkpoint, path: list[bytes]) -> Proof:
     if end != checkpoint.root:
         return Proof(checkpoint, leaf, steps, "The path leads to another root than the signed one.")
     return Proof(checkpoint, leaf, steps)
-
-
-def _fact(entry: Entry) -> Fact | None:
-    return read(entry.index, entry.body) if entry.body is not None else None
 
 
 def words_of() -> dict[str, Any]:

@@ -21,7 +21,7 @@ from audit.log import Entry, LogReader, open_reader
 from audit.saved import Saved
 from audit.scope import sight_of
 from audit.search import Browser
-from audit.sentences import read
+from audit.sentences import told
 from audit.shelf import Shelf
 from audit.store import StoreError
 from audit.thresholds import load
@@ -142,5 +142,6 @@ class Room:
 
 
 def _agencies(entry: Entry) -> tuple[str, ...]:
-    """Return on whose data an entry is; none once its text is gone."""
-    return read(entry.index, entry.body).agencies if entry.body is not None else ()
+    """Return on whose data an entry is; none once its text is gone or no event any more."""
+    fact = told(entry.index, entry.body)
+    return fact.agencies if fact is not None else ()

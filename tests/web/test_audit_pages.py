@@ -421,6 +421,39 @@ def test_a_verification_that_fails_says_so_in_its_own_words_at_any_width(
     screenshot(page, "audit-verification-red-360")
 
 
+REWRITES: dict[bytes, bytes] = {
+    b"": b"[]",
+    b"{": b"\xff{",
+    b'"action":"': b'"action":"un',
+    b'"uid":"': b'"uid":7,"was":"',
+    b'"time":1': b'"time":9999999991',
+    b'"rows":': b'"rows":"many","were":',
+}
+
+
+def test_a_text_that_somebody_has_rewritten_takes_no_page_away(
+    visitor: Visitor, site: AuditSite
+) -> None:
+    visitor.log_in("alma")
+    assert visitor.get("/events").status_code == 200  # the index knows the honest texts
+    with closing(open_reader(site.settings)) as log:
+        told = [each for each in log.entries() if b'"query.outcome"' in (each.body or b"")]
+    rewritten = dict(zip(REWRITES.items(), told, strict=False))
+    assert len(rewritten) == len(REWRITES)
+    for (old, new), entry in rewritten.items():
+        text = (entry.body or b"").replace(old, new, 1) if old else new
+        tamper(
+            site.service.files, f"UPDATE entry SET body = x'{text.hex()}' WHERE idx = {entry.index}"
+        )
+    for path in ("/", "/events", "/events?verdict=allowed", "/people/rosa", "/verification"):
+        assert visitor.get(path).status_code == 200, path
+    for entry in rewritten.values():
+        assert "No event" in visitor.get(f"/events/{entry.index}").text
+        assert "No: this entry was changed" in visitor.get(f"/events/{entry.index}/proof").text
+    visitor.post("/verification")
+    assert "Something is wrong" in visitor.get("/verification").text
+
+
 @pytest.mark.parametrize("who", ["rosa", "dora", "adam"])
 def test_nobody_but_an_auditor_enters(visitor: Visitor, site: AuditSite, who: str) -> None:
     answer = visitor.log_in(who, "/login")
