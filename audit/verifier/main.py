@@ -29,7 +29,6 @@ from audit.verifier.report import (
     passed,
     receipt_json,
     receipt_lines,
-    sha256,
 )
 from audit.verifier.sources import read_small, read_text, reason
 from audit.verifier.trust import Trust
@@ -150,7 +149,8 @@ def _add_proof(parser: argparse.ArgumentParser) -> None:
     _add_trust(parser)
     add("--entry", type=Path, metavar="FILE", help="the entry's exact bytes")
     add("--leaf", metavar="HEX", help="or the entry's leaf, as its receipt names it")
-    add("--released", type=Path, metavar="FILE", help="the released file of a certificate")
+    add("--released", type=Path, metavar="PATH",
+        help="a released file of a certificate, or the folder of all of them")  # fmt: skip
     add("--log", type=Path, metavar="DIRECTORY",
         help="a verified copy of the log, where a certificate's entries are read")  # fmt: skip
     parser.set_defaults(run=run_proof)
@@ -204,9 +204,12 @@ def run_proof(options: argparse.Namespace) -> int:
             leaf = bytes.fromhex(options.leaf)
         except ValueError as error:
             raise Unreadable("A leaf is 64 hexadecimal digits.") from error
-    released = sha256(options.released) if options.released else None
     checks = check_receipt(
-        read_small(options.proof), trusted(options), leaf=leaf, released=released, log=options.log
+        read_small(options.proof),
+        trusted(options),
+        leaf=leaf,
+        released=options.released,
+        log=options.log,
     )
     sys.stdout.write(receipt_json(checks) if options.json else receipt_lines(checks))
     return PASSED if all(check.passed for check in checks) else WRONG

@@ -21,6 +21,7 @@ from audit.proof import HEADER, Proof
 from audit.verifier.checks import Check, Findings, Unreadable, plain
 from audit.verifier.engine import open_source
 from audit.verifier.facts import Facts, NotAnEvent, read, strict_json
+from audit.verifier.report import sha256
 from audit.verifier.trust import Trust, spoken_time
 
 ONE_FILE = "enclave/release/1"
@@ -67,11 +68,11 @@ class _Step:
 
 
 def check_certificate(
-    content: bytes, policy: Policy, *, released: str | None = None, log: Path | None = None
+    content: bytes, policy: Policy, *, released: Path | None = None, log: Path | None = None
 ) -> list[Check]:
-    """Check a certificate; `released` is the released file's SHA-256, `log` a verified copy.
+    """Check a certificate; `released` is a released file or the folder of all of them.
 
-    Raises Unreadable when it is no certificate at all.
+    `log` is a verified copy. Raises Unreadable when it is no certificate at all.
     """
     try:
         body = strict_json(content)
@@ -87,16 +88,18 @@ def check_certificate(
     return checks
 
 
-def _files(body: dict[str, Any]) -> tuple[list[str], str]:
-    """Return each released file's SHA-256, and what the release's entry must say of them all."""
+def _files(body: dict[str, Any]) -> tuple[dict[str, str], str]:
+    """Return each released file's SHA-256 by name, and what the release's entry must say of all."""
     if body["certificate"] == ONE_FILE:
         named = str(body["file"]["sha256"])
-        return [named], named
+        return {str(body["file"]["name"]): named}, named
     if body["certificate"] != FILES:
         raise ValueError("another format")
-    files = [(str(one["sha256"]), str(one["name"])) for one in body["files"]]
-    lines = "".join(f"{sha256}  {name}\n" for sha256, name in files)
-    return [sha256 for sha256, _ in files], hashlib.sha256(lines.encode()).hexdigest()
+    files = {str(one["name"]): str(one["sha256"]) for one in body["files"]}
+    if len(files) < len(body["files"]):
+        raise ValueError("two files of one name")
+    lines = "".join(f"{found}  {name}\n" for name, found in files.items())
+    return files, hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _steps(body: dict[str, Any]) -> Iterator[_Step]:
@@ -107,14 +110,35 @@ def _steps(body: dict[str, Any]) -> Iterator[_Step]:
         yield _Step(str(each["action"]), each["entry"], leaf, str(each["proof"]))
 
 
-def _file(named: list[str], released: str | None) -> Check:
-    question = "Is this certificate the released file's?"
+def _file(named: dict[str, str], released: Path | None) -> Check:
+    """Compare what was released: of a folder every file, of a file also its name."""
+    question = "Is this certificate the released files'?"
     if released is None:
         return Check(question, "not asked: give the file with --released", checked=False)
-    if released not in named:
-        names = plain(", ".join(named))
-        return Check(question, "no", (f"it names {names}, the file has {released}",))
-    return Check(question, "yes")
+    if released.is_dir():
+        return _folder(question, named, released)
+    found = sha256(released)
+    if found not in named.values():
+        names = plain(", ".join(named.values()))
+        return Check(question, "no", (f"it names {names}, the file has {found}",))
+    is_called = [plain(name) for name, hashed in named.items() if hashed == found]
+    if named.get(released.name, found) != found:
+        return Check(
+            question, "no", (f"under the name {plain(released.name)} lies {is_called[0]}",)
+        )
+    note = f"{len(named) - 1:,} more files were released; give their folder to check all"
+    return Check(question, f"yes, it is {is_called[0]}", (), (note,) if len(named) > 1 else ())
+
+
+def _folder(question: str, named: dict[str, str], folder: Path) -> Check:
+    found = Findings()
+    for name, hashed in named.items():
+        path = folder / Path(name).name  # never out of the folder, whatever it is called
+        if not path.is_file():
+            found.add(f"{plain(name)} is missing")
+        elif sha256(path) != hashed:
+            found.add(f"{plain(name)} is another file than was released")
+    return found.answer(question, f"yes, all {len(named):,}")
 
 
 def _agreed(agencies: list[Any], votes: list[tuple[str, bool]]) -> Check:
@@ -188,7 +212,7 @@ def check_receipt(
     trust: Trust,
     *,
     leaf: bytes | None = None,
-    released: str | None = None,
+    released: Path | None = None,
     log: Path | None = None,
 ) -> list[Check]:
     """Check a tlog-proof of the entry with this leaf, or a certificate; raises Unreadable."""
