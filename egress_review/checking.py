@@ -34,6 +34,7 @@ from egress_review.model import FileKind, Note, OutputFile, Request, Standing
 from egress_review.policy import LEDGER
 from egress_review.refusals import gravest, none_of, not_yours
 from egress_review.rules import check_table
+from egress_review.rules.labels import check_labels
 from egress_review.store import ReviewStore
 from enclave.errors import NotFound
 from enclave.gateway.engine_duckdb import open_engine
@@ -221,6 +222,7 @@ class Checker:
         kinds.check_content(request, name, sheet, Outcome(recomputed=True))
         notes = (
             *check_table(evidence, ground.rules),
+            *check_labels(evidence, policy, ground.rules),
             *units.uncounted(policy, datasets, evidence.views),
         )
         case = self._case(ground, evidence, epoch, siblings=siblings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -16,12 +17,22 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP: CSV injection
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """Return RFC 4180 CSV in UTF-8 with formulas neutralised."""
+    """Return RFC 4180 CSV in UTF-8, each cell in the one form of its text, formulas neutralised."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow([inert(name) for name in columns])
-    writer.writerows([[inert(cell) for cell in row] for row in rows])
+    writer.writerow([inert(one_form(name)) for name in columns])
+    writer.writerows([[inert(one_form(cell)) for cell in row] for row in rows])
     return out.getvalue().encode()
+
+
+def one_form(cell: str) -> str:
+    """Return a text without what a reader does not see: how many blanks, of which kind, composed.
+
+    Blanks at the end of a label, say, could count up to somebody's amount.
+    """
+    if cell.isalnum() and cell.isascii():
+        return cell
+    return " ".join(unicodedata.normalize("NFC", cell).split())
 
 
 def inert(cell: str) -> str:

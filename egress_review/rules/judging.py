@@ -19,6 +19,9 @@ from enclave.model import DisclosureRules
 _JOIN = "Leave out or join the categories of few people."
 REFUSING = {
     "bands.outermost": "Join the outer bands into open ones, such as '80,000 and more'.",
+    "labels.amounts": "Group into bands with words of your own, CASE WHEN … THEN 'under 20,000' …, "
+    "each of enough people.",
+    "labels.list": "Group more coarsely: join values into bands.",
     "model.dof": "Use fewer parameters, or more people.",
     "model.n": "Use more people.",
     "model.category": _JOIN,
@@ -44,15 +47,16 @@ def _left_out(evidence: Evidence) -> Iterator[Note]:
 
 def check_table(evidence: Evidence, rules: DisclosureRules) -> tuple[Note, ...]:
     """Return what reviewers should know of a table. Raises `OutputRefused`."""
-    return _passed(judge_table(evidence, rules))
+    return passed(judge_table(evidence, rules))
 
 
 def check_model(model: Model, rules: DisclosureRules) -> tuple[Note, ...]:
     """Return what reviewers should know of a regression's summary. Raises `OutputRefused`."""
-    return _passed(judge_model(model, rules))
+    return passed(judge_model(model, rules))
 
 
-def _passed(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+def passed(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    """Return notes that refuse nothing. Raises `OutputRefused` for the first that does."""
     for note in notes:
         if note.code in REFUSING:
             raise OutputRefused(note.sentence, hint=REFUSING[note.code])
