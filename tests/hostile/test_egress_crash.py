@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import signal
 import subprocess
 import sys
@@ -11,11 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import httpx2
+from sqlalchemy.engine import RootTransaction
 
-from egress_review.model import State
+from egress_review.custody import KEPT_OF_A_RELEASE
+from egress_review.model import Request, State
+from egress_review.service import ReviewService
+from enclave.audit_client import AuditClient
 from enclave.sessions import poke
+from enclave.store import ControlStore
+from tests.support.audit import AuditProcess
+from tests.support.cut import cuts
 from tests.support.idp import free_port
-from tests.support.review import PAY, World
+from tests.support.review import BOTH, PAY, SUMS, World, table
 from tests.support.review_fixtures import egress_audit, world
 
 __all__ = ["egress_audit", "world"]
@@ -140,3 +148,71 @@ def test_a_fault_of_the_check_refuses_and_stops_nothing(world: World, monkeypatc
     assert found.state is State.REFUSED
     assert "somebody" not in found.sentence
     assert world.submit().state is State.REFUSED
+
+
+DESTROYING = ((os, "unlink"), (os, "fsync"), (AuditClient, "append"), (RootTransaction, "commit"))
+
+
+def test_destruction_killed_at_any_step_keeps_no_original_as_destroyed_and_loses_nothing(
+    world: World, audit_service: AuditProcess
+) -> None:
+    """Control: the files go before the event and the event before the mark (`destruction`).
+
+    With the mark set before the files are gone, with the event said first, or with one kind of
+    piece more or less removed, it fails (tried).
+    """
+    asked = world.ask(BOTH, agencies=("dol", "cscu"))
+    years = world.ask("SELECT year, count(*) AS n FROM wages GROUP BY year")
+    first, second = table(asked[1], asked[0]), table(years[1], years[0], name="years.csv")
+    request = world.hand_in(first, second)
+    for person in ("dora", "carl"):
+        world.vote(person, request)
+    open_one = world.submit(SUMS)
+    before = files(world, open_one)
+    cut = 0
+    for cut in cuts(lambda: destroy(world), end="kill -9", steps=DESTROYING):
+        left = files(world, request)
+        told = [
+            one["detail"]["request"]
+            for one in audit_service.facts()
+            if one["action"] == "output.destroyed"
+        ]
+        marked = world.service.reviews.request(request.id).destroyed_at is not None
+        if told or marked:
+            assert not left.keys() - kept(request), cut
+        assert kept(request) <= left.keys(), cut
+        assert (marked, bool(told)) != (True, False), cut
+        assert files(world, open_one) == before, cut
+        assert world.service.reviews.request(open_one.id).destroyed_at is None
+    assert cut > len(KEPT_OF_A_RELEASE)
+    assert files(world, request).keys() == kept(request)
+    assert world.service.reviews.request(request.id).destroyed_at is not None
+    assert world.service.download(world.store.person("rosa"), request.id, "years.csv")[1]
+    world.service.recover()
+    again = world.submit(PAY)
+    assert again.state is State.PROTECTED, again.sentence
+
+
+def kept(request: Request) -> set[str]:
+    """Return what must be left of a released request of two tables."""
+    tables = {piece.value for piece in KEPT_OF_A_RELEASE if piece.value != "salt"}
+    return {*tables, *(f"2/{name}" for name in tables), "salt"}
+
+
+def files(world: World, request: Request) -> dict[str, bytes]:
+    """Return what is on disk of a request's pieces."""
+    place = world.settings.state_dir / "egress" / "quarantine" / request.id
+    return {
+        str(path.relative_to(place)): path.read_bytes()
+        for path in place.rglob("*")
+        if path.is_file()
+    }
+
+
+def destroy(world: World) -> None:
+    """Destroy what is due in a process of its own, with its own connections."""
+    settings = world.settings.model_copy(update={"review_keep_days": -1})
+    store = ControlStore(settings.database_url)
+    with AuditClient(settings, "egress") as audit:
+        ReviewService(settings, store, audit).destroy()
+    store.close()

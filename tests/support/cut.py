@@ -49,24 +49,32 @@ class _Steps:
         return step
 
 
-def cuts(work: Callable[[], object], *, end: str, stride: int = 1) -> Iterator[int]:
+def cuts(
+    work: Callable[[], object],
+    *,
+    end: str,
+    stride: int = 1,
+    steps: tuple[tuple[Any, str], ...] = _STEPS,
+) -> Iterator[int]:
     """Yield after each cut, until the work comes to its end uncut; INJECTIONS=all tries all steps.
 
     A stride tries only every so manieth step.
     """
     place, stride = 1, 1 if os.environ.get("INJECTIONS") == "all" else stride
-    while _cut(work, place, end):
+    while _cut(work, place, end, steps):
         yield place
         place += stride
 
 
-def _cut(work: Callable[[], object], place: int, end: str) -> bool:
+def _cut(
+    work: Callable[[], object], place: int, end: str, steps: tuple[tuple[Any, str], ...]
+) -> bool:
     """Say whether the work was cut short before its `place`-th step."""
     if end == "kill -9":
         child = os.fork()
         if child == 0:
             try:
-                _run(work, place, end)
+                _run(work, place, end, steps)
             except BaseException:
                 os._exit(1)
             os._exit(0)
@@ -74,15 +82,17 @@ def _cut(work: Callable[[], object], place: int, end: str) -> bool:
         assert not os.WIFEXITED(status) or os.WEXITSTATUS(status) == 0
         return os.WIFSIGNALED(status)
     try:
-        _run(work, place, end)
+        _run(work, place, end, steps)
     except Cut:
         return True
     return False
 
 
-def _run(work: Callable[[], object], place: int, end: str) -> None:
+def _run(
+    work: Callable[[], object], place: int, end: str, which: tuple[tuple[Any, str], ...]
+) -> None:
     steps = _Steps(place, end)
-    patches = [patch.object(where, name, steps(getattr(where, name))) for where, name in _STEPS]
+    patches = [patch.object(where, name, steps(getattr(where, name))) for where, name in which]
     for each in patches:
         each.start()
     try:

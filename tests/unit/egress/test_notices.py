@@ -10,6 +10,7 @@ import pytest
 from egress_review import notices
 from egress_review.notices import Notice
 from egress_review.service import ReviewService
+from enclave.model import Review
 from tests.support.receivers import MailServer
 from tests.support.review import PEOPLE, World
 
@@ -57,6 +58,29 @@ def test_each_turn_is_told_to_who_has_it_with_a_link_and_no_word_of_the_data(
         assert "Litchfield" not in whole
         assert f"/requests/{request.id}" in whole
     assert deliver(mailing) == 0
+
+
+def test_no_mail_tells_a_blind_checker_that_another_has_spoken(
+    mailing: World, mail: MailServer
+) -> None:
+    """Control: reviewing._is_blind. Nor does any say what was found, or that it was."""
+    mailing.agree(review=Review(0, 2, frozenset({"otto", "dirk"})))
+    request = mailing.submit(title=TITLE)
+    deliver(mailing)
+    mail.letters.clear()
+    mail.recipients.clear()
+    for private in (False, True):
+        mailing.service.comment(PEOPLE["otto"], request.id, f"Unfit, {private}.", private=private)
+    mailing.service.find(PEOPLE["otto"], request.id, fit=True, shown=request.shown)
+    deliver(mailing)
+    assert "dirk@example.org" not in mail.recipients
+    assert "dora@example.org" in mail.recipients
+    mailing.service.comment(PEOPLE["dora"], request.id, "Whoever checks: take your time.")
+    mailing.service.find(PEOPLE["dirk"], request.id, fit=True, shown=request.shown)
+    mailing.service.comment(PEOPLE["otto"], request.id, "All are in.")
+    deliver(mailing)
+    assert mail.recipients.count("dirk@example.org") == 2
+    assert not any("nfit" in letter.as_string() for letter in mail.letters)
 
 
 def test_a_notice_that_was_not_taken_is_sent_again_later_as_the_same_one(
