@@ -1,0 +1,70 @@
+"""The hub's own pages in our words: each is rendered, since the hub would answer with nothing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+
+from hub_config.configure import MARK, TEMPLATES
+
+THEIRS = FileSystemLoader(Path(sys.prefix) / "share" / "jupyterhub" / "templates")
+REFUSED = "Rosa is no auditor. [access.denied] Ask the administrator."
+
+
+def page(name: str, **said: object) -> str:
+    """Return a page's main part as text, rendered as the hub does: ours before its own."""
+    loader = ChoiceLoader(
+        [FileSystemLoader(TEMPLATES), PrefixLoader({"templates": THEIRS}), THEIRS]
+    )
+    pages = Environment(loader=loader, autoescape=True)
+    shared = {
+        "base_url": "/hub/",
+        "review_url": "http://review.localhost",
+        "audit_url": "http://audit.localhost",
+        "static_url": lambda path, **_: path,
+        "progress_url": "/progress",
+        "spawn_url": "/spawn",
+    }
+    whole = pages.get_template(name).render(shared | said)
+    main = whole[whole.index("<h1") : whole.index("<script", whole.index("<h1"))]
+    return " ".join(re.sub(r"<[^>]+>", " ", main).split())
+
+
+@pytest.mark.parametrize("status", [403, 503, 500])
+def test_an_error_is_said_once_with_what_to_do_and_its_code(status: int) -> None:
+    told = page(
+        "error.html",
+        status_code=status,
+        status_message=REFUSED,
+        message=REFUSED,
+        message_html=REFUSED,  # the hub escapes what has no other
+    )
+    assert told.count("Rosa is no auditor.") == 1
+    assert "[" not in told
+    assert "Ask the administrator." in told
+    assert "Code access.denied" in told
+
+
+def test_an_error_without_words_is_a_page_too() -> None:
+    assert "Code 500" in page("error.html", status_code=500, status_message="Server Error")
+    gone = page("404.html", status_code=404, status_message=None, message="")
+    assert gone.startswith("There is no such page")
+    assert "None" not in gone
+
+
+def test_a_workspace_is_called_a_workspace() -> None:
+    starting = page("spawn_pending.html", user={"name": "rosa", "spawner": {}})
+    closed = page("not_running.html", server_name="pay", failed=False)
+    failed = page("not_running.html", server_name="pay", failed=True, failed_message="No disk.")
+    assert "No disk." in failed
+    for told in (starting, closed, failed):
+        assert "workspace" in told
+        assert "server" not in told.lower()
+
+
+def test_the_mark_in_the_banner_is_there() -> None:
+    assert MARK.read_text().startswith("<svg")
