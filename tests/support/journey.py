@@ -137,6 +137,7 @@ def approve(
         page.get_by_role("heading", name="The table, as it is and as it would leave")
     ).to_be_visible()
     if picture:
+        page.evaluate("document.getElementById('table-heading').scrollIntoView()")
         who.picture(picture)
     page.get_by_role("button", name="Approve…").click()
     if "/oauth2/authorize" in page.url:
