@@ -16,7 +16,7 @@ import numpy as np
 
 from egress_review.sdc.choice import Choice
 from egress_review.sdc.detour import Cover
-from egress_review.sdc.movement import Movement, OutOfTime, violated
+from egress_review.sdc.movement import Cut, Movement, OutOfTime, violated
 from egress_review.sdc.pieces import Piece, split
 from egress_review.sdc.system import KNOWN, Flags, Floats, Need, System
 
@@ -24,6 +24,8 @@ STARTS = 6
 EARLY = 0.2  # of the time of the exact search: without an end by then, a pattern comes first
 DROPPING = 0.5  # of the time left, that one pattern may take to lose what it does not need
 CLOSE = 1e-6
+HALF, NEARLY_ALL = 0.5, 0.9  # of a cell, from where on a pattern starts with all of it hidden
+FAVOUR = 0.5  # of its weight, that a cell loses which the fractions of the exact search hide
 _SEED = 5  # the same table gets the same pattern
 
 
@@ -50,11 +52,15 @@ class Pattern:
 
 @dataclass(slots=True)
 class _Answer:
-    """What is known of one piece so far: `hidden` meets every need of it but `unmet`."""
+    """What is known of one piece so far: `hidden` meets every need of it but `unmet`.
+
+    `near` is the latest cheapest choice in fractions of cells.
+    """
 
     hidden: Floats
     bound: float
     unmet: tuple[Need, ...]
+    near: Floats
     proved: bool = False
 
 
@@ -89,7 +95,6 @@ def _size(piece: Piece) -> float:
 
 def _solve(system: System, deadline: float) -> tuple[_Answer, tuple[Need, ...]]:
     """Return the answer for one piece and the needs that nothing can meet."""
-    least = float(system.weight[system.forced].sum())
     try:
         attack = Movement(system, deadline)
         everything = np.ones(len(system.weight))
@@ -97,14 +102,19 @@ def _solve(system: System, deadline: float) -> tuple[_Answer, tuple[Need, ...]]:
         never = tuple(dict.fromkeys(need for need, _ in lost))
         system = replace(system, needs=tuple(n for n in system.needs if n not in never))
     except OutOfTime:
-        return _Answer(system.forced.astype(float), least, system.needs), ()
-    answer = _Answer(system.forced.astype(float), least, system.needs)
+        return _unsolved(system), ()
+    answer = _unsolved(system)
     begun = time.monotonic()
     half = begun + 0.5 * (deadline - begun)
     clean = _improve(system, answer, (deadline, half))
     if not (answer.proved or clean):
         _merge(system, answer, deadline)
     return answer, never
+
+
+def _unsolved(system: System) -> _Answer:
+    forced = system.forced.astype(float)
+    return _Answer(forced, float(system.weight @ forced), system.needs, forced)
 
 
 def _improve(system: System, answer: _Answer, limits: tuple[float, float]) -> bool:
@@ -117,14 +127,14 @@ def _improve(system: System, answer: _Answer, limits: tuple[float, float]) -> bo
         try:
             start = _relaxed(choice, attack, answer)
         except OutOfTime:
-            _cover(system, answer, system.forced.astype(float), (system.weight, deadline))
+            _cover(system, answer, _Way(answer.near > HALF, answer.near), deadline)
             choice.deadline = attack.deadline = half
             start = _relaxed(choice, attack, answer)
         choice.deadline = attack.deadline = half
         if np.allclose(start, np.round(start), atol=CLOSE):
             answer.hidden, answer.unmet, answer.proved = np.round(start), (), True
             return True
-        _cover(system, answer, start, (system.weight, deadline))
+        _cover(system, answer, _Way(start > NEARLY_ALL, start, hardest_first=False), deadline)
         if not answer.unmet:
             choice.fix(float(system.weight @ answer.hidden))
         return _whole(choice, attack, answer)
@@ -136,9 +146,14 @@ def _relaxed(choice: Choice, attack: Movement, answer: _Answer) -> Floats:
     """Return the cheapest fractions of cells that no attacker's program speaks against."""
     while True:
         start, answer.bound = choice.relaxed()
-        cuts = [cut for _, cut in violated(attack, choice.system.needs, start)]
-        choice.add(cuts)
-        if not cuts and not choice.tie(choice.lonely(start)):
+        answer.near = start
+        cuts: list[Cut] = []
+        try:
+            for _, cut in violated(attack, choice.system.needs, start):
+                cuts.append(cut)
+        finally:
+            choice.add(cuts)  # true also where the time ended before the last was found
+        if not choice.tie(choice.lonely(start)) and not cuts:
             return start
 
 
@@ -155,12 +170,26 @@ def _whole(choice: Choice, attack: Movement, answer: _Answer) -> bool:
         choice.tie(choice.lonely(found))
 
 
-def _cover(system: System, answer: _Answer, start: Floats, how: tuple[Floats, float]) -> Floats:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How to seek a pattern without a search: what is hidden first, and what makes a cell cheap.
+
+    A cell that the fractions of the exact search favour costs less, and `noise` varies the prices.
+    """
+
+    start: Flags
+    near: Floats
+    noise: Floats | float = 1.0
+    hardest_first: bool = True
+
+
+def _cover(system: System, answer: _Answer, way: _Way, deadline: float) -> Floats:
     """Find a pattern without a search, keep it if it is better; return it."""
-    weight, deadline = how
-    cover = Cover(system, system.needs, weight=weight, deadline=deadline)
-    cover.fill(np.where(start > 0.9, 1.0, 0.0))
-    cover = _again(cover, how)
+    prices = system.weight * way.noise * (1.0 - FAVOUR * way.near)
+    order = way.hardest_first
+    cover = Cover(system, system.needs, weight=prices, deadline=deadline, hardest_first=order)
+    cover.fill(way.start.astype(float))
+    cover = _again(cover, prices, deadline, hardest_first=not order)
     now = time.monotonic()
     cover.drop(now + DROPPING * (deadline - now))
     better = system.weight @ cover.pattern < system.weight @ answer.hidden
@@ -170,17 +199,17 @@ def _cover(system: System, answer: _Answer, start: Floats, how: tuple[Floats, fl
     return cover.pattern
 
 
-def _again(cover: Cover, how: tuple[Floats, float]) -> Cover:
+def _again(cover: Cover, prices: Floats, deadline: float, *, hardest_first: bool) -> Cover:
     """Seek the detours anew among the cells of a pattern, in the other order, if that is cheaper.
 
     What an early detour hid and later ones made needless goes, many cells at once.
     """
     if cover.unmet():
         return cover
-    weight, deadline = how
-    within = _within(cover.system, cover.pattern)
-    found = Cover(within, within.needs, weight=weight, deadline=deadline, hardest_first=False)
+    within, order = _within(cover.system, cover.pattern), hardest_first
+    found = Cover(within, within.needs, weight=prices, deadline=deadline, hardest_first=order)
     found.fill(within.forced.astype(float))
+    weight = cover.system.weight
     cheaper = weight @ found.pattern < weight @ cover.pattern
     return found if cheaper and not found.unmet() else cover
 
@@ -200,8 +229,8 @@ def _merge(system: System, answer: _Answer, deadline: float) -> None:
         if time.monotonic() > begun + 0.5 * (deadline - begun) and not answer.unmet:
             break
         noise = dice.uniform(0.7, 1.4, len(system.weight)) if turn else 1.0
-        none = system.forced.astype(float)
-        union = np.maximum(union, _cover(system, answer, none, (system.weight * noise, deadline)))
+        way = _Way(system.forced, answer.near, noise, hardest_first=turn % 2 > 0)
+        union = np.maximum(union, _cover(system, answer, way, deadline))
     bound = answer.bound
     _improve(_within(system, union), answer, (deadline, deadline))
     answer.bound, answer.proved = bound, False
