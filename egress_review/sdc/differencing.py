@@ -101,8 +101,8 @@ def resemble(new: Membership, old: Membership) -> tuple[Hit, ...]:
     same = (pair.apart == 0) & (pair.shared > 0)
     again = same & ~old.hidden
     found = dict(_near(pair))
+    found |= dict(_other_rows(pair))
     if new.origin == old.origin:
-        found |= dict(_changed(pair))
         again &= (new.marks[:, None] == old.marks[None, :]).all(axis=2)
     for known in np.flatnonzero(again.any(axis=1)):
         found.pop(int(known), None)
@@ -132,8 +132,7 @@ def _hits(pair: _Pair) -> Iterator[tuple[int, int]]:
     yield from _near(pair)
     yield from _remainders(pair)
     yield from _left_over(pair)
-    if pair.new.origin == pair.old.origin:
-        yield from _changed(pair)
+    yield from _other_rows(pair)
 
 
 def _near(pair: _Pair) -> Iterator[tuple[int, int]]:
@@ -177,6 +176,22 @@ def _covered(inside: Bools, parts: Membership, joint: Joint, whole: Membership) 
             mine = dense(whole.incidence[:, [cell]].T @ joint).ravel()
             covered[cell] = int(mine[atoms].sum())
         yield covered
+
+
+def _other_rows(pair: _Pair) -> Iterator[tuple[int, int]]:
+    """Yield cells of the same persons with a few other rows, as far as the two can be compared.
+
+    Hashes are a project's own, since pseudonyms are in them; of another project's views of the same
+    names there is the number of rows.
+    """
+    if pair.new.origin == pair.old.origin:
+        yield from _changed(pair)
+    elif pair.new.origin.partition(": ")[2] == pair.old.origin.partition(": ")[2]:
+        new, old = (table.marks[:, 0].astype(np.int64) for table in (pair.new, pair.old))
+        fewer = np.abs(new[:, None] - old[None, :])
+        near = pair.shown & (pair.apart == 0) & (fewer > 0) & (fewer < pair.least)
+        for cell, other in np.argwhere(near) if near.any() else ():
+            yield int(cell), min(int(fewer[cell, other]), int(pair.new.sizes[cell]))
 
 
 def _changed(pair: _Pair) -> Iterator[tuple[int, int]]:

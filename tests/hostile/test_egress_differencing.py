@@ -34,6 +34,26 @@ def two(world: World) -> World:
     return world
 
 
+def test_another_projects_table_less_one_row_of_somebody_yields(world: World) -> None:
+    """Control: differencing._other_rows. The persons are the same: only rows are fewer."""
+    add_project(world, FIRST)
+    add_project(world, SECOND)
+    (wage,) = world.answer(
+        "SELECT min(wage) AS w FROM wages GROUP BY person_id HAVING count(*) = 2 AND "
+        "min(county) = max(county) AND min(county) = 'Fairfield' ORDER BY 1 LIMIT 1",
+        project=FIRST,
+    ).split()[1:]
+    sums = "SELECT county, sum(wage) AS pay FROM wages {} GROUP BY county"
+    first = world.submit(sums.format(""), project=FIRST)
+    assert first.state is State.PROTECTED, first.sentence
+    second = world.submit(sums.format(f"WHERE wage <> {wage.decode()}"), project=SECOND)
+    assert second.state is State.PROTECTED, second.sentence
+    _, released = world.service.view_raw(PEOPLE["dora"], second)
+    lines = dict(line.split(",") for line in released.decode().splitlines()[1:])
+    assert lines["Fairfield"] == MARK
+    assert lines["Hartford"] != MARK
+
+
 def test_another_projects_table_less_one_person_yields_and_nobody_hears_of_whom(
     two: World,
 ) -> None:
