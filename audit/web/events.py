@@ -194,6 +194,7 @@ def proof(room: Room, request: Request) -> Response:
             path = merkle.inclusion_proof(log.node, found.index, checkpoint.size)
             worked = _work(found, checkpoint, path)
     verified = worked is not None and worked.problem is None
+    room.contradicted |= worked is not None and worked.problem is not None
     kept = {"entry": found.index, "passed": verified}
     room.look(request, "proof", kept, action=Action.AUDIT_VERIFIED)
     note = room.files.checkpoint.read_text()

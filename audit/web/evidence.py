@@ -50,6 +50,7 @@ def verify_all(room: Room, request: Request) -> Response:
     kept = {"entries": report.entries, "passed": report.passed}
     room.look(request, "verification", kept, action=Action.AUDIT_VERIFIED)
     room.report = (time.time(), report)
+    room.contradicted = room.contradicted and not report.passed
     return RedirectResponse("/verification#report", 303)
 
 

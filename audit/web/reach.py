@@ -80,7 +80,7 @@ def column(room: Room, request: Request) -> Response:
         kinds = (Kind.ACTOR, Kind.PROJECT)
         shown = {
             "tables": tables_of(browser, request, asked, kinds, room.names()),
-            **_drawn(browser, asked),
+            **_drawn(browser, asked, folded=False),  # only a query's beginning names its columns
         }
     heading = f"Who has touched {name}?"
     crumbs = (("Columns", "/columns"), (name, ""))
@@ -116,10 +116,10 @@ def _number(browser: Browser, name: str, asked: Wanted) -> Number:
     return Number(name, browser.count(asked), address(asked), asked.verdict == Verdict.DENIED)
 
 
-def _drawn(browser: Browser, asked: Wanted) -> dict[str, Any]:
+def _drawn(browser: Browser, asked: Wanted, *, folded: bool = True) -> dict[str, Any]:
     return {
         "charts": charting.whole(browser, asked),
-        "latest": browser.find(replace(asked, folded=True), limit=LATEST),
+        "latest": browser.find(replace(asked, folded=folded), limit=LATEST),
     }
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -26,7 +28,7 @@ from audit.shelf import Shelf
 from audit.store import StoreError
 from audit.thresholds import load
 from audit.verify import Report
-from audit.watch import Watch
+from audit.watch import Level, Standing, Watch, spoken
 from enclave.errors import NotFound, Unavailable
 from enclave.events import Action, Event, Scalar
 from enclave.settings import Settings
@@ -52,6 +54,26 @@ class Room:
         self.findings = Findings(self.files.findings, self.log, self.thresholds)
         self.saved = Saved(self.files.site)
         self.report: tuple[float, Report] | None = None
+        self.contradicted = False  # an entry was proved here, and its proof failed
+
+    def standing(self) -> Standing:
+        """Return the state of verification: what the watch sees, unless this site saw worse.
+
+        Names no entry: a steward must not learn of others' entries from it.
+        """
+        seen = self.watch.look()
+        worse = self._worse()
+        if worse is None or seen.level is Level.RED:
+            return seen
+        return replace(seen, level=Level.RED, heading="Not verified", sentence=worse)
+
+    def _worse(self) -> str | None:
+        if self.report is not None and not self.report[1].passed:
+            ago = spoken(time.time() - self.report[0])
+            return f"Every entry was verified here {ago} ago, and something was wrong."
+        if self.contradicted:
+            return "An entry was verified here, and it is not what the log signed."
+        return None
 
     def names(self) -> Mapping[str, str]:
         """Return people's names by id."""
@@ -127,7 +149,7 @@ class Room:
         return render(
             request,
             template,
-            standing=self.watch.look(),
+            standing=self.standing(),
             confined=confined,
             behind=self.index.behind(),
             **context,

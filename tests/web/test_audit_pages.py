@@ -245,6 +245,7 @@ def test_who_has_touched_a_column_is_answered_with_persons_projects_and_times(
     page.get_by_role("link", name="Columns", exact=True).click()
     page.get_by_role("link", name="wages.wage", exact=True).click()
     expect(page.get_by_role("heading", name="Who has touched wages.wage?")).to_be_visible()
+    expect(page.get_by_text("began a query").first).to_be_visible()
     people = page.get_by_role("table", name=re.compile("Persons"))
     row = people.get_by_role("row").filter(has_text="rosa")
     number = row.get_by_role("link").nth(1)
@@ -408,11 +409,12 @@ def test_a_verification_that_fails_says_so_in_its_own_words_at_any_width(
     page.get_by_role("button", name="Verify every entry").click()
     expect(page.get_by_text("Something is wrong")).to_be_visible()
     expect(page.get_by_text("1 found.", exact=True).first).to_be_visible()
+    expect(page.get_by_label("State of verification")).to_contain_text("something was wrong")
     replaced = page.locator("li", has_text="Is its own present checkpoint signed").last
     expect(replaced).to_contain_text("Yes, it covers")
     assert_accessible(page)
     screenshot(page, "audit-verification-failed")
-    files.checkpoint.write_text(f"Other {files.checkpoint.read_text()}")  # and now the bar is red
+    files.checkpoint.write_text(f"Other {files.checkpoint.read_text()}")
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"{url}/verification")
     expect(page.get_by_text("Do not rely on this log")).to_be_visible()
@@ -450,8 +452,15 @@ def test_a_text_that_somebody_has_rewritten_takes_no_page_away(
     for entry in rewritten.values():
         assert "No event" in visitor.get(f"/events/{entry.index}").text
         assert "No: this entry was changed" in visitor.get(f"/events/{entry.index}/proof").text
+    assert "An entry was verified here, and it is not" in visitor.get("/").text
     visitor.post("/verification")
     assert "Something is wrong" in visitor.get("/verification").text
+    assert "aud-bar--red" in visitor.get("/").text
+    for entry in rewritten.values():
+        honest = f"x'{(entry.body or b'').hex()}'"
+        tamper(site.service.files, f"UPDATE entry SET body = {honest} WHERE idx = {entry.index}")
+    visitor.post("/verification")
+    assert "aud-bar--amber" in visitor.get("/").text  # as before: no witness here
 
 
 @pytest.mark.parametrize("who", ["rosa", "dora", "adam"])
