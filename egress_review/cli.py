@@ -11,6 +11,7 @@ from contextlib import suppress
 import click
 
 from egress_review.custody import Custody
+from egress_review.gauges import answering
 from egress_review.intake import Intake
 from egress_review.methods.proving import checked
 from egress_review.service import ReviewService
@@ -78,7 +79,8 @@ async def _serve(settings: Settings, service: ReviewService) -> None:
     await intake.start()
     retries = asyncio.create_task(_retry(service))
     try:
-        await server(make_site(settings, service)).serve()
+        async with answering(service):
+            await server(make_site(settings, service)).serve()
     finally:
         retries.cancel()
         with suppress(asyncio.CancelledError):

@@ -169,6 +169,12 @@ class Settings(BaseSettings):
         description="Working days until reviewers should have decided on an output, where its "
         "agreement says nothing else.",
     )
+    review_metrics_address: str | None = Field(
+        None,
+        description="`host:port` where egress review answers `/metrics` (Prometheus: the queue and "
+        "how long agencies take) over plain HTTP; a loopback address, or a network of the "
+        "operator's own. Off unless set.",
+    )
     review_keep_days: int = Field(
         90,
         ge=1,

@@ -166,6 +166,11 @@ def _notes(asked: Asked, terms: PrivateTerms) -> Iterator[Note]:
     for name, within in errors(asked, terms).items():
         fine = f"{within[0]:,}" if within[0] == within[1] else f"{within[0]:,} to {within[1]:,}"
         yield Note("method.error", f"{name}: 95 of 100 numbers are off by at most {fine}.")
+    yield Note(
+        "method.budgets",
+        "The budget is this agreement's alone. What other agreements release of the same people "
+        "adds to what can be learnt of them, and nothing here sums it: weigh it before approving.",
+    )
 
 
 def errors(asked: Asked, terms: PrivateTerms) -> Mapping[str, tuple[Decimal | int, Decimal | int]]:
