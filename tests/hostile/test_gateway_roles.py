@@ -96,6 +96,41 @@ def test_an_answer_does_not_show_what_a_query_is_after(sql: str, small: str, uni
     assert not _leaks(rows), rows
 
 
+WITHOUT_KENT = (
+    "sum(grade) FILTER (WHERE district <> 'Kent')",
+    "sum(CASE WHEN district <> 'Kent' THEN grade ELSE 0 END)",
+    "sum(grade * (district <> 'Kent')::INT)",
+    "count(DISTINCT CASE WHEN district <> 'Kent' THEN grade ELSE 0 END)",
+    "median(CASE WHEN district <> 'Kent' THEN grade ELSE 0 END)",
+)  # grade is 0 for many: whom a condition leaves out could hide among them
+ALL_FROM_ONE = (
+    "SELECT quantile_cont(wage, 0.75) FROM wages JOIN enrolment USING (person_id) "
+    "WHERE district = 'Kent' OR (year = 2021 AND quarter = 4 AND district IN ({}) AND grade = {})"
+)
+
+
+@pytest.mark.parametrize("summed", WITHOUT_KENT)
+@pytest.mark.parametrize("unique", [True, False])
+def test_nobody_hides_among_those_who_add_nothing(summed: str, unique: bool) -> None:
+    assert held.ask(f"SELECT {summed} FROM enrolment", unique=unique)[1] == []
+
+
+@pytest.mark.parametrize("grade", range(5))
+@pytest.mark.parametrize("others", ["'Bolton', 'Canton'", "'Derby', 'Canton'", "'Avon', 'Bolton'"])
+def test_a_quantile_is_not_one_persons_who_has_most_of_the_rows(others: str, grade: int) -> None:
+    _, rows = held.ask(ALL_FROM_ONE.format(others, grade))
+    assert all(value < 1_000_000 for (value,) in rows)
+
+
+def test_columns_of_one_pivot_are_many_and_are_still_shown() -> None:
+    years = ", ".join(
+        f"count(*) FILTER (WHERE district = '{d}') AS d{at}, "
+        f"sum(CASE WHEN district = '{d}' THEN grade END) AS s{at}"
+        for at, d in enumerate(["Avon", "Bolton", "Canton", "Derby", "x", "y", "z"] * 2)
+    )
+    assert held.ask(f"SELECT {years} FROM enrolment")[1][0][:2] == (90, 180)
+
+
 # Each control taken away: what it stopped then leaks ---------------------------------------------
 
 
@@ -129,6 +164,47 @@ def test_without_the_taint_of_outer_joins_a_match_tells_the_value(
         held.ask(told, policy="roles")
     monkeypatch.setattr(Value, "tainted", lambda self, _: self)
     assert held.ask(told, policy="roles")[1]
+
+
+@pytest.mark.parametrize(
+    ("taken", "stopped", "leaking"),
+    [
+        ("differences.pairs", "SELECT count(*) FILTER (WHERE district IN ('Avon', 'Kent')), "
+         "count(*) FILTER (WHERE district = 'Avon') FROM enrolment", [(91, 90)]),
+        ("differences.choices", f"SELECT {WITHOUT_KENT[1]} FROM enrolment", [(556,)]),
+    ],
+)  # fmt: skip
+def test_without_a_test_of_differences_one_person_is_told(
+    taken: str, stopped: str, leaking: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert held.ask(stopped)[1] == []
+    monkeypatch.setattr(f"enclave.gateway.inspector.{taken}", lambda *_, **__: [])
+    assert held.ask(stopped)[1] == leaking
+
+
+def test_without_the_share_of_values_a_quantile_is_one_persons(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sql = ALL_FROM_ONE.format("'Derby', 'Canton'", 1)
+    assert held.ask(sql)[1] == []
+    monkeypatch.setattr("enclave.gateway.inspector.rewriting._MOST_VALUES", 1.0)
+    assert held.ask(sql)[1] == [(held.CANARY_WAGE,)]
+
+
+def test_without_the_taint_of_persons_their_number_tells_the_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sql = next(sql for sql in ROLES if "UNION ALL" in sql and "x USING" in sql)
+    monkeypatch.setattr("enclave.gateway.inspector.values.beside_person", lambda _: frozenset())
+    assert {1, 3} <= {count for _, count in held.ask(sql, policy="roles")[1]}
+
+
+def test_without_the_rule_on_gathered_persons_one_is_found_in_a_map(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Rules, "gathered", _unless)
+    found = f"SELECT map(list(person_id), list(grade))['{ALONE}'] FROM enrolment"
+    assert held.ask(found, policy="roles")[1] == [(held.people()[held.ALONE]["grade"],)]
 
 
 def test_without_the_look_up_rule_one_person_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,14 +54,19 @@ def condition(expression: Node, told: tuple[Value, ...], below: Relation, rules:
 
 def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value:
     if values.function_name(expression) == "__cast" and len(parts) == 1:
-        return parts[0].keyless()
+        cast = parts[0].keyless()
+        return cast._replace(plain=None) if values.is_tried(expression) else cast
     if values.is_person_comparison(expression, parts):
-        return Value(literal=True, shape=Shape.CHOSEN)
+        origins = values.beside_person(parts)
+        is_filter = bool(origins) and expression.get("type") in values.NULL_TESTS  # as NOT EXISTS
+        return Value(origins, literal=not is_filter, shape=Shape.CHOSEN)
     if expression.get("type") == "OPERATOR_COALESCE" and all(p.is_person for p in parts):
         return parts[0].nullable()
     if all(part.is_constant for part in parts):
         return Value(constant=object())
     told = values.combine(parts, shape=values.shape_of(expression, parts))
+    if told.gathers and len(parts) > 1:
+        rules.gathered()
     if values.is_boolean(expression) and values.function_name(expression) not in _LOGIC:
         rules.comparison(told, parts)
     return told

@@ -225,8 +225,9 @@ class Flow:
         if below.is_spread and call["aggregate_type"] != "DISTINCT":
             shape = Shape.ANY  # how often a row is counted is the query's choice
         value = values.combine(told, shape=shape)
+        value = value._replace(gathers=value.about_person and not by_person)
         if name in relations.COUNTS:
-            value = value._replace(about_person=False)
+            value = value._replace(about_person=False, gathers=False)
         return (
             value
             if told and not value.is_constant
@@ -258,7 +259,8 @@ class Flow:
         counts = (
             values.function_name(call) in relations.COUNTS
         )  # how many persons there are names none
-        return value._replace(about_person=by_person or (value.about_person and not counts))
+        about = value.about_person and not counts
+        return value._replace(about_person=by_person or about, gathers=about)
 
     def _unnest(self, node: Node) -> Relation:
         below = self._only(node)
@@ -324,7 +326,8 @@ class Flow:
         if kind not in _JOINS:
             raise ConstructRefused("The query joins in a way whose flow is not known.")
         conditions = tuple(self._conditions(node, left))
-        beside = relations.beside(left, right)._replace(conditions=frozenset())
+        matched = relations.untold(right) if kind in _RIGHT_GONE else right
+        beside = relations.beside(left, matched)._replace(conditions=frozenset())
         met = self._where(beside, conditions, is_engines=True)
         both = met._replace(
             conditions=met.conditions | left.conditions | right.conditions,
@@ -336,13 +339,17 @@ class Flow:
         told = met.conditions | right.conditions if kind in _OUTER | {"MARK"} else frozenset()
         width = len(left.values)
         lefts, rights = both.values[:width], both.values[width:]
+        told_left = met.conditions | left.conditions
+        is_one = len(both.owners) == 1
         if kind in _KEEP_RIGHT:
-            told_left = met.conditions | left.conditions
             lefts = tuple(value.tainted(told_left).nullable() for value in lefts)
+            rights = rights if is_one and left.is_single else _tainted(rights, told_left)
         if kind in _OUTER:
-            rights = tuple(value.tainted(told) for value in rights)
+            rights = _tainted(rights, told)
         if kind in _OUTER - {"RIGHT"}:
             rights = tuple(value.nullable() for value in rights)
+        if kind in _OUTER - {"RIGHT", "SINGLE"} and not (is_one and right.is_single):
+            lefts = _tainted(lefts, told)  # how often a row is met tells of whom it is met by
         lefts = relations.kept(lefts, node.get("left_projection_map"))
         if kind == "MARK":
             mark = Value(shape=Shape.CHOSEN).tainted(told)
@@ -473,6 +480,10 @@ class Flow:
     def value(self, expression: Node, below: Relation) -> Value:
         """Return what an expression over a relation's columns tells of."""
         return expressions.value(expression, below, self.rules)
+
+
+def _tainted(row: tuple[Value, ...], told: frozenset[Origin]) -> tuple[Value, ...]:
+    return tuple(value.tainted(told) for value in row)
 
 
 def _is_own(keys: Iterable[Value], below: Relation) -> bool:

@@ -71,6 +71,7 @@ def hold(catalogue: Catalogue, cursor: duckdb.DuckDBPyConnection, reading: Readi
             known_aggregates(),
             known.is_single,
             known.is_conditional,
+            known.is_overlapping,
             is_sampled,
             catalogue.policy.engine is not EngineKind.DUCKDB,
         ).rewrite(titles)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from enclave.gateway.inspector import values
 from enclave.gateway.inspector.values import Relation, Shape, Value
 
 COUNTS = frozenset({"count", "count_star", "approx_count_distinct", "count_if", "countif"})
@@ -43,6 +44,17 @@ def beside(left: Relation, right: Relation) -> Relation:
         is_spread=left.is_spread or right.is_spread,
         views=left.views | right.views,
     )
+
+
+def untold(relation: Relation) -> Relation:
+    """Return a relation that only its persons are looked for in, however often each is there."""
+    row = (
+        value._replace(origins=value.origins - values.beside_person((value,)))
+        if value.is_person
+        else value
+        for value in relation.values
+    )
+    return relation._replace(values=tuple(row))
 
 
 def kept(row: tuple[Value, ...], positions: Iterable[int] | None) -> tuple[Value, ...]:

@@ -7,13 +7,14 @@ it is. Makes trees only; the engine writes the text, and every reader reads it a
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from enclave.gateway.inspector import differences
 from enclave.gateway.inspector.aggregates import reviewed
+from enclave.gateway.inspector.differences import Part, bare, is_fixed
 from enclave.gateway.inspector.persons import (
     Node,
     Place,
@@ -45,18 +46,25 @@ from enclave.model import Aggregation, SmallGroups
 PREFIX = "__held_"
 STOP = "__held_stop"  # what the engine says when it is to stop for a small group
 _BUCKETS = 128
+_MOST_VALUES = 0.2  # by one person, of those a middle quantile is of: it then lies on nobody's end
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
     """One thing every group must satisfy beside the number of persons, by a column of its rows.
 
-    It is a number of which no person may have too large a share, or else a condition: the persons
+    It is a number of which no person may have more than `share`, or else a condition: the persons
     for whom it holds must be none or enough, as those of an aggregate's FILTER.
     """
 
     name: str
-    is_share: bool
+    share: float | None = None
+    sides: str = "y"
+
+    @property
+    def is_share(self) -> bool:
+        """Say whether it is a number."""
+        return self.share is not None
 
 
 @dataclass(slots=True)
@@ -69,12 +77,14 @@ class Grouping:
     aggregates: frozenset[str]
     is_single: bool
     is_conditional: bool
+    is_overlapping: bool
     is_sampled: bool
     is_exact: bool = False
     keys: list[Node] = field(default_factory=list)
     calls: list[Node] = field(default_factory=list)
     rows: list[Node] = field(default_factory=list)
     tests: list[Test] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     def rewrite(self, titles: list[str]) -> None:
         """Change the place's node into the held one; `titles` are the names of its columns."""
@@ -124,6 +134,7 @@ class Grouping:
 
     def _steps(self) -> list[Node]:
         groups = [self._moved(found, at) for at, found in enumerate(self.calls)]
+        self._differences()
         keys = [f"{PREFIX}k{at}" for at in range(len(self.keys))]
         steps = [self._rows()]
         rows, tested = self._name("rows"), self._name("groups")
@@ -185,8 +196,10 @@ class Grouping:
             if test.is_share:
                 added.append(call("sum", call("abs", found), alias=test.name))
             else:
-                added.append(call("count_if", found, alias=f"{test.name}y"))
-                added.append(call("count_if", negated(found), alias=f"{test.name}n"))
+                held = {"y": found, "n": negated(found)}
+                added.extend(
+                    call("count_if", held[side], alias=f"{test.name}{side}") for side in test.sides
+                )
         each = _grouped([*keys, _titled(person, f"{PREFIX}p")], added, rows)
         return _grouped(keys, [self._verdict(is_direct=False)], subselect(each, f"{PREFIX}each"))
 
@@ -202,14 +215,14 @@ class Grouping:
                 share = call("abs", found) if is_direct else found
                 most = call("coalesce", call("max", share), constant(0))
                 whole = call("coalesce", call("sum", share), constant(0))
-                agreed = call("*", whole, constant(self.rules.share), is_operator=True)
+                agreed = call("*", whole, constant(test.share or 0), is_operator=True)
                 conditions.append(compare("LESSTHANOREQUALTO", most, agreed))
                 continue
-            sides = [found, negated(found)] if is_direct else [
-                compare("GREATERTHAN", column(f"{test.name}{side}"), constant(0)) for side in "yn"
-            ]  # fmt: skip
-            for side in sides if self.is_conditional else sides[:1]:
-                conditions.append(_none_or(call("count_if", side), least))
+            held = {"y": found, "n": negated(found)}
+            for side in test.sides:
+                several = compare("GREATERTHAN", column(f"{test.name}{side}"), constant(0))
+                chosen = held[side] if is_direct else several
+                conditions.append(_none_or(call("count_if", chosen), least))
         return _titled(all_of(conditions), f"{PREFIX}ok")
 
     def _held(self, keys: list[str], groups: list[Node]) -> Node:
@@ -249,17 +262,28 @@ class Grouping:
         moved = _plain(deepcopy(found))
         chosen = self._column(moved["filter"], f"f{at}") if moved["filter"] else None
         arguments = [item["expression"] for item in moved["arguments"]]
-        varying = [item for item in arguments if not _is_fixed(item)]
+        varying = [item for item in arguments if not is_fixed(item)]
         shown = [self._shown(item, moved) for item in varying]
         if chosen:
             shown.append(is_true(chosen))
-        if shown and not self._is_person(varying, moved):
-            self._test(_titled(all_of(shown), f"{PREFIX}t{at}_"), is_share=False)
-        if reviewed(moved["function_name"]).test == "share":
+        is_all = not shown or self._is_person(varying, moved)
+        if not is_all:
+            self._condition(all_of(shown), f"t{at}_")
+        if chosen and varying:  # who has nothing to add may not hide whom the filter leaves out
+            self._condition(is_true(chosen), f"c{at}_")
+        for number, choice in enumerate(c for item in varying for c in differences.choices(item)):
+            self._condition(is_true(choice), f"w{at}_{number}_")
+        part = None if is_all else is_true(column(f"{PREFIX}t{at}_"))
+        self.parts.append(differences.part(moved, varying, part, self.place.person[-1]))
+        review = reviewed(moved["function_name"])
+        if review.test == "middle":
+            counted = case(all_of(shown), constant(1), constant(0))
+            self._number(_titled(counted, f"{PREFIX}m{at}_"), _MOST_VALUES)
+        if review.test == "share":
             for number, term in enumerate(t for item in varying for t in _terms(item)):
                 self._share(term, moved["filter"], f"{PREFIX}s{at}_{number}_")
         for number, item in enumerate(moved["arguments"]):
-            if not _is_fixed(item["expression"]):
+            if not is_fixed(item["expression"]):
                 item["expression"] = self._column(item["expression"], f"x{at}_{number}")
         return _titled({**moved, "filter": chosen}, f"{PREFIX}a{at}")
 
@@ -283,20 +307,55 @@ class Grouping:
         name = moved["function_name"].lower()
         if name in ("count_if", "countif"):
             return is_true(item)
-        if reviewed(name).test != "share" or moved["distinct"]:
+        test = reviewed(name).test
+        if test == "share" and not moved["distinct"]:
+            number = cast(item, "DOUBLE")
+            return all_of([present, compare("NOTEQUAL", number, constant(0))])
+        is_plain_count = (
+            test == "count" and not moved["distinct"] and name != "approx_count_distinct"
+        )
+        if is_plain_count or not self.is_conditional:
             return present
-        number = cast(item, "DOUBLE")
-        return all_of([present, compare("NOTEQUAL", number, constant(0))])
+        return all_of([present, *_telling(item)])
 
-    def _test(self, expression: Node, *, is_share: bool) -> None:
+    def _differences(self) -> None:
+        """Test the persons by whom two aggregates differ: their difference tells of them."""
+        pairs = differences.pairs(self.parts, overlap=self.is_overlapping)
+        if self.is_conditional:  # each was already set against all rows
+            pairs = [(one, other) for one, other in pairs if one.condition and other.condition]
+        if len(pairs) > differences.MAX_PAIRS:
+            raise _refused("Ask for fewer counts or sums with conditions at a time.")
+        for number, (one, other) in enumerate(pairs):
+            if one.condition and other.condition:
+                differs = compare("DISTINCT_FROM", one.condition, other.condition)
+            else:
+                differs = negated(one.condition or other.condition or null())
+            self._condition(differs, f"d{number}_", sides="y")
+
+    def _condition(self, condition: Node, name: str, sides: str = "") -> None:
+        self.rows.append(_titled(condition, f"{PREFIX}{name}"))
+        both = "yn" if self.is_conditional else "y"
+        self.tests.append(Test(f"{PREFIX}{name}", sides=sides or both))
+
+    def _number(self, expression: Node, share: float) -> None:
         self.rows.append(expression)
-        self.tests.append(Test(expression["alias"], is_share))
+        self.tests.append(Test(expression["alias"], share))
 
     def _share(self, term: Node, chosen: Node | None, name: str) -> None:
         number = cast(term, "DOUBLE")
         if chosen:
             number = case(chosen, number, null())
-        self._test(_titled(number, name), is_share=True)
+        self._number(_titled(number, name), self.rules.share)
+
+
+def _telling(item: Node) -> list[Node]:
+    """Return that a value is none of those that a condition gives to all others: 0 and false."""
+    text = cast(item, "VARCHAR")
+    number = cast(text, "DOUBLE", is_tried=True)
+    return [
+        compare("DISTINCT_FROM", number, constant(0)),
+        compare("NOTEQUAL", text, constant("false")),
+    ]
 
 
 def _refused(hint: str) -> NotGroups:
@@ -361,21 +420,13 @@ def _terms(item: Node) -> Iterable[Node]:
     """Yield what is added up in an expression: each part must stand the test of its own."""
     is_sum = item["class"] == "FUNCTION" and item["function_name"] in ("+", "-")
     parts = [argument["expression"] for argument in item["arguments"]] if is_sum else []
-    if item["class"] == "CAST" and not _is_fixed(item):
+    if item["class"] == "CAST" and not is_fixed(item):
         parts = [item["child"]]
     if not parts:
         yield item
     for part in parts:
-        if not _is_fixed(part):
+        if not is_fixed(part):
             yield from _terms(part)
-
-
-def _is_fixed(expression: Node) -> bool:
-    """Say whether an expression has no column in it."""
-    return '"COLUMN_REF"' not in json.dumps(expression)
-
-
-_PLACE = frozenset({"query_location", "query_location_length", "alias"})
 
 
 def _same(one: Node, other: Node) -> bool:
@@ -385,17 +436,7 @@ def _same(one: Node, other: Node) -> bool:
         second = [part.lower() for part in other["column_names"]]
         least = min(len(first), len(second))
         return first[-least:] == second[-least:]
-    return bool(one["class"] == other["class"] and _bare(one) == _bare(other))
-
-
-def _bare(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_bare(item) for item in value]
-    if isinstance(value, Mapping):
-        if "literal" in value:  # 'a' and 'A' are two values, and '%m' and '%M' two things to ask
-            return {key: item for key, item in value.items() if key not in _PLACE}
-        return {key: _bare(item) for key, item in value.items() if key not in _PLACE}
-    return value.lower() if isinstance(value, str) else value
+    return bool(one["class"] == other["class"] and bare(one) == bare(other))
 
 
 def _distinct(keys: list[Node]) -> list[Node]:

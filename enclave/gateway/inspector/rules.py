@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from enclave.gateway.inspector import values
@@ -44,6 +45,7 @@ class Boundary:
     mark: int
     is_single: bool
     is_conditional: bool
+    is_overlapping: bool
 
     def stricter(self, other: Boundary) -> Boundary:
         """Return what holds for both of two plans of one grouping."""
@@ -51,6 +53,7 @@ class Boundary:
             self.mark,
             self.is_single and other.is_single,
             self.is_conditional or other.is_conditional,
+            self.is_overlapping or other.is_overlapping,
         )
 
 
@@ -118,6 +121,10 @@ class Rules:
         if value.about_person:
             raise self._single("person_id is compared with something else than a person_id.")
 
+    def gathered(self) -> None:
+        """Refuse to take apart what was made from many person_ids."""
+        raise self._single("What was made from many person_ids is used with something else.")
+
     def _refused(self, origin: Origin, how: str, hint: str | None = None) -> UseNotGranted:
         role = self.role(origin).value
         name = f"{origin.view}.{origin.column}"
@@ -143,7 +150,8 @@ class Rules:
             held = [origin for origin in value.origins if self.role(origin) in _ONE_USE]
             if held:
                 first = min(held)
-                raise self._refused(first, "not in the answer", self._leave_out(first.view))
+                hint = self._leave_out(first.view) if value.plain in held else _DEPENDS
+                raise self._refused(first, "not in the answer", hint)
         if self.is_held and relation.owners:
             raise self._rows("The answer would hold rows of single persons.", relation)
 
@@ -255,9 +263,12 @@ class Rules:
                 "A grouping of persons stands where their number cannot be tested.",
                 hint="Give it a name in WITH and let it keep person_id in what it reads.",
             )
-        calls = [call for call in node["expressions"] if not _is_count_of_owner(call, below, flow)]
-        is_conditional = [self._judge(call, below, flow) for call in calls]
-        self.boundaries.append(Boundary(mark, below.is_single, any(is_conditional)))
+        calls = node["expressions"]
+        judged = [
+            self._judge(c, below, flow) for c in calls if not _is_count_of_owner(c, below, flow)
+        ]
+        overlap = _overlap(calls, below, flow)
+        self.boundaries.append(Boundary(mark, below.is_single, any(judged), overlap))
         safe = (v.nullable()._replace(shape=Shape.PLAIN) for v in public.values)
         return public._replace(values=tuple(safe), is_single=False)
 
@@ -288,9 +299,14 @@ class Rules:
         if review.refusal is not None:
             raise self._groups(f"The aggregate `{name}` shows single values.", hint=review.refusal)
         review.check_parameters(call, self._groups)
+        if not review.counts and call["aggregate_type"] == "DISTINCT":
+            raise self._groups(
+                f"`{name}` of DISTINCT values lets one person's rare value weigh most.",
+                hint="Leave DISTINCT out, or make one row for each person first.",
+            )
         arguments = [flow.value(item, below) for item in call["children"]]
         shapes = {argument.shape for argument in arguments if not argument.is_constant}
-        is_count = review.counts and call["aggregate_type"] != "DISTINCT"
+        is_count = review.counts and not _ignores_repeats(call)
         if not is_count and (Shape.ANY in shapes or Shape.SHIFTED in _below(call, below, flow)):
             raise self._groups(
                 f"What `{name}` summarises is computed in a way that cannot be tested.",
@@ -324,10 +340,36 @@ class Rules:
         return "; ".join(clauses) or policy.agreement
 
 
+_DEPENDS = (
+    "A column of the answer depends on it. Let it only choose rows: in WHERE, or in a query after "
+    "`person_id IN`, EXISTS or NOT EXISTS."
+)
 _HINTS = {
     ColumnRole.FILTER_ONLY: "It may stand in WHERE, HAVING, QUALIFY, FILTER and ON.",
     ColumnRole.JOIN_ONLY: "It may stand in ON or USING, against a column of another view.",
 }
+
+
+def _overlap(calls: Iterable[Node], below: Relation, flow: Flow) -> bool:
+    """Say whether two sums or means are of one column, but not of the same rows of it."""
+    sums = (c for c in calls if len(c["children"]) == 1 and not _counts(c))
+    found = {_summed(call, below, flow) for call in sums}
+    return any(
+        one != other and {o[:2] for o in one[0]} & {o[:2] for o in other[0]}
+        for one, other in combinations(found, 2)
+    )
+
+
+def _counts(call: Node) -> bool:
+    return reviewed(values.function_name(call)).counts
+
+
+def _summed(call: Node, below: Relation, flow: Flow) -> tuple[frozenset[Origin], object]:
+    """Return the columns an aggregate is of, and what tells its rows from another's of them."""
+    given = [flow.value(item, below) for item in call["children"]]
+    is_plain = not call.get("filter") and all(v.plain or v.is_constant for v in given)
+    origins = frozenset(origin for value in given for origin in value.origins)
+    return origins, None if is_plain else id(call)
 
 
 def _is_fixed(expression: Node) -> bool:

@@ -88,13 +88,13 @@ def case(condition: Node, then: Node, otherwise: Node) -> Node:
             "else_expr": otherwise}  # fmt: skip
 
 
-def cast(expression: Node, type_name: str) -> Node:
-    """Return a value as another type."""
+def cast(expression: Node, type_name: str, *, is_tried: bool = False) -> Node:
+    """Return a value as another type; `is_tried` gives NULL where that fails."""
     kind = {"class": "TYPE", "type": "TYPE", "alias": "", "catalog": "", "schema": "",
             "type_name": type_name, "children": [],
             "qualified_name": {"path": [type_name]}}  # fmt: skip
     return {"class": "CAST", "type": "OPERATOR_CAST", "alias": "", "child": expression,
-            "try_cast": False, "type_expr": kind}  # fmt: skip
+            "try_cast": is_tried, "type_expr": kind}  # fmt: skip
 
 
 def star() -> Node:

@@ -53,7 +53,8 @@ class Value(NamedTuple):
     `owner` is set where every row has the person_id of its owner; `is_person` where it is an
     untouched person_id or NULL; `about_person` where it was computed from one; `literal` where
     it varies by row but comes from no view. `key` is set where it is one of the columns that
-    together tell each row of its list from every other.
+    together tell each row of its list from every other. `gathers` is set where it was made from
+    the person_ids of several rows.
     """
 
     origins: frozenset[Origin] = frozenset()
@@ -65,6 +66,7 @@ class Value(NamedTuple):
     shape: Shape = Shape.CONSTANT
     constant: object = None
     key: Key | None = None
+    gathers: bool = False
 
     @property
     def is_constant(self) -> bool:
@@ -173,6 +175,11 @@ def is_boolean(expression: Node) -> bool:
     return kind == "BOOLEAN" or str(expression.get("type", "")).startswith("COMPARE_")
 
 
+def is_tried(cast: Node) -> bool:
+    """Say whether a cast gives NULL where it fails."""
+    return bool((cast.get("function_data") or {}).get("try_cast"))
+
+
 def is_equality(expression: Node) -> bool:
     """Say whether a condition says that two expressions are equal."""
     return expression.get("type") in _COMPARISONS and len(expression["children"]) == 2
@@ -184,6 +191,11 @@ def is_person_comparison(expression: Node, parts: Iterable[Value]) -> bool:
         return False
     parts = tuple(parts)
     return bool(parts) and all(part.is_person for part in parts)
+
+
+def beside_person(parts: Iterable[Value]) -> frozenset[Origin]:
+    """Return what person_ids tell of beside whose they are: a filter that chose among them."""
+    return frozenset(o for part in parts for o in part.origins if o.column != PERSON_ID)
 
 
 def conjuncts(expressions: Iterable[Node]) -> Iterator[Node]:
@@ -207,6 +219,7 @@ def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
         about_person=any(part.about_person for part in parts),
         literal=any(part.literal for part in parts),
         shape=shape,
+        gathers=any(part.gathers for part in parts),
     )
 
 

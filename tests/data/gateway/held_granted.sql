@@ -24,3 +24,6 @@ SELECT w.year, f.employer FROM wages w JOIN firms f ON w.employer = f.employer L
 SELECT year FROM wages WHERE employer IN (SELECT employer FROM firms)
 SELECT year FROM wages w WHERE EXISTS (SELECT 1 FROM firms f WHERE f.employer = w.employer)
 SELECT f.size, w.wage FROM firms f LEFT JOIN wages w ON w.employer = f.employer AND w.person_id = f.person_id
+SELECT e.person_id FROM enrolment e LEFT JOIN (SELECT DISTINCT person_id FROM wages WHERE town = 'Ashford') w USING (person_id) WHERE w.person_id IS NULL
+SELECT e.district FROM enrolment e WHERE person_id IN (SELECT person_id FROM wages WHERE town = 'Ashford' UNION ALL SELECT person_id FROM firms WHERE town = 'Ashford')
+SELECT e.district FROM enrolment e SEMI JOIN (SELECT person_id FROM wages WHERE town = 'Ashford' UNION ALL SELECT person_id FROM firms) USING (person_id)

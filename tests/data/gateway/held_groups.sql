@@ -89,3 +89,7 @@ SELECT k, count(*) FROM (SELECT unnest(range(50)) AS i, district AS k, person_id
 SELECT district, count(*) FROM enrolment JOIN (SELECT i FROM range(50) r(i)) ON true GROUP BY district
 SELECT count(*) FROM enrolment e, (SELECT count(*) AS n FROM range(3) GROUP BY GROUPING SETS ((), ())) g WHERE e.district = 'Kent' OR g.n = 3
 SELECT count(*) FROM enrolment e JOIN (SELECT 1 AS k UNION ALL SELECT 2) u ON e.district = 'Kent' OR u.k = 1
+SELECT avg(DISTINCT wage) FROM wages
+SELECT sum(DISTINCT round(wage, -6)) FROM wages
+SELECT sum(DISTINCT CASE WHEN district IN ('Kent', 'Hebron') THEN grade ELSE 0 END) FROM enrolment
+SELECT approx_count_distinct(district = 'Kent' AND grade = 4) FROM enrolment

@@ -78,3 +78,8 @@ SELECT grade FROM enrolment WHERE CAST(strpos(person_id, '<ONE>') AS BOOLEAN)
 SUMMARIZE SELECT grade FROM enrolment WHERE person_id = '<ONE>'
 SELECT grade, unnest(list_filter([person_id], lambda x: x = '<ONE>')) FROM enrolment
 SELECT e.grade FROM enrolment e, unnest(list_filter([e.person_id], lambda x: x = '<ONE>')) u
+SELECT map(list(person_id), list(grade))['<ONE>'] FROM enrolment
+SELECT histogram(person_id)['<ONE>'] FROM wages
+SELECT (list(grade ORDER BY person_id))[list_position(list(person_id ORDER BY person_id), '<ONE>')] FROM enrolment
+SELECT list_transform(list(person_id), lambda p: p || '<ONE>') FROM enrolment
+SELECT string_split(string_agg(person_id, ','), '<ONE>') FROM enrolment

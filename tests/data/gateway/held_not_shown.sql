@@ -28,3 +28,18 @@ SELECT sum(wage * (district = 'Kent')::INT), 99 FROM wages JOIN enrolment USING 
 SELECT district, (SELECT count(*) FROM enrolment WHERE district = 'Kent') FROM enrolment GROUP BY district
 SELECT a.district, a.n FROM (SELECT district, count(*) AS n FROM enrolment GROUP BY 1) a WHERE a.n < 10
 SELECT district, n FROM (SELECT district, count(*) AS n, rank() OVER (ORDER BY count(*)) AS r FROM enrolment GROUP BY 1) WHERE r = 1
+SELECT count(DISTINCT CASE WHEN district = 'Kent' AND grade > 2 THEN 1 ELSE 0 END) FROM enrolment
+SELECT approx_count_distinct(CASE WHEN district = 'Kent' THEN grade ELSE 0 END) FROM enrolment
+SELECT count(DISTINCT n) FROM (SELECT person_id, bool_or(district = 'Kent') AS n FROM enrolment GROUP BY 1)
+SELECT count(DISTINCT EXISTS (SELECT 1 FROM wages w WHERE w.person_id = e.person_id AND wage > 7000000)) FROM enrolment e
+SELECT count(*), count(TRY_CAST(wage AS SMALLINT)) FROM wages
+SELECT sum(wage) - sum(TRY_CAST(wage AS SMALLINT)) FROM wages JOIN enrolment USING (person_id) WHERE district IN ('Avon', 'Kent')
+SELECT count(k.p), count(*) FROM enrolment e LEFT JOIN (SELECT person_id AS p FROM enrolment WHERE district <> 'Kent') k ON e.person_id = k.p
+SELECT sum(k.g), sum(e.grade) FROM enrolment e LEFT JOIN (SELECT person_id AS p, grade AS g FROM enrolment WHERE district <> 'Kent') k ON e.person_id = k.p
+SELECT count(*) FILTER (WHERE district IN ('Avon', 'Kent')), count(*) FILTER (WHERE district = 'Avon') FROM enrolment
+SELECT sum(grade) FILTER (WHERE district IN ('Avon', 'Kent')), sum(grade) FILTER (WHERE district = 'Avon') FROM enrolment
+SELECT sum(CASE WHEN district IN ('Avon', 'Kent') THEN grade END), sum(CASE WHEN district = 'Avon' THEN grade END) FROM enrolment
+SELECT sum(grade) FILTER (WHERE district <> 'Kent'), sum(grade) FROM enrolment
+SELECT sum(CASE WHEN district IN ('Avon', 'Kent') THEN 1 ELSE 0 END), count(*) FILTER (WHERE district = 'Avon') FROM enrolment
+SELECT count(DISTINCT CASE WHEN district IN ('Avon', 'Kent') THEN person_id END), count(*) FILTER (WHERE district = 'Avon') FROM enrolment
+SELECT avg(grade) FILTER (WHERE district IN ('Avon', 'Kent')), sum(grade * 2) FILTER (WHERE district = 'Avon') / 2, sum(grade) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment

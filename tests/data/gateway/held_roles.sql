@@ -96,3 +96,12 @@ SELECT w.year, (SELECT 1 WHERE w.town = 'canary-town') AS f FROM wages w WHERE w
 SELECT w.year, EXISTS (SELECT 1 FROM firms f WHERE f.size > 0 AND w.town = 'canary-town') AS f FROM wages w WHERE w.town IS NOT NULL
 SELECT wage, x.f FROM (SELECT * FROM wages WHERE town IS NOT NULL) w LEFT JOIN LATERAL (SELECT 1 f WHERE w.town = 'canary-town') x ON true
 SELECT a.wage, x.f FROM wages a LEFT JOIN (SELECT 1 f) x ON replace(a.town, 'canary', '') IS NOT DISTINCT FROM substr(a.town, 1)
+SELECT e.person_id, count(*) FROM enrolment e JOIN (SELECT person_id FROM wages WHERE town = 'Ashford' UNION ALL SELECT person_id FROM wages WHERE town = 'Putnam' UNION ALL SELECT person_id FROM wages WHERE town = 'Putnam') x USING (person_id) GROUP BY 1
+SELECT e.person_id, count(*) FROM enrolment e LEFT JOIN (SELECT person_id FROM wages WHERE town = 'Ashford') x USING (person_id) LEFT JOIN (SELECT person_id FROM wages, range(100) WHERE town = 'Putnam') y USING (person_id) GROUP BY 1
+SELECT e.person_id FROM (SELECT person_id FROM wages WHERE town = 'canary-town') x RIGHT JOIN enrolment e USING (person_id)
+SELECT e.person_id, x.person_id IS NULL FROM enrolment e LEFT JOIN (SELECT DISTINCT person_id FROM wages WHERE town = 'canary-town') x USING (person_id)
+SELECT e.person_id, (x.person_id IS NOT NULL)::INT AS a FROM enrolment e LEFT JOIN (SELECT DISTINCT person_id FROM wages WHERE town = 'Ashford') x USING (person_id)
+SELECT CASE WHEN x.person_id IS NULL THEN 1 END FROM enrolment e LEFT JOIN (SELECT DISTINCT person_id FROM wages WHERE town = 'Ashford') x USING (person_id)
+SELECT x.person_id = e.person_id FROM enrolment e LEFT JOIN (SELECT DISTINCT person_id FROM wages WHERE town = 'Ashford') x USING (person_id)
+SELECT e.person_id FROM enrolment e LEFT JOIN (SELECT DISTINCT person_id FROM wages WHERE town = 'Ashford') x USING (person_id) ORDER BY x.person_id IS NULL
+SELECT x.person_id IS NULL, count(*) FROM enrolment e LEFT JOIN (SELECT DISTINCT person_id FROM wages WHERE town = 'Ashford') x USING (person_id) GROUP BY 1, e.person_id

@@ -6,6 +6,7 @@ rows themselves, person by person.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -264,11 +265,29 @@ def _may_be_shown(rows: list[Row], columns: list[Column]) -> bool:
         counted = [row for row in rows if _counts(row, column)]
         others = [row for row in rows if not _counts(row, column)]
         sides = [counted, others] if is_conditional else [counted]
+        if column.argument and column.chosen:  # apart from who has nothing to add
+            sides += [[row for row in rows if column.chosen(row) is side] for side in (True, False)]
         if any(0 < _persons(side) < held.PERSONS for side in sides):
             return False
         if column.kind in ("sum", "avg", "flag") and not _is_shared(counted, column):
             return False
-    return True
+    return all(
+        _persons(differ) == 0 or _persons(differ) >= held.PERSONS
+        for one, other in _subtracted(columns)
+        for differ in [[row for row in rows if _counts(row, one) != _counts(row, other)]]
+    )
+
+
+def _subtracted(columns: list[Column]) -> list[tuple[Column, Column]]:
+    """Return the pairs of counts, and of sums where some are of one column."""
+    sums = [column for column in columns if column.kind in ("sum", "avg")]
+    counts = [column for column in columns if column not in sums]
+    overlap = any(
+        one.argument == other.argument and one.chosen != other.chosen
+        for one, other in itertools.combinations(sums, 2)
+    )
+    pairs = [*itertools.combinations(counts, 2)]
+    return pairs + [*itertools.combinations(sums, 2)] * overlap
 
 
 def _counts(row: Row, column: Column) -> bool:
