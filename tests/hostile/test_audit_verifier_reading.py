@@ -120,8 +120,10 @@ def test_a_young_text_removed_with_all_its_neighbours_is_known_by_those_before(
     if told:
         digest = hashlib.sha256(b"".join(index.to_bytes(8, "big") for index in gone)).hexdigest()
         before = datetime.fromtimestamp(START / 1000, UTC).date().isoformat()
-        detail: dict[str, Scalar] = {"log": forged.origin, "entries": 256, "removed": 256, "digest": digest,
-                  "before": before, "ground": "a law"}  # fmt: skip
+        detail: dict[str, Scalar] = {
+            "log": forged.origin, "entries": 256, "removed": 256, "digest": digest,
+            "before": before, "ground": "a law",
+        }  # fmt: skip
         forged.write(Event(Action.AUDIT_PURGED, "adam", detail=detail), source="audit")
     said = wrong(forged, forged.sign())
     sentence = "written later than any removal's day" if told else "and no event says so"
