@@ -156,6 +156,19 @@ def test_two_lone_contributors_in_one_equation_do_not_find_each_other_out() -> N
     assert hidden[[1, 3]].any(), "a third cell of their row is hidden"
 
 
+@pytest.mark.parametrize("parts", [3, 101, 1999])
+def test_a_movement_of_many_parts_is_proved_in_whole_numbers(parts: int) -> None:
+    """Corners of dense tables are fractions with denominators of hundreds."""
+    made = csr_matrix(np.array([[1.0, -float(parts)]]))
+    value, gate = np.array([parts * 5.0, 5.0]), np.array([0, FREE])
+    needs = (Need(0, 7.0, 2.0),)
+    one = np.ones(1)
+    system = System(value, np.zeros(2), value + 50, gate, made, needs, one, one > 0)
+    proof = prove(system, one)
+    assert verify(system, one, proof)
+    assert max(round(1 / witness.unit) for witness in proof.witnesses) in (1, parts)
+
+
 def test_standard_e_asks_for_a_width_and_costs_no_more() -> None:
     plain = square()
     weak = widths(plain, {0: 1.0})
