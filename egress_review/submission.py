@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from egress_review.errors import OutputRefused
 from egress_review.files.model import MOST_BYTES
-from egress_review.files.names import kind_of, safe_name
+from egress_review.files.names import MOST_LETTERS, kind_of, safe_name
 from egress_review.model import OutputFile, Request, State
 from enclave.errors import Invalid
 from enclave.model import Session
@@ -74,7 +74,8 @@ def _new_files(handed: Sequence[Handed]) -> tuple[OutputFile, ...]:
     if len(names) < len(made):
         raise Invalid(
             "Every file of a request needs a name of its own, and none of "
-            f"{', '.join(sorted(OURS))}."
+            f"{', '.join(sorted(OURS))}.",
+            hint=f"Names are cut to {MOST_LETTERS} letters: let them differ before that.",
         )
     return made
 

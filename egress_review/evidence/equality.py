@@ -30,7 +30,7 @@ def compare(sheet: Sheet, columns: tuple[str, ...], lines: Sequence[Line]) -> No
         )
     if len(sheet.rows) != len(lines):
         raise OutputRefused(
-            f"The table has {len(sheet.rows)} rows; its query answers with {len(lines)}.",
+            f"Rows in the table: {len(sheet.rows)}; in its query's answer: {len(lines)}.",
             hint="Submit the query's whole answer; filter in the query's WHERE.",
         )
     submitted = sorted((_canonical_text(row) for row in sheet.rows), key=repr)

@@ -120,7 +120,7 @@ def _context(title: str, context: str, files: Sequence[Offered]) -> Iterator[Adv
         if unclear:
             yield Advice(
                 "context.columns",
-                f"{one.name}: {len(unclear)} columns have names that say nothing.",
+                f"{one.name}: columns without a name that says something: {len(unclear)}.",
                 "Name them in the query (AS …), or explain each of them in the context.",
                 True,
             )
