@@ -120,7 +120,7 @@ def _context(title: str, context: str, files: Sequence[Offered]) -> Iterator[Adv
         if unclear:
             yield Advice(
                 "context.columns",
-                f"{one.name}: columns without a name that says something: {len(unclear)}.",
+                f"{one.name}: names of columns say nothing: {', '.join(unclear)[:200]}.",
                 "Name them in the query (AS …), or explain each of them in the context.",
                 True,
             )

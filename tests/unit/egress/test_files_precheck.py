@@ -60,7 +60,7 @@ def test_words_that_say_nothing_stop(title: str, context: str) -> None:
 
 def test_columns_whose_names_say_nothing_stop_unless_explained() -> None:
     unclear = table("county,v1,V2", "Hartford,120,40")
-    assert "2 columns" in told(unclear)["context.columns"].sentence
+    assert "v1, V2" in told(unclear)["context.columns"].sentence
     assert told(unclear, context=f"{GOOD} v1 is people, V2 is schools.") == {}
 
 
