@@ -73,6 +73,7 @@ def work_in_notebook(rosa: Visit, notebook: Notebook) -> None:
     """Welcome notebook, one allowed query, one denied, one output."""
     welcome = notebook.run_all()
     expect(welcome.get_by_text("Quarterly wage records").first).to_be_visible()
+    notebook.to_the_top(welcome)
     rosa.picture("2-welcome")
     notebook.new()
     notebook.run("from enclave_client import query, submit")
@@ -85,6 +86,7 @@ def work_in_notebook(rosa: Visit, notebook: Notebook) -> None:
     expect(submitted).to_contain_text("Waiting for CSCU, DOL")
     expect(submitted).to_contain_text("threshold")
     expect(submitted).to_contain_text("complementary")
+    submitted.get_by_role("heading").first.evaluate("it => it.scrollIntoView()")
     rosa.picture("4-submit")
 
 

@@ -107,6 +107,11 @@ class Notebook:
         expect(panel.locator(".jp-OutputArea-output").last).to_be_visible(timeout=CELL_MS)
         return panel
 
+    def to_the_top(self, panel: Locator) -> None:
+        """Wait until every cell has run, and show the first."""
+        expect(self.page.get_by_text(re.compile(r"\| Idle")).first).to_be_visible(timeout=CELL_MS)
+        panel.locator(".jp-WindowedPanel-outer").evaluate("it => it.scrollTo(0, 0)")
+
     def new(self) -> None:
         """Open an empty notebook beside it."""
         self.page.get_by_title("New Launcher", exact=True).click()
