@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import duckdb
@@ -32,6 +32,13 @@ log = logging.getLogger(__name__)
 ROW_GROUP = 256 * 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translated(Inspection):
+    """An allowed query with its text for Spark, which need not be made again to run it."""
+
+    text: portable.Text
+
+
 @dataclass(frozen=True, slots=True)
 class SparkInspector(Inspector):
     """The same inspector, which also refuses what Spark would not answer as DuckDB does."""
@@ -46,8 +53,9 @@ class SparkInspector(Inspector):
                 "Where one small group refuses the whole answer, groups are not answered on Spark.",
                 hint="The agreement may drop small groups or fold them, or name DuckDB instead.",
             )
-        portable.translate(inspection.sql, self.empty, self.catalogue.schemas)
-        return inspection
+        text = portable.translate(inspection.sql, self.empty, self.catalogue.schemas)
+        found = {field.name: getattr(inspection, field.name) for field in fields(Inspection)}
+        return Translated(**found, text=text)
 
 
 def asks_the_catalogue(inspection: Inspection) -> bool:
@@ -73,7 +81,10 @@ class SparkEngine:
         """Return a query's work. Raises NotPortable for what `SparkInspector` would refuse."""
         if asks_the_catalogue(inspection):
             return DuckEngine(self.empty).start(inspection)
-        text = portable.translate(inspection.sql, self.empty, self.schemas)
+        if isinstance(inspection, Translated):
+            text = inspection.text
+        else:
+            text = portable.translate(inspection.sql, self.empty, self.schemas)
         return SparkWork(self.running, self.client.query(text.sql), text.schema)
 
     def close(self) -> None:

@@ -5,7 +5,10 @@ No Spark is needed here: what is not portable never reaches it. tests/spark runs
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -13,8 +16,8 @@ from sqlglot import exp
 
 from enclave.errors import Unavailable
 from enclave.events import Verdict
-from enclave.gateway.engine_spark import SparkInspector
-from enclave.gateway.inspector import Inspector
+from enclave.gateway.engine_spark import SparkEngine, SparkInspector, Translated
+from enclave.gateway.inspector import Inspection, Inspector
 from enclave.gateway.refusals import NotPortable, QueryDenied
 from enclave.gateway.spark import portable, server
 from enclave.gateway.spark.review import review
@@ -52,6 +55,21 @@ def spark_text(inspector: Inspector, sql: str) -> str:
     return portable.translate(
         inspector.inspect(sql).sql, inspector.empty, inspector.catalogue.schemas
     ).sql
+
+
+def test_an_inspected_query_is_translated_once(
+    inspector: Inspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    real = portable.translate
+    monkeypatch.setattr(portable, "translate", lambda *a: made.append(a[0]) or real(*a))
+    inspection = inspector.inspect("SELECT year, count(*) AS n FROM wages GROUP BY year")
+    spark: Any = SimpleNamespace(query=lambda text: text)
+    engine = SparkEngine(spark, spark, Path(), inspector.empty, inspector.catalogue.schemas)
+    work = engine.start(inspection)
+    assert isinstance(inspection, Translated)
+    assert made == [inspection.sql]
+    assert (work.query, work.schema.names) == (inspection.text.sql, ["year", "n"])
 
 
 def test_there_are_enough_attacks() -> None:
@@ -165,7 +183,9 @@ def test_a_denial_of_the_agreement_is_the_same_as_on_duckdb(inspector: Inspector
 
 def test_the_inspection_of_a_portable_query_is_the_same_as_on_duckdb(inspector: Inspector) -> None:
     sql = "SELECT county, avg(wage) FROM wages WHERE year = 2021 GROUP BY county"
-    assert inspector.inspect(sql) == make_test_inspector().inspect(sql)
+    found = inspector.inspect(sql)
+    facts = {field.name: getattr(found, field.name) for field in fields(Inspection)}
+    assert Inspection(**facts) == make_test_inspector().inspect(sql)
 
 
 def held_on_spark(small: str = "remainder", *, policy: str = "groups") -> SparkInspector:
