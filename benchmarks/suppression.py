@@ -5,7 +5,7 @@ follow from what is shown, `range` ones that are not open as far as they are owe
 that the only contributor of another hidden cell works out. ONLY=act_size,nuts_size names
 instances; SECONDS=60 is the clock's time for each pattern (three times that for the largest), so
 more of it is needed beside other work, and `cpu` is what was used; INSIDERS=0 leaves the insiders
-out (they take longest).
+out (they take longest); TOGETHER=2 takes two instances at a time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -147,19 +148,28 @@ def peers(instance: Instance) -> Iterator[Row]:
 
 
 def main() -> None:
-    """Print a table and write the numbers."""
+    """Print a table for each instance and write the numbers."""
+    names = os.environ.get("ONLY", ",".join(NAMES)).split(",")
     found: dict[str, list[Row]] = {}
     RESULTS.mkdir(exist_ok=True)
-    for name in os.environ.get("ONLY", ",".join(NAMES)).split(","):
-        instance = cube(20, 20, 10) if name.startswith("cube") else load(name)
-        rows = found[name] = []
-        for row in _rows(instance):
-            rows.append(row)
+    with ProcessPoolExecutor(int(os.environ.get("TOGETHER", "1"))) as pool:
+        waiting = {pool.submit(_rows, name): name for name in names}
+        for done in as_completed(waiting):
+            found[waiting[done]] = done.result()
+            _show(waiting[done], done.result())
             (RESULTS / "suppression.json").write_text(json.dumps(found, indent=1))
-        _show(name, rows)
 
 
-def _rows(instance: Instance) -> Iterator[Row]:
+def _rows(name: str) -> list[Row]:
+    instance = cube(20, 20, 10) if name.startswith("cube") else load(name)
+    rows: list[Row] = []
+    for row in _measured(instance):
+        rows.append(row)
+        print(name, row, flush=True)
+    return rows
+
+
+def _measured(instance: Instance) -> Iterator[Row]:
     for standard in ("strict", "E"):
         yield ours(instance, standard)
     yield from peers(instance)
