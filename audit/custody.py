@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from audit.log import Log, LogReader, exists, open_writer
 from audit.merkle import EMPTY_ROOT
-from audit.note import Checkpoint, NoteError, Verifier
+from audit.note import Checkpoint, NoteError, Unsupported, Verifier
 from audit.signers import Signers, generate
 from audit.store import StoreDamaged, place_in
 from enclave.errors import EnclaveError
@@ -128,6 +130,19 @@ def _overwrite(handle: int) -> None:
     os.fsync(handle)
 
 
+@contextmanager
+def saying_where_ml_dsa_is_missing() -> Iterator[None]:
+    """Raise LogRefused where a key needs what this installation cannot compute."""
+    try:
+        yield
+    except Unsupported as error:
+        raise LogRefused(
+            "The audit log's key is of ML-DSA-44, which cannot be computed here.",
+            hint="Install `cryptography` with ML-DSA. A log not begun yet can do without: turn"
+            " the setting `audit_ml_dsa` off.",
+        ) from error
+
+
 def load_signer(files: AuditFiles, origin: str, *, ml_dsa: bool = False) -> Signers:
     """Return the log's keys; make them only for a log that does not exist yet.
 
@@ -139,10 +154,12 @@ def load_signer(files: AuditFiles, origin: str, *, ml_dsa: bool = False) -> Sign
                 "The audit log is there but its signing key is not.",
                 hint="Restore signing.key from its backup; a new key would begin another log.",
             )
-        made = generate(origin, ml_dsa=ml_dsa)
-        write_durably(files.signing_key, made.export(), mode=0o600)
+        with saying_where_ml_dsa_is_missing():
+            made = generate(origin, ml_dsa=ml_dsa).export()
+        write_durably(files.signing_key, made, mode=0o600)
     try:
-        signers = Signers.parse(files.signing_key.read_text())
+        with saying_where_ml_dsa_is_missing():
+            signers = Signers.parse(files.signing_key.read_text())
     except (NoteError, UnicodeDecodeError) as error:
         raise LogRefused("The audit log's signing key cannot be read.") from error
     if signers.name != origin and not signers.name.startswith(f"{origin}/"):

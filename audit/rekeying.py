@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from audit.admit import facts
-from audit.custody import AuditFiles, LogRefused, erase, replace_keys, show_public, write_durably
+from audit.custody import (
+    AuditFiles,
+    LogRefused,
+    erase,
+    replace_keys,
+    saying_where_ml_dsa_is_missing,
+    show_public,
+    write_durably,
+)
 from audit.keeper import Keeper
 from audit.log import LogReader
 from audit.note import NoteError
@@ -58,10 +66,12 @@ def rotate_key(keeper: Keeper, *, overlap_days: float | None = None) -> Rekeyed:
 def _drafted(files: AuditFiles, origin: str, *, ml_dsa: bool) -> Signers:
     """Return the keys that lie ready; make them first unless an earlier run did."""
     if not files.next_key.exists():
-        made = generate(origin, ml_dsa=ml_dsa)
-        write_durably(files.next_key, made.export(), mode=0o600)
+        with saying_where_ml_dsa_is_missing():
+            made = generate(origin, ml_dsa=ml_dsa).export()
+        write_durably(files.next_key, made, mode=0o600)
     try:
-        return Signers.parse(files.next_key.read_text())
+        with saying_where_ml_dsa_is_missing():
+            return Signers.parse(files.next_key.read_text())
     except NoteError as error:
         raise LogRefused(
             "The keys that lie ready cannot be read.",

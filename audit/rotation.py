@@ -26,6 +26,7 @@ from audit.custody import (
     OneWriter,
     erase,
     load_signer,
+    saying_where_ml_dsa_is_missing,
     show_public,
     sign_checkpoint,
     sync_directory,
@@ -123,8 +124,10 @@ def _next_keys(keeper: Keeper, new: AuditFiles, origin: str | None) -> Signers:
     if not re.fullmatch(re.escape(base) + r"(/[A-Za-z0-9._-]+)+", wanted):
         raise Invalid(f"The new log's origin begins with {base}/.")
     new.directory.mkdir(exist_ok=True)
-    made = generate(wanted, ml_dsa=keeper.settings.audit_ml_dsa)
-    write_durably(new.signing_key, made.export(), mode=0o600)
+    with saying_where_ml_dsa_is_missing():
+        made = generate(wanted, ml_dsa=keeper.settings.audit_ml_dsa)
+        text = made.export()
+    write_durably(new.signing_key, text, mode=0o600)
     return made
 
 

@@ -38,10 +38,10 @@ def make_key(file: Path, name: str, ml_dsa: bool) -> None:
     """
     try:
         if not file.exists():
-            signer = Signer.generate(name, ML_DSA_44 if ml_dsa else COSIGNATURE)
+            made = Signer.generate(name, ML_DSA_44 if ml_dsa else COSIGNATURE).export()
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w") as out:
-                out.write(signer.export() + "\n")
+                out.write(made + "\n")
                 out.flush()
                 os.fsync(out.fileno())
         click.echo(Signer.parse(file.read_text()).verifier.export())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from audit import rekeying
-from audit.custody import AuditFiles, kept_checkpoint, known_keys, open_log
+from audit.custody import AuditFiles, LogRefused, kept_checkpoint, known_keys, open_log
 from audit.keeper import keeping
 from audit.log import open_reader
 from audit.note import ED25519, ML_DSA_44, Checkpoint, NoteError, Signer, Verifier, read_note
@@ -22,6 +23,7 @@ from enclave.events import Action
 from enclave.settings import Settings
 from tests.support.audit_story import tell
 from tests.support.cut import cuts
+from tests.support.ml_dsa import needs_ml_dsa
 
 ORIGIN = "enclave.test/audit"
 TEXT = Checkpoint(ORIGIN, 0, bytes(32)).text()
@@ -82,6 +84,7 @@ def test_keys_are_not_shown_in_tracebacks() -> None:
     assert "KEY" not in repr(made) + repr(made._held)
 
 
+@needs_ml_dsa
 def test_a_log_signs_with_ml_dsa_as_well_if_wanted(tmp_path: Path) -> None:
     files = AuditFiles(tmp_path)
     with closing(open_log(files, ORIGIN, ml_dsa=True)[0]):
@@ -92,6 +95,7 @@ def test_a_log_signs_with_ml_dsa_as_well_if_wanted(tmp_path: Path) -> None:
         assert kept_checkpoint(files, key).size == 0
 
 
+@needs_ml_dsa
 def test_turning_ml_dsa_on_adds_no_key_that_the_log_does_not_name(settings: Settings) -> None:
     tell(settings, days=2)
     files = AuditFiles.of(settings)
@@ -104,6 +108,29 @@ def test_turning_ml_dsa_on_adds_no_key_that_the_log_does_not_name(settings: Sett
     assert [Verifier.parse(text).kind for text in done.keys] == [ED25519, ML_DSA_44]
     assert all(text.encode() in named[0] for text in done.keys)
     assert signed_by(files.checkpoint.read_text(), *known_keys(files)) == set(known_keys(files))
+
+
+def test_where_ml_dsa_is_missing_the_log_says_so_and_nothing_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.mldsa", None)
+    files = AuditFiles(tmp_path)
+    with pytest.raises(LogRefused, match="ML-DSA-44, which cannot be computed here"):
+        open_log(files, ORIGIN, ml_dsa=True)
+    assert not files.signing_key.exists()
+    with closing(open_log(files, ORIGIN)[0]):  # the setting turned off
+        assert [key.kind for key in known_keys(files)] == [ED25519]
+
+
+@needs_ml_dsa
+def test_a_log_with_an_ml_dsa_key_is_refused_by_name_where_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = AuditFiles(tmp_path)
+    open_log(files, ORIGIN, ml_dsa=True)[0].close()
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.mldsa", None)
+    with pytest.raises(LogRefused, match="ML-DSA-44, which cannot be computed here"):
+        open_log(files, ORIGIN)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from audit.note import (
     with_lines,
 )
 from audit.policy import Policy
+from tests.support.ml_dsa import needs_ml_dsa
 
 # The example of Go's golang.org/x/mod/sumdb/note, the origin of the format.
 GO_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -202,7 +203,7 @@ def test_the_golden_checkpoint_is_made_and_believed_byte_for_byte() -> None:
     assert judgement.cosigned == {"one": 1_700_000_000, "two": 1_700_000_000}
 
 
-@pytest.mark.parametrize("kind", [COSIGNATURE, ML_DSA_44])
+@pytest.mark.parametrize("kind", [COSIGNATURE, pytest.param(ML_DSA_44, marks=needs_ml_dsa)])
 def test_a_cosignature_moved_to_another_time_or_checkpoint_is_wrong(kind: int) -> None:
     witness = Signer.generate("w", kind)
     raw = base64.b64decode(witness.line(SPEC_TEXT, 1679315147).split(" ")[2])
@@ -216,6 +217,7 @@ def test_a_cosignature_moved_to_another_time_or_checkpoint_is_wrong(kind: int) -
     assert not verifier.accepts(SPEC_TEXT, b"short")
 
 
+@needs_ml_dsa
 @pytest.mark.parametrize("kind", [ED25519, COSIGNATURE, ML_DSA_44])
 def test_keys_of_every_kind_survive_their_text_form_and_are_not_mixed_up(kind: int) -> None:
     signer = Signer.generate("name", kind)
@@ -225,6 +227,7 @@ def test_keys_of_every_kind_survive_their_text_form_and_are_not_mixed_up(kind: i
     assert len(others) == 3
 
 
+@needs_ml_dsa
 def test_ml_dsa_44_signs_checkpoints_and_nothing_else() -> None:
     signer = Signer.generate("w", ML_DSA_44)
     with pytest.raises(NoteError):
@@ -236,6 +239,7 @@ def test_ml_dsa_44_signs_checkpoints_and_nothing_else() -> None:
     assert not signer.verifier.accepts("o\n1\nAAAA\n", signature)
 
 
+@needs_ml_dsa
 def test_where_ml_dsa_44_cannot_be_computed_that_is_said_and_ed25519_still_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -262,6 +266,7 @@ def test_keys_overlap_and_a_line_is_not_repeated() -> None:
     assert with_lines(note, [new.line(text)]) == note
 
 
+@needs_ml_dsa
 def test_sixteen_signatures_are_read_and_there_is_an_end_to_it() -> None:
     signers = [Signer.generate(ORIGIN, ML_DSA_44) for _ in range(16)]
     text = Checkpoint(ORIGIN, 7, bytes(32)).text()

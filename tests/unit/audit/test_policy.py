@@ -9,6 +9,7 @@ import pytest
 from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer
 from audit.note import Checkpoint, with_lines
 from audit.policy import Policy, PolicyError, QuorumMissing
+from tests.support.ml_dsa import needs_ml_dsa
 
 ORIGIN = "enclave.test/audit"
 LOG = Signer.generate(ORIGIN)
@@ -100,6 +101,7 @@ def test_names_are_octets_and_not_folded() -> None:
     assert len({witness.name for witness in policy.witnesses}) == 3
 
 
+@needs_ml_dsa
 def test_an_ml_dsa_44_key_may_be_a_logs_and_a_witnesss() -> None:
     log, witness = Signer.generate(ORIGIN, ML_DSA_44), Signer.generate("w", ML_DSA_44)
     policy = Policy.parse(

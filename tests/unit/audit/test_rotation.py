@@ -33,6 +33,7 @@ from enclave.settings import Settings
 from tests.support.audit import AuditProcess
 from tests.support.audit_story import tell
 from tests.support.cut import cuts
+from tests.support.ml_dsa import needs_ml_dsa
 
 HAND = "host:adam"
 
@@ -138,6 +139,7 @@ def test_queries_that_run_over_the_end_end_as_interrupted(settings: Settings) ->
     ]
 
 
+@needs_ml_dsa
 def test_a_new_log_gets_the_second_algorithm_if_wanted(settings: Settings) -> None:
     tell(settings, days=2)
     wanted = settings.model_copy(update={"audit_ml_dsa": True})

@@ -26,6 +26,7 @@ from egress_review.certificate import with_proofs
 from enclave.events import Receipt
 from enclave.settings import Settings
 from tests.support.audit_story import tell
+from tests.support.ml_dsa import needs_ml_dsa
 from tests.support.verifier import program, run, run_here, verify_log
 
 
@@ -88,7 +89,6 @@ def test_it_runs_in_a_virtual_environment_with_nothing_in_it(
 
 def _second_key(told: AuditFiles, place: Path) -> tuple[Path, Path]:
     """Sign the log's checkpoint by ML-DSA-44 alone; return the note and the key."""
-    pytest.importorskip("cryptography.hazmat.primitives.asymmetric.mldsa")  # older ones have none
     text = told.checkpoint.read_text().partition("\n\n")[0] + "\n"
     signer = Signer.generate(text.partition("\n")[0], ML_DSA_44)
     (place / "note").write_text(sign_note(text, [signer]))
@@ -96,6 +96,7 @@ def _second_key(told: AuditFiles, place: Path) -> tuple[Path, Path]:
     return place / "note", place / "key"
 
 
+@needs_ml_dsa
 @pytest.mark.parametrize("spoilt", [False, True])
 def test_a_signature_by_ml_dsa_44_is_verified_where_cryptography_is(
     told: AuditFiles, tmp_path: Path, *, spoilt: bool

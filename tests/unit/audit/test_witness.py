@@ -23,6 +23,7 @@ from audit.merkle import EMPTY_ROOT, consistency_proof
 from audit.note import Checkpoint, read_note
 from audit.witness import SIZE_TYPE, Reply, Submission, Witness, make_server, read_keys
 from audit.witness_store import FORKED, Seen, Store, WitnessStopped
+from tests.support.ml_dsa import needs_ml_dsa
 from tests.unit.audit.trees import Leaves
 
 ORIGIN = "enclave.test/audit"
@@ -130,6 +131,7 @@ def test_a_lie_about_the_old_size_does_not_help(witness: Witness) -> None:
     assert witness.add_checkpoint(Submission(12, proof, note(20, FORK)).text()).status == 422
 
 
+@needs_ml_dsa
 def test_a_second_key_of_the_log_and_of_the_witness_is_used(tmp_path: Path) -> None:
     new, second = Signer.generate(ORIGIN, ML_DSA_44), Signer.generate("w", ML_DSA_44)
     keys = (LOG.verifier, new.verifier)

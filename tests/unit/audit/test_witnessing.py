@@ -16,6 +16,7 @@ from audit.witness_store import Refusal, Seen, Store
 from audit.witnessing import export_log, witness
 from enclave.settings import Settings
 from tests.support.audit_bulk import write_log
+from tests.support.ml_dsa import needs_ml_dsa
 
 
 def test_a_key_is_made_once_for_its_owner_alone_and_shown_again(tmp_path: Path) -> None:
@@ -27,9 +28,24 @@ def test_a_key_is_made_once_for_its_owner_alone_and_shown_again(tmp_path: Path) 
     assert (verifier.name, verifier.kind) == ("office.example/w", COSIGNATURE)
     assert file.stat().st_mode & 0o777 == 0o600
     assert run.invoke(witness, ["key", str(file), "--name", "other"]).output == made.output
-    second = run.invoke(witness, ["key", str(tmp_path / "2"), "--name", "w", "--ml-dsa"])
-    assert Verifier.parse(second.output).kind == ML_DSA_44
     assert run.invoke(witness, ["key", str(tmp_path / "3"), "--name", "a b"]).exit_code == 1
+
+
+@needs_ml_dsa
+def test_a_witness_s_key_may_be_of_ml_dsa_44(tmp_path: Path) -> None:
+    asked = ["key", str(tmp_path / "2"), "--name", "w", "--ml-dsa"]
+    assert Verifier.parse(CliRunner().invoke(witness, asked).output).kind == ML_DSA_44
+
+
+def test_where_ml_dsa_44_is_missing_no_key_file_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.mldsa", None)
+    asked = ["key", str(tmp_path / "2"), "--name", "w", "--ml-dsa"]
+    found = CliRunner().invoke(witness, asked)
+    assert found.exit_code == 1
+    assert "cannot sign with" in found.output
+    assert not (tmp_path / "2").exists()
 
 
 def test_show_says_what_was_seen_and_fails_when_anything_was_refused(tmp_path: Path) -> None:
