@@ -24,7 +24,7 @@ from audit.custody import AuditFiles
 from audit.log import open_reader
 from audit.tiles import export
 from audit.verifier.checks import plain
-from audit.verifier.facts import SHAPE, NotAnEvent, parse, read, strict_json
+from audit.verifier.facts import LARGEST, SHAPE, NotAnEvent, parse, read, strict_json
 from audit.verifier.main import main
 from enclave.events import Action, Event, Stamp, encode
 from enclave.settings import Settings
@@ -220,6 +220,23 @@ def test_a_value_of_another_kind_makes_no_event(place: tuple[str, ...], odd: obj
     for reader in (read, parse):
         with pytest.raises(NotAnEvent):
             reader(body)
+
+
+@pytest.mark.parametrize("place", [place for place in ODD if place[-1] != "uid"])
+def test_an_event_that_lacks_something_is_none(place: tuple[str, ...]) -> None:
+    event = json.loads(EVENT)
+    within = event
+    for name in place[:-1]:
+        within = within[name]
+    del within[place[-1]]
+    with pytest.raises(NotAnEvent, match="it says nothing of"):
+        read(json.dumps(event).encode())
+
+
+def test_a_text_larger_than_any_event_is_not_parsed() -> None:
+    padded = EVENT.replace(b'"SELECT 1"', rb'"\u0053' + b"x" * LARGEST + b'"')
+    with pytest.raises(NotAnEvent, match="too large"):
+        read(padded)
 
 
 def test_a_letter_written_as_an_escape_is_that_letter() -> None:
