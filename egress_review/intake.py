@@ -33,6 +33,7 @@ MOST_BODY = MOST_TOGETHER * 4 // 3 + 256 * 1024  # base64 of the largest files, 
 MOST_LISTED = 200
 SERVICE = web.AppKey("service", ReviewService)
 SESSION = web.AppKey("session", Session)
+TURN = web.AppKey("turn", asyncio.Lock)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -96,8 +97,8 @@ class CommentBody(BaseModel):
 
 def make_intake(service: ReviewService, session: Session) -> web.Application:
     """Return the intake of one session: what it can see is its own person's in its project."""
-    app = web.Application(client_max_size=MOST_BODY, middlewares=[_sentences])
-    app[SERVICE], app[SESSION] = service, session
+    app = web.Application(client_max_size=MOST_BODY, middlewares=[_sentences, _in_turn])
+    app[SERVICE], app[SESSION], app[TURN] = service, session, asyncio.Lock()
     app.add_routes(
         [
             web.post("/outputs", _submit),
@@ -207,6 +208,18 @@ async def _sentences(request: web.Request, handler: Handler) -> web.StreamRespon
             {"code": "egress.unexpected", "sentence": "The intake failed; nothing was released."},
             status=500,
         )
+
+
+@web.middleware
+async def _in_turn(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Hear one submission of a session at a time, and read none before its turn.
+
+    Else one session could fill the memory, and take every thread that the others are answered by.
+    """
+    if request.method != "POST":
+        return await handler(request)
+    async with request.app[TURN]:
+        return await handler(request)
 
 
 def _error(error: EnclaveError) -> web.Response:
