@@ -191,6 +191,7 @@ def test_a_cosignature_signs_the_specifications_header_time_and_whole_text() -> 
     Ed25519PublicKey.from_public_bytes(witness.verifier.public).verify(raw[12:], message)
 
 
+@needs_ml_dsa
 def test_the_golden_checkpoint_is_made_and_believed_byte_for_byte() -> None:
     log = Signer("golden.example/log", bytes(range(32)))
     witness = Signer("golden.example/witness", bytes(range(32, 64)), COSIGNATURE)
