@@ -17,7 +17,7 @@ from egress_review.files.precheck import Offered, Outcome, precheck, refuse
 from egress_review.files.reading import clean, read
 from egress_review.files.writing import write
 from egress_review.model import FileKind, Note, OutputFile, Request
-from egress_review.render import write_csv
+from egress_review.render import one_number, write_csv
 from egress_review.rules import check_model
 from enclave.model import DisclosureRules, Unverified
 
@@ -79,7 +79,7 @@ def unverified(name: str, sheet: Sheet, rules: DisclosureRules, why: OutputRefus
             f"{why.sentence} A table that was not recomputed can have {MOST_CELLS} cells at most.",
             hint=why.hint,
         )
-    content = write_csv(sheet.columns, sheet.rows)
+    content = write_csv(sheet.columns, [tuple(map(one_number, row)) for row in sheet.rows])
     note = Note(
         "table.unverified",
         f"Its numbers were not recomputed ({why.sentence.rstrip('.')}), are not protected against "

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 MARK = "[suppressed]"
+_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")  # 09001 is a code
+_FAR = 15  # digits from the point up to which a number is written out
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP: CSV injection
 
 
@@ -33,6 +36,20 @@ def one_form(cell: str) -> str:
     if cell.isalnum() and cell.isascii():
         return cell
     return " ".join(unicodedata.normalize("NFC", cell).split())
+
+
+def one_number(cell: str) -> str:
+    """Return a number without signs, zeros or powers that say nothing; codes as they are.
+
+    How many zeros end a number, row by row, could be a message.
+    """
+    if not _NUMBER.fullmatch(cell):
+        return cell
+    number = Decimal(cell)
+    if not number:
+        return "0"
+    plain = format(number, "f") if -_FAR < number.adjusted() < _FAR else format(number, "e")
+    return plain.rstrip("0").rstrip(".") if "." in plain and "e" not in plain else plain
 
 
 def inert(cell: str) -> str:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 from egress_review.model import Request, State
-from tests.support.review import PEOPLE, World
+from egress_review.render import one_number
+from enclave.model import Unverified
+from tests.support.review import AGENCIES, PEOPLE, World
 from tests.support.review_fixtures import egress_audit, world
 
 __all__ = ["egress_audit", "world"]
@@ -49,8 +52,8 @@ def test_a_list_of_whole_numbers_between_large_groups_is_no_table(world: World) 
     """Control: labels._values, the share of labels of few people; the rows of few are too few."""
     request = world.submit(
         "SELECT county, industry, CASE WHEN hash(wages) % 100 < 35 THEN CAST(1 + hash(wages) % "
-        "40 AS INTEGER) WHEN county < 'H' THEN 0 ELSE 99 END AS g, count(*) AS n FROM wages GROUP BY GROUPING SETS "
-        "((1), (1, 2), (3))"
+        "40 AS INTEGER) WHEN county < 'H' THEN 0 ELSE 99 END AS g, count(*) AS n FROM wages "
+        "GROUP BY GROUPING SETS ((1), (1, 2), (3))"
     )
     assert request.state is State.REFUSED
     assert "they list values, not groups" in request.sentence
@@ -94,3 +97,32 @@ def test_blanks_that_nobody_sees_do_not_leave(world: World) -> None:
     labels = [line[0] for line in shown(world, request)[1:]]
     assert labels == [label.strip() for label in labels]
     assert "New Haven" in labels
+
+
+def test_the_form_of_a_number_carries_no_message_where_nobody_recomputed_it(world: World) -> None:
+    """Control: kinds.unverified writes each number in its one form."""
+    rules = {
+        name: replace(AGENCIES[name].rules, unverified=Unverified.REVIEW)
+        for name in ("dol", "cscu")
+    }
+    world.agree(rules=rules)
+    sql = "SELECT county, avg(wage) AS m, count(*) AS n FROM wages GROUP BY county"
+    lines = [line.split(",") for line in world.answer(sql).decode().splitlines()]
+    forms = ("{:.2f}00", "+{:.2f}", "{:.6e}", "{:.1f}", "{:.1f}000", "{:+.3f}")
+    sent = [
+        [county, form.format(float(mean) + 1), count]
+        for (county, mean, count), form in zip(lines[1:], forms, strict=True)
+    ]
+    content = "\n".join(",".join(line) for line in [lines[0], *sent]).encode()
+    request = world.submit(sql, content=content)
+    assert request.state is State.PROTECTED, request.sentence
+    told = [line[1] for line in shown(world, request)[1:]]
+    assert not any("e" in one or "+" in one or one.endswith("0") for one in told), told
+
+
+def test_a_number_has_one_form_and_a_code_stays_as_it_is() -> None:
+    for cell in ("1.50", "+1.5", "1.5e0", "1.500"):
+        assert one_number(cell) == "1.5"
+    for cell in ("09001", "0.5", "1e+400", "A1", "", "2024", "-3", "1.5.2"):
+        assert one_number(cell) == cell
+    assert (one_number("0.00"), one_number("-0"), one_number("1200")) == ("0", "0", "1200")
