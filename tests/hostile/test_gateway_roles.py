@@ -199,6 +199,14 @@ def test_without_the_taint_of_persons_their_number_tells_the_value(
     assert {1, 3} <= {count for _, count in held.ask(sql, policy="roles")[1]}
 
 
+@pytest.mark.parametrize("sql", [sql for sql in ROLES if "v(x)" in sql])
+def test_without_the_sieve_a_list_keeps_each_persons_own_value(
+    sql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rules, "sieve", _unless)
+    assert len(set(held.ask(sql, policy="roles")[1])) > 200
+
+
 def test_without_the_rule_on_gathered_persons_one_is_found_in_a_map(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

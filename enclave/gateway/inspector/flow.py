@@ -337,19 +337,24 @@ class Flow:
         )
         self.rules.join(kind, left, right, both)
         told = met.conditions | right.conditions if kind in _OUTER | {"MARK"} else frozenset()
+        if kind in ("ANTI", "MARK"):
+            asked = relations.asked(conditions, beside, len(left.values))
+            self.rules.sieve(met.conditions | right.conditions, asked)
         width = len(left.values)
         lefts, rights = both.values[:width], both.values[width:]
         told_left = met.conditions | left.conditions
         is_one = len(both.owners) == 1
         if kind in _KEEP_RIGHT:
             lefts = tuple(value.tainted(told_left).nullable() for value in lefts)
-            rights = rights if is_one and left.is_single else _tainted(rights, told_left)
+            rights = rights if is_one and left.is_single else relations.tainted(rights, told_left)
         if kind in _OUTER:
-            rights = _tainted(rights, told)
+            rights = relations.tainted(rights, told)
         if kind in _OUTER - {"RIGHT"}:
             rights = tuple(value.nullable() for value in rights)
         if kind in _OUTER - {"RIGHT", "SINGLE"} and not (is_one and right.is_single):
-            lefts = _tainted(lefts, told)  # how often a row is met tells of whom it is met by
+            lefts = relations.tainted(
+                lefts, told
+            )  # how often a row is met tells of whom it is met by
         lefts = relations.kept(lefts, node.get("left_projection_map"))
         if kind == "MARK":
             mark = Value(shape=Shape.CHOSEN).tainted(told)
@@ -400,7 +405,7 @@ class Flow:
         owners = frozenset({number}) if any(branch.owners for branch in branches) else frozenset()
         row = []
         for column in columns:
-            self.rules.piled(column, is_set=is_set)
+            self.rules.piled(column, told, is_set=is_set)
             is_owner = all(
                 value.owner in branch.owners for value, branch in zip(column, branches, strict=True)
             )
@@ -480,10 +485,6 @@ class Flow:
     def value(self, expression: Node, below: Relation) -> Value:
         """Return what an expression over a relation's columns tells of."""
         return expressions.value(expression, below, self.rules)
-
-
-def _tainted(row: tuple[Value, ...], told: frozenset[Origin]) -> tuple[Value, ...]:
-    return tuple(value.tainted(told) for value in row)
 
 
 def _is_own(keys: Iterable[Value], below: Relation) -> bool:

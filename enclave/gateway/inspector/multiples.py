@@ -84,7 +84,7 @@ def _is_by_key(beside: Relation, side: range, conditions: Iterable[Node]) -> boo
         for condition in conditions
         if condition.get("type") == "COMPARE_EQUAL" and len(condition["children"]) == 2
         for one, other in (condition["children"], condition["children"][::-1])
-        if (at := _column(one)) in side and not any(place in side for place in _columns(other))
+        if (at := _column(one)) in side and not any(place in side for place in columns(other))
     }
     keys = [key for key in found if key is not None]
     return any(sum(key.number == other.number for other in keys) == key.width for key in keys)
@@ -103,11 +103,12 @@ def _column(expression: Node) -> int:
     return -1
 
 
-def _columns(expression: Node) -> Iterator[int]:
+def columns(expression: Node) -> Iterator[int]:
+    """Yield the places of the columns an expression is made of."""
     if expression["expression_class"] == "BOUND_REF":
         yield int(expression.get("index", 0))
     for child in values.children(expression):
-        yield from _columns(child)
+        yield from columns(child)
 
 
 def is_stacked(branches: Sequence[Relation]) -> bool:

@@ -5,11 +5,11 @@ The small steps of `flow`, without its walk. Pure; decides nothing about a role.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from enclave.gateway.inspector import values
-from enclave.gateway.inspector.values import Relation, Shape, Value
+from enclave.gateway.inspector import multiples, values
+from enclave.gateway.inspector.values import Node, Origin, Relation, Shape, Value
 
 COUNTS = frozenset({"count", "count_star", "approx_count_distinct", "count_if", "countif"})
 
@@ -46,6 +46,11 @@ def beside(left: Relation, right: Relation) -> Relation:
     )
 
 
+def tainted(row: tuple[Value, ...], told: frozenset[Origin]) -> tuple[Value, ...]:
+    """Return columns that also tell of others."""
+    return tuple(value.tainted(told) for value in row)
+
+
 def untold(relation: Relation) -> Relation:
     """Return a relation that only its persons are looked for in, however often each is there."""
     row = (
@@ -55,6 +60,14 @@ def untold(relation: Relation) -> Relation:
         for value in relation.values
     )
     return relation._replace(values=tuple(row))
+
+
+def asked(conditions: Iterable[Node], both: Relation, width: int) -> Iterator[Value]:
+    """Yield the left side's values that a join asks for, of which some are the query's own."""
+    for condition in conditions:
+        for at in multiples.columns(condition):
+            if at < width:
+                yield both.values[at]
 
 
 def kept(row: tuple[Value, ...], positions: Iterable[int] | None) -> tuple[Value, ...]:

@@ -111,6 +111,16 @@ class Rules:
                 hint="Write the values into the condition, as in `IN ('a', 'b')`.",
             )
 
+    def sieve(self, told: Iterable[Origin], asked: Iterable[Value]) -> None:
+        """Judge an anti-join, EXISTS or EXCEPT, which leaves some values of a list and not others."""
+        hidden = self.hidden(told)
+        if hidden and any(value.literal for value in asked):
+            raise self._refused(
+                min(hidden),
+                "not to choose among the values of a list",
+                hint="Write the values into the condition, as in `IN ('a', 'b')`.",
+            )
+
     def _tells(self, origins: Iterable[Origin], hidden: frozenset[Origin]) -> bool:
         """Say whether columns that may be shown meet, in a condition, one that may only filter."""
         shown = {o.instance for o in origins if self.role(o) is not ColumnRole.FILTER_ONLY}
@@ -162,9 +172,10 @@ class Rules:
         ]
         return f"Leave it out of the list, or write `SELECT * EXCLUDE ({', '.join(names)})`."
 
-    def piled(self, column: tuple[Value, ...], *, is_set: bool) -> None:
+    def piled(self, column: tuple[Value, ...], told: Iterable[Origin], *, is_set: bool) -> None:
         """Judge one column of a UNION, or of an EXCEPT or INTERSECT, which compare."""
         if is_set:
+            self.sieve(told, column[:1])
             for value in column:
                 self.use(Use.COMPARE, value)
             if any(v.about_person for v in column) and not all(v.is_person for v in column):

@@ -27,3 +27,6 @@ SELECT f.size, w.wage FROM firms f LEFT JOIN wages w ON w.employer = f.employer 
 SELECT e.person_id FROM enrolment e LEFT JOIN (SELECT DISTINCT person_id FROM wages WHERE town = 'Ashford') w USING (person_id) WHERE w.person_id IS NULL
 SELECT e.district FROM enrolment e WHERE person_id IN (SELECT person_id FROM wages WHERE town = 'Ashford' UNION ALL SELECT person_id FROM firms WHERE town = 'Ashford')
 SELECT e.district FROM enrolment e SEMI JOIN (SELECT person_id FROM wages WHERE town = 'Ashford' UNION ALL SELECT person_id FROM firms) USING (person_id)
+SELECT v.y, count(*) FROM (VALUES (2021), (2022)) v(y) JOIN wages w ON w.year = v.y WHERE w.town = 'Ashford' GROUP BY 1
+SELECT person_id, year FROM wages EXCEPT SELECT person_id, year FROM wages WHERE town = 'Ashford'
+SELECT w.wage FROM wages w ANTI JOIN (SELECT person_id, year FROM wages WHERE town = 'Putnam') u USING (person_id, year)
