@@ -352,9 +352,7 @@ class Flow:
         if kind in _OUTER - {"RIGHT"}:
             rights = tuple(value.nullable() for value in rights)
         if kind in _OUTER - {"RIGHT", "SINGLE"} and not (is_one and right.is_single):
-            lefts = relations.tainted(
-                lefts, told
-            )  # how often a row is met tells of whom it is met by
+            lefts = relations.tainted(lefts, told)  # how often a row is met tells by whom
         lefts = relations.kept(lefts, node.get("left_projection_map"))
         if kind == "MARK":
             mark = Value(shape=Shape.CHOSEN).tainted(told)

@@ -112,7 +112,7 @@ class Rules:
             )
 
     def sieve(self, told: Iterable[Origin], asked: Iterable[Value]) -> None:
-        """Judge an anti-join, EXISTS or EXCEPT, which leaves some values of a list and not others."""
+        """Judge an anti-join, EXISTS or EXCEPT that leaves some values of a list, not others."""
         hidden = self.hidden(told)
         if hidden and any(value.literal for value in asked):
             raise self._refused(
