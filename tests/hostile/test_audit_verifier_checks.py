@@ -204,6 +204,7 @@ def removal(forged: Forged, *gone: int, **change: Scalar) -> Event:
     [
         ({}, ""),
         ({"ground": " "}, "a removal without a ground"),
+        ({"ground": None}, "a removal without a ground"),
         ({"before": "2125-10-09"}, "a removal of what was not yet old"),
         ({"before": "soon"}, "a removal of what was not yet old"),
         ({"before": "2025-10-01"}, "written later than any removal's day"),

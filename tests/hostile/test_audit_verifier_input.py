@@ -239,6 +239,12 @@ def test_a_text_larger_than_any_event_is_not_parsed() -> None:
         read(padded)
 
 
+@pytest.mark.parametrize("text", [b'{"a":1,"a":1}', b'{"a":NaN}', b'{"a":-Infinity}', DEEP])
+def test_json_that_readers_may_read_differently_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"stands twice|is no number|nested too deeply"):
+        strict_json(text)
+
+
 def test_a_letter_written_as_an_escape_is_that_letter() -> None:
     """Else one person, written in two ways, could be two who vote."""
     assert SHAPE(EVENT)  # so that the quick way would read it

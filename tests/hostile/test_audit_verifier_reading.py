@@ -10,8 +10,10 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,10 +31,11 @@ from audit.verifier.tiles import Tiles
 from audit.verifier.tree import Whole
 from audit.verifier.trust import Trust, judge_cosigned
 from enclave.events import Action, Event, Scalar, Stamp, encode
-from tests.hostile.test_audit_verifier_checks import LOGIN, OUTPUT, RELEASED, vote
+from tests.hostile.test_audit_verifier_checks import LOGIN, OUTPUT, RELEASED, VOTES, vote
 from tests.support.audit_story import DAY
 from tests.support.forged import START, Forged, found, judge
 from tests.support.rewrites import tamper
+from tests.support.verifier import run_here
 
 
 @pytest.fixture
@@ -310,3 +313,126 @@ def test_a_tile_beyond_the_thousandth_lies_where_tlog_tiles_says(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"%032d" % number)
         assert Tiles(directory).tile(0, number, 1) == b"%032d" % number
+
+
+# Certificates ------------------------------------------------------------------------------------
+
+
+def certificate(forged: Forged, **changed: object) -> dict[str, Any]:
+    """Return what a release's certificate says, with a proof of each entry but the submission."""
+    note, proofs = forged.note, []
+    with closing(open_reader(forged.files.log)) as log:
+        for entry in log.entries(1):
+            action = json.loads(entry.body or b"")["unmapped"]["enclave"]["action"]
+            proof = {"action": action, "entry": entry.index, "leaf": entry.leaf.hex()}
+            proofs.append({**proof, "proof": make(log, entry.index, note)})
+    return {
+        "certificate": "enclave/release/1",
+        "request": "r",
+        "file": {"name": "t.csv", "sha256": "aa"},
+        "lineage": {"agencies": ["cscu", "dol"]},
+        "votes": [{"agency": agency, "approve": True} for agency in ("cscu", "dol")],
+        "proofs": proofs,
+        **changed,
+    }
+
+
+def answered(forged: Forged, body: dict[str, Any], log: Path | None = None) -> str:
+    """Return what is wrong with a certificate, beside the log or a copy of it."""
+    found = check_receipt(
+        json.dumps(body).encode(), Trust.of([forged.key]), log=log or forged.files.directory
+    )
+    return " | ".join(place for check in found for place in check.wrong)
+
+
+@pytest.fixture
+def released(forged: Forged) -> Forged:
+    forged.write(OUTPUT, *VOTES, RELEASED, source="egress")
+    forged.sign()
+    return forged
+
+
+def test_an_honest_certificate_passes_beside_the_log_and_beside_its_export(
+    released: Forged, tmp_path: Path
+) -> None:
+    body = certificate(released)
+    assert answered(released, body) == ""
+    assert answered(released, body, exported(released, tmp_path / "tiles")) == ""
+
+
+@pytest.mark.parametrize("format", ["enclave/release/9", "", None, 1])
+def test_a_certificate_of_another_format_is_none(released: Forged, format: object) -> None:
+    with pytest.raises(Unreadable, match="no certificate of a release"):
+        answered(released, certificate(released, certificate=format, files=[]))
+
+
+@pytest.mark.parametrize("entry", ["1", 1.0, None, True])
+def test_an_entry_that_is_no_number_makes_no_certificate(released: Forged, entry: object) -> None:
+    body = certificate(released)
+    body["proofs"][0]["entry"] = entry
+    with pytest.raises(Unreadable, match="an entry is a number"):
+        answered(released, body)
+
+
+def test_a_text_that_was_changed_in_the_copy_is_not_taken_for_the_proved_one(
+    released: Forged,
+) -> None:
+    body = certificate(released)
+    tamper(
+        released.files,
+        "UPDATE entry SET body = CAST(replace(CAST(body AS TEXT), 'dora', 'doro') AS BLOB)",
+    )
+    assert "entry 1: the log holds another text, or none" in answered(released, body)
+
+
+def test_a_remark_or_a_rejection_is_no_vote_whatever_a_certificate_calls_it(
+    forged: Forged,
+) -> None:
+    said = replace(VOTES[0], action=Action.OUTPUT_COMMENTED)
+    forged.write(OUTPUT, said, vote("cscu", "carl", decision="reject"), RELEASED, source="egress")
+    forged.sign()
+    body = certificate(forged)
+    body["proofs"][0]["action"] = "output.voted"
+    found = answered(forged, body)
+    assert "entry 1: is not output.voted of this request" in found
+    assert "no vote of cscu is among them" in found
+
+
+# The command line --------------------------------------------------------------------------------
+
+
+def test_a_policy_on_the_command_line_is_what_is_asked(
+    witnessed: Witnessed, tmp_path: Path
+) -> None:
+    forged = witnessed.forged
+    forged.write(LOGIN)
+    kept, policy = tmp_path / "kept", tmp_path / "policy"
+    kept.write_text(forged.sign())
+    policy.write_bytes(witnessed.policy)
+    asked = ("log", forged.files.directory, "--jobs", "1", "--policy", policy)
+    assert "cosigned by nobody only" in run_here(*asked, "--checkpoint", kept).stdout
+    forged.files.cosigned.write_text(witnessed.cosign(forged.note))
+    found = run_here(*asked)  # the quorum's checkpoint is as good as one kept elsewhere
+    assert found.returncode == 0, found.stdout + found.stderr
+    policy.write_bytes(witnessed.policy.replace(b"quorum a", b"quorum none"))
+    found = run_here(*asked)
+    assert found.returncode == 2
+    assert "Give --checkpoint" in found.stderr
+
+
+def test_a_signed_note_that_is_no_checkpoint_stops_nothing(forged: Forged) -> None:
+    forged.write(LOGIN)
+    kept = forged.sign()
+    note = forged.signers.sign("words\n")
+    tamper(forged.files, f"INSERT INTO checkpoint VALUES (99, '{note}')")
+    assert wrong(forged, kept) == ""
+
+
+def test_a_checkpoint_that_the_log_no_longer_holds_covers_nothing(forged: Forged) -> None:
+    forged.write(LOGIN, LOGIN)
+    kept = forged.sign()
+    tamper(forged.files, "DELETE FROM entry WHERE idx = 1")
+    (report,) = judge(forged.files.directory, [forged.key], kept)
+    assert (report.covered, report.exposed) == (0, 1)
+    (clock,) = (check for check in report.checks if "run forward" in check.question)
+    assert clock.answer == "yes"
