@@ -19,14 +19,15 @@ from egress_review.sdc.detour import Detour
 from egress_review.sdc.movement import Movement, OutOfTime
 from egress_review.sdc.pieces import Piece, split
 from egress_review.sdc.system import KNOWN, NOBODY, Floats, Integers, Need, System
+from egress_review.sdc.verify import LARGEST as WIDEST
 from egress_review.sdc.verify import Proof, Witness
 
 FINEST = 1_000.0  # parts of the smallest need: a whole number of these is a unit
 LARGEST = 2.0**40  # units; sums of thousands of them are still exact
 NEAR = 1e-3  # of a need: what rounding to whole units may take
 NOISE = 1e-7
-FEWEST = 2_000  # parts of a unit in one number; what lies nearer to a fraction of these is noise
-MOST = 10**6  # parts of a unit in all numbers of a movement together
+FINENESS = (2_000, 600_000)  # parts that one number is sought in: few stand more noise than many
+MOST = 10**9  # parts of a unit in all numbers of a movement together
 
 
 def prove(system: System, pattern: Floats, *, budget: float = 5.0) -> Proof:
@@ -93,13 +94,15 @@ class _Units:
 
     def _round(self, moved: Floats) -> tuple[Integers, int] | None:
         """Return whole numbers and what to divide them by, if they satisfy every equation."""
-        parts = _parts(moved)
-        if parts > MOST:
-            return None
-        whole = np.rint(moved * parts).astype(np.int64)
-        whole = np.clip(whole, (-self._down * parts).astype(np.int64), None)
-        whole = np.minimum(whole, (self._up * parts).astype(np.int64))
-        return None if (self._matrix @ whole).any() else (whole, parts)
+        for fineness in FINENESS:
+            parts = _parts(moved, fineness)
+            if parts <= MOST and np.abs(moved).max() * parts <= WIDEST:
+                whole = np.rint(moved * parts).astype(np.int64)
+                whole = np.clip(whole, (-self._down * parts).astype(np.int64), None)
+                whole = np.minimum(whole, (self._up * parts).astype(np.int64))
+                if not (self._matrix @ whole).any():
+                    return whole, parts
+        return None
 
     def _witness(self, moved: Integers, parts: int) -> Witness:
         where = np.flatnonzero(moved)
@@ -120,15 +123,15 @@ def _unit(system: System, wanted: list[float]) -> float:
     return 1.0 if counts else min(wanted) / FINEST
 
 
-def _parts(moved: Floats) -> int:
+def _parts(moved: Floats, fineness: int) -> int:
     """Return what to multiply a movement by to make it whole: its numbers are simple fractions.
 
     A corner of the attacker's program solves equations of ones; dense tables in three directions
-    have corners of hundreds of parts.
+    have corners of many thousands of parts.
     """
     parts = 1
     for number in moved[np.abs(moved - np.rint(moved)) > NOISE]:
-        parts = lcm(parts, Fraction(float(number)).limit_denominator(FEWEST).denominator)
+        parts = lcm(parts, Fraction(float(number)).limit_denominator(fineness).denominator)
         if parts > MOST:
             break
     return parts

@@ -156,9 +156,9 @@ def test_two_lone_contributors_in_one_equation_do_not_find_each_other_out() -> N
     assert hidden[[1, 3]].any(), "a third cell of their row is hidden"
 
 
-@pytest.mark.parametrize("parts", [3, 101, 1999])
+@pytest.mark.parametrize("parts", [3, 101, 1999, 99_991])
 def test_a_movement_of_many_parts_is_proved_in_whole_numbers(parts: int) -> None:
-    """Corners of dense tables are fractions with denominators of hundreds."""
+    """Corners of dense tables are fractions with denominators of many thousands."""
     made = csr_matrix(np.array([[1.0, -float(parts)]]))
     value, gate = np.array([parts * 5.0, 5.0]), np.array([0, FREE])
     needs = (Need(0, 7.0, 2.0),)
