@@ -1,6 +1,7 @@
 """The offline verifier's commands under `audit`, and the one that makes `verify.pyz`.
 
-The words, options and answers are those of `verify.pyz`: one parser reads both.
+The words, options and answers are those of `verify.pyz`: one parser reads both. It is loaded by
+the command that needs it: every service starts by way of this module.
 """
 
 from __future__ import annotations
@@ -13,9 +14,6 @@ from typing import Any
 import click
 from typing_extensions import override
 
-from audit.pyz import build
-from audit.verifier.main import command, run_command
-
 
 class _Offline(click.Command):
     """A command whose arguments are the verifier's own."""
@@ -26,6 +24,8 @@ class _Offline(click.Command):
 
     @override
     def get_help(self, ctx: click.Context) -> str:
+        from audit.verifier.main import command  # noqa: PLC0415
+
         return command(self._verifies, f"audit {self.name}").format_help().rstrip("\n")
 
     @override
@@ -35,6 +35,8 @@ class _Offline(click.Command):
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
+        from audit.verifier.main import run_command  # noqa: PLC0415
+
         sys.exit(run_command(self._verifies, f"audit {self.name}", ctx.args))
 
 
@@ -51,6 +53,8 @@ def verifier(output: Path) -> None:
 
     The same version gives the same bytes everywhere: compare the hash with one built elsewhere.
     """
+    from audit.pyz import build  # noqa: PLC0415
+
     content = build()
     output.write_bytes(content)
     click.echo(f"{hashlib.sha256(content).hexdigest()}  {output}")

@@ -19,7 +19,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from audit.keys import NoteError, Signer, Verifier, decode, whole_number
+from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer, Verifier, decode, whole_number
 from audit.merkle import EMPTY_ROOT, ProofError, verify_consistency
 from audit.note import Checkpoint, read_note, split_note
 from audit.witness_store import FORKED, Refusal, Seen, Store, WitnessStopped
@@ -244,6 +244,14 @@ def read_keys(paths: Iterable[Path]) -> tuple[Verifier, ...]:
     if not keys:
         raise WitnessStopped("A witness needs the public key of a log.")
     return keys
+
+
+def own_key(path: Path) -> Signer:
+    """Return a witness's private key; raises WitnessStopped for a log's, NoteError for none."""
+    signer = Signer.parse(path.read_text())
+    if signer.kind not in (COSIGNATURE, ML_DSA_44):
+        raise WitnessStopped(f"{path} is a log's key, not a witness's.")
+    return signer
 
 
 def make_server(witness: Witness, host: str, port: int) -> ThreadingHTTPServer:

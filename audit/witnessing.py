@@ -1,6 +1,7 @@
 """The commands of the other party, and what is handed to it: witness, export.
 
-Imports of the audit service stay inside the commands that need it: a witness runs without one.
+Imports stay inside the commands that need them: a witness runs without the audit service, and the
+audit service, which starts by way of this module, without a witness.
 """
 
 from __future__ import annotations
@@ -13,10 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-
-from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer
-from audit.witness import Witness, make_server, read_keys
-from audit.witness_store import Store, WitnessStopped
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PATH = click.Path(dir_okay=False, path_type=Path)
@@ -36,6 +33,8 @@ def make_key(file: Path, name: str, ml_dsa: bool) -> None:
 
     An existing FILE is kept: then its public half is printed.
     """
+    from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer
+
     try:
         if not file.exists():
             made = Signer.generate(name, ML_DSA_44 if ml_dsa else COSIGNATURE).export()
@@ -62,9 +61,13 @@ def serve_witness(
 
     Speaks plain HTTP: put a TLS proxy before it when the log is on another machine.
     """
+    from audit.keys import NoteError
+    from audit.witness import Witness, make_server, own_key, read_keys
+    from audit.witness_store import Store, WitnessStopped
+
     host, _, port = listen.rpartition(":")
     try:
-        signers = tuple(_own_key(path) for path in key)
+        signers = tuple(own_key(path) for path in key)
         server = make_server(
             Witness(Store(store, first_time=first_time), signers, read_keys(log_key)),
             host.strip("[]"),
@@ -76,13 +79,6 @@ def serve_witness(
     click.echo(f"cosigning as {', '.join(signer.name for signer in signers)} on {listen}", err=True)
     with server:
         server.serve_forever()
-
-
-def _own_key(path: Path) -> Signer:
-    signer = Signer.parse(path.read_text())
-    if signer.kind not in (COSIGNATURE, ML_DSA_44):
-        raise WitnessStopped(f"{path} is a log's key, not a witness's.")
-    return signer
 
 
 def _stop(shutdown: object) -> None:
@@ -99,6 +95,8 @@ def show(store: Path, checkpoints: bool) -> None:
     A refusal kept here bears the log's own signature. One with another root for the same size is
     evidence by itself that the log was forked; one with a wrong proof asks for the log's answer.
     """
+    from audit.witness_store import Store
+
     seen, refused = Store(store).all()
     for each in seen:
         click.echo(f"{each.origin}: {each.size} entries, cosigned {_clock(each.at)}")
