@@ -97,9 +97,8 @@ class _Units:
         for fineness in FINENESS:
             parts = _parts(moved, fineness)
             if parts <= MOST and np.abs(moved).max() * parts <= WIDEST:
-                whole = np.rint(moved * parts).astype(np.int64)
-                whole = np.clip(whole, (-self._down * parts).astype(np.int64), None)
-                whole = np.minimum(whole, (self._up * parts).astype(np.int64))
+                inside = np.clip(moved * parts, -self._down * parts, self._up * parts)
+                whole = np.rint(inside).astype(np.int64)
                 if not (self._matrix @ whole).any():
                     return whole, parts
         return None
