@@ -17,7 +17,7 @@ from egress_review.evidence.recompute import Evidence
 from egress_review.evidence.sql_tree import Node, is_a
 from egress_review.model import Note
 from egress_review.rules.judging import passed
-from enclave.model import PERSON_ID, DisclosureRules, FieldType, Policy
+from enclave.model import PERSON_ID, DisclosureRules, FieldType, Method, Policy
 
 MOST_TYPED_DIGITS = 4  # of one number or word: a year, a limit of a band
 MOST_TYPED = 40  # digits of a column in all
@@ -36,10 +36,15 @@ def check_labels(evidence: Evidence, policy: Policy, rules: DisclosureRules) -> 
 
 
 def judge_labels(evidence: Evidence, policy: Policy, rules: DisclosureRules) -> tuple[Note, ...]:
-    """Return why a recomputed table's labels send it back, or what reviewers should know."""
+    """Return why a recomputed table's labels send it back, or what reviewers should know.
+
+    A private answer has the listed labels whoever is in it, and no refusal may hang on who is.
+    """
     views = {view.name: (PERSON_ID, *(one.name for one in view.columns)) for view in policy.views}
     shape = understand(evidence.sql, views)
-    return (*_values(evidence, shape, _types(policy), rules), *_typed(evidence, shape))
+    private = policy.protection.method is Method.PRIVATE
+    values = () if private else _values(evidence, shape, _types(policy), rules)
+    return (*values, *_typed(evidence, shape))
 
 
 def _types(policy: Policy) -> Types:

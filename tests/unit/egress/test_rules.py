@@ -6,7 +6,7 @@ R3, R22: the strictest rule of every agency involved holds.
 from __future__ import annotations
 
 import importlib
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -15,11 +15,23 @@ from hypothesis import strategies as st
 from egress_review.errors import OutputRefused
 from egress_review.files.model import Dummy, Model, Parameter
 from egress_review.rules import check_model, check_table, judge_model, judge_table, rules
+from egress_review.rules.labels import check_labels, judge_labels
 from egress_review.rules.table import Rule
 from egress_review.sdc.primary import Reason, sensitive
 from enclave.governance.nouns import NO_RULES
-from enclave.model import ClassDisclosure, DisclosureRules, Unverified
+from enclave.model import (
+    ClassDisclosure,
+    Column,
+    ColumnRole,
+    DisclosureRules,
+    FieldType,
+    Method,
+    Protection,
+    Unverified,
+    View,
+)
 from tests.support.pay import RULES, ask, people
+from tests.support.review import policy
 
 SHARE = st.floats(0.01, 1)
 PROFILES = st.builds(
@@ -116,6 +128,27 @@ def test_bands_whose_ends_are_few_people_are_refused() -> None:
     assert check_table(ask(sql, people(40)), RULES) == ()
     capped = sql.replace("wage / 20", "least(wage, 120) / 20")
     assert check_table(ask(capped, rows), RULES) == ()
+
+
+def test_labels_that_print_what_few_people_have_are_refused_but_of_a_private_answer() -> None:
+    """A private answer's labels are public ones, and a refusal would tell who is in it."""
+    kinds = {"wage": FieldType.DECIMAL, "town": FieldType.STRING, "age": FieldType.INTEGER}
+    columns = tuple(
+        Column(name, kind, name, ColumnRole.PROJECTABLE, "pay") for name, kind in kinds.items()
+    )
+    agreed = replace(policy(), views=(View("pay", "pay", "dol", "pay", columns, "pay"),))
+    private = replace(agreed, protection=Protection(Method.PRIVATE))
+    rows = [row for n in range(8) for row in people(3 if n else 40, start=100 * n)]
+    spread = [(*row[:7], n // 3) for n, row in enumerate(rows)]
+    for sql, code in (
+        ("SELECT 'about ' || wage AS w, count(*) AS n FROM pay GROUP BY 1", "labels.amounts"),
+        ("SELECT age, count(*) AS n FROM pay GROUP BY 1", "labels.list"),
+    ):
+        found = ask(sql, spread)
+        assert [note.code for note in judge_labels(found, agreed, RULES)] == [code]
+        assert judge_labels(found, private, RULES) == ()
+        with pytest.raises(OutputRefused):
+            check_labels(found, agreed, RULES)
 
 
 def test_a_columns_own_extreme_values_are_noted() -> None:
