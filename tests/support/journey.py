@@ -116,6 +116,10 @@ class Notebook:
         """Open an empty notebook beside it."""
         self.page.get_by_title("New Launcher", exact=True).click()
         self.page.locator(".jp-LauncherCard:visible").first.click()
+        # the status of the notebook before stays in sight until the new one is the one in front
+        front = self.page.locator(".lm-TabBar-tab.lm-mod-current .lm-TabBar-tabLabel")
+        expect(front.filter(has_text="Untitled").first).to_be_visible(timeout=CELL_MS)
+        expect(self.page.locator(".jp-NotebookPanel:visible .jp-CodeCell")).to_have_count(1)
         expect(self.page.get_by_text(re.compile(r"\| Idle")).first).to_be_visible(timeout=CELL_MS)
 
     def run(self, code: str) -> Locator:
@@ -124,6 +128,7 @@ class Notebook:
         cell = page.locator(".jp-NotebookPanel:visible .jp-CodeCell").nth(self.cells)
         cell.locator(".cm-content").click()
         page.keyboard.insert_text(code)
+        expect(cell.locator(".cm-content")).to_contain_text(code.split(maxsplit=1)[0])
         page.keyboard.press("Shift+Enter")
         done = cell.locator(".jp-InputArea-prompt")
         expect(done).to_have_text(re.compile(r"\[\d+\]"), timeout=CELL_MS)

@@ -195,7 +195,7 @@ _STYLE = """<style>
   outline: 3px solid currentColor; outline-offset: 2px; }
 .enclave-catalogue table { border-collapse: collapse; table-layout: fixed;
   width: 100%; margin: 0 0 1rem; }
-.enclave-catalogue th, .enclave-catalogue td { text-align: left; vertical-align: top;
+.enclave-catalogue th, .enclave-catalogue td { text-align: left !important; vertical-align: top;
   padding: .3rem .8rem .3rem 0; border-bottom: 1px solid; border-color: rgba(128,128,128,.5);
   white-space: normal; overflow-wrap: anywhere; }
 .enclave-catalogue .enclave-held { display: inline-block; border: 1px solid;
