@@ -21,7 +21,7 @@ from egress_review.sdc.suppress import suppress
 from egress_review.sdc.system import FREE, NOBODY, Need, System
 from tests.support.attacker import bounds_of_sums
 
-TABLES = int(os.environ.get("ENCLAVE_TABLES", "30"))
+TABLES = int(os.environ.get("ENCLAVE_TABLES", "21"))
 THRESHOLD = 5
 Group = frozenset[int]
 
