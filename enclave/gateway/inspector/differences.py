@@ -56,15 +56,18 @@ def part(call: Node, arguments: Sequence[Node], condition: Node | None, person: 
     )
 
 
-def pairs(parts: Sequence[Part], *, overlap: bool) -> list[tuple[Part, Part]]:
+def pairs(parts: Sequence[Part], *, overlap: bool, mixed: bool) -> list[tuple[Part, Part]]:
     """Return the pairs of aggregates whose difference would tell of the persons left out of one.
 
-    Sums are set against each other if they `overlap`, that is, if some are of one column.
+    Sums are set against each other if they `overlap`, that is, if some are of one column; against
+    counts as well if they are `mixed`, that is, if some are sums of numbers of rows.
     """
     return [
         (one, other)
         for one, other in combinations({part.key: part for part in parts}.values(), 2)
-        if (one.counts and other.counts) or (overlap and one.sums and other.sums)
+        if (one.counts and other.counts)
+        or (overlap and one.sums and other.sums)
+        or (mixed and all(part.counts or part.sums for part in (one, other)))
         if one.condition or other.condition
         if not _exclude_each_other(one.only, other.only)
     ]

@@ -227,7 +227,7 @@ class Flow:
         value = values.combine(told, shape=shape)
         value = value._replace(gathers=value.about_person and not by_person)
         if name in relations.COUNTS:
-            value = value._replace(about_person=False, gathers=False)
+            value = value._replace(about_person=False, gathers=False, counted=True)
         return (
             value
             if told and not value.is_constant

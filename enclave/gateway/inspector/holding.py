@@ -72,6 +72,7 @@ def hold(catalogue: Catalogue, cursor: duckdb.DuckDBPyConnection, reading: Readi
             known.is_single,
             known.is_conditional,
             known.is_overlapping,
+            known.is_counting,
             is_sampled,
             catalogue.policy.engine is not EngineKind.DUCKDB,
         ).rewrite(titles)

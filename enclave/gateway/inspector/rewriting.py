@@ -78,6 +78,7 @@ class Grouping:
     is_single: bool
     is_conditional: bool
     is_overlapping: bool
+    is_counting: bool
     is_sampled: bool
     is_exact: bool = False
     keys: list[Node] = field(default_factory=list)
@@ -308,6 +309,8 @@ class Grouping:
         if name in ("count_if", "countif"):
             return is_true(item)
         test = reviewed(name).test
+        if name == "regr_count":
+            return present
         if test == "share" and not moved["distinct"]:
             number = cast(item, "DOUBLE")
             return all_of([present, compare("NOTEQUAL", number, constant(0))])
@@ -320,7 +323,7 @@ class Grouping:
 
     def _differences(self) -> None:
         """Test the persons by whom two aggregates differ: their difference tells of them."""
-        pairs = differences.pairs(self.parts, overlap=self.is_overlapping)
+        pairs = differences.pairs(self.parts, overlap=self.is_overlapping, mixed=self.is_counting)
         if self.is_conditional:  # each was already set against all rows
             pairs = [(one, other) for one, other in pairs if one.condition and other.condition]
         if len(pairs) > differences.MAX_PAIRS:

@@ -46,6 +46,7 @@ class Boundary:
     is_single: bool
     is_conditional: bool
     is_overlapping: bool
+    is_counting: bool
 
     def stricter(self, other: Boundary) -> Boundary:
         """Return what holds for both of two plans of one grouping."""
@@ -54,6 +55,7 @@ class Boundary:
             self.is_single and other.is_single,
             self.is_conditional or other.is_conditional,
             self.is_overlapping or other.is_overlapping,
+            self.is_counting or other.is_counting,
         )
 
 
@@ -279,7 +281,8 @@ class Rules:
             self._judge(c, below, flow) for c in calls if not _is_count_of_owner(c, below, flow)
         ]
         overlap = _overlap(calls, below, flow)
-        self.boundaries.append(Boundary(mark, below.is_single, any(judged), overlap))
+        counting = any(flow.value(item, below).counted for c in calls for item in c["children"])
+        self.boundaries.append(Boundary(mark, below.is_single, any(judged), overlap, counting))
         safe = (v.nullable()._replace(shape=Shape.PLAIN) for v in public.values)
         return public._replace(values=tuple(safe), is_single=False)
 

@@ -54,7 +54,7 @@ class Value(NamedTuple):
     untouched person_id or NULL; `about_person` where it was computed from one; `literal` where
     it varies by row but comes from no view. `key` is set where it is one of the columns that
     together tell each row of its list from every other. `gathers` is set where it was made from
-    the person_ids of several rows.
+    the person_ids of several rows, `counted` where it was made from a number of rows.
     """
 
     origins: frozenset[Origin] = frozenset()
@@ -67,6 +67,7 @@ class Value(NamedTuple):
     constant: object = None
     key: Key | None = None
     gathers: bool = False
+    counted: bool = False
 
     @property
     def is_constant(self) -> bool:
@@ -220,6 +221,7 @@ def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
         literal=any(part.literal for part in parts),
         shape=shape,
         gathers=any(part.gathers for part in parts),
+        counted=any(part.counted for part in parts),
     )
 
 

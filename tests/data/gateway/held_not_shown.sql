@@ -43,3 +43,7 @@ SELECT sum(grade) FILTER (WHERE district <> 'Kent'), sum(grade) FROM enrolment
 SELECT sum(CASE WHEN district IN ('Avon', 'Kent') THEN 1 ELSE 0 END), count(*) FILTER (WHERE district = 'Avon') FROM enrolment
 SELECT count(DISTINCT CASE WHEN district IN ('Avon', 'Kent') THEN person_id END), count(*) FILTER (WHERE district = 'Avon') FROM enrolment
 SELECT avg(grade) FILTER (WHERE district IN ('Avon', 'Kent')), sum(grade * 2) FILTER (WHERE district = 'Avon') / 2, sum(grade) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT sum(a), count(b) FROM (SELECT person_id, count(*) FILTER (WHERE district IN ('Avon', 'Kent')) AS a, any_value(grade) FILTER (WHERE district = 'Avon') AS b FROM enrolment GROUP BY person_id)
+SELECT sum(a), count(*) FILTER (WHERE d = 'Avon') FROM (SELECT person_id, count(*) FILTER (WHERE district IN ('Avon', 'Kent')) AS a, any_value(district) AS d FROM enrolment GROUP BY person_id)
+SELECT sum(a), sum(b) FROM (SELECT person_id, count(*) FILTER (WHERE district IN ('Avon', 'Kent')) AS a, count(*) FILTER (WHERE district = 'Avon') AS b FROM enrolment GROUP BY person_id)
+SELECT count(*) FILTER (WHERE district = 'Avon'), regr_count(grade, grade) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
