@@ -23,6 +23,7 @@ ROW_HEIGHT = 26
 LABEL_LETTERS = 26
 TALL = 120
 BASE_LINE = 140
+FEWEST = 8  # places for bars over time: a day alone is a bar and no wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def timeline(
     shown = _merged(buckets)
     top = max((value for _, value in shown), default=0)
     most = top or 1
-    step = WIDTH / max(1, len(shown))
+    step = WIDTH / max(FEWEST, len(shown))
     marks = tuple(
         Mark(
             label=name,
@@ -133,7 +134,7 @@ def timeline(
     )
     ends = [Tick(shown[0][0], 0, BASE_LINE + 18)] if shown else []
     if len(shown) > 1:
-        ends.append(Tick(shown[-1][0], WIDTH, BASE_LINE + 18, "end"))
+        ends.append(Tick(shown[-1][0], round(len(shown) * step, 2), BASE_LINE + 18, "end"))
     return Chart(
         id=id or _slug(title),
         kind="timeline",
