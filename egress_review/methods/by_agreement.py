@@ -36,6 +36,8 @@ from enclave.model import Dataset, Method, Policy, Protection
 _ALL_HIDDEN = "Every row of the table would have to be hidden."
 COUNTS = frozenset({Kind.ROWS, Kind.PERSONS, Kind.NONNULL})
 SHARE = 0.95
+# Of a few people one always has most of the rows: smallness again, and no more than that.
+_OF_FEW = frozenset({Reason.THRESHOLD, Reason.DOMINANCE, Reason.P_RATIO})
 
 
 class Methods:
@@ -151,7 +153,9 @@ def _reasons(case: Case) -> dict[int, tuple[str, ...]]:
     """
     evidence = case.evidence
     found = {
-        cell: tuple(sorted(set(reasons) - {Reason.THRESHOLD}))
+        cell: tuple(
+            sorted(set(reasons) - (_OF_FEW if Reason.THRESHOLD in reasons else frozenset()))
+        )
         for cell, reasons in sensitive(evidence.table, case.rules).items()
     }
     hidden = evidence.dropped | {cell for cell, reasons in found.items() if reasons}

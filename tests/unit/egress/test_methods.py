@@ -180,7 +180,7 @@ def test_a_private_answer_has_a_row_for_every_public_group_and_is_paid_for(
     assert (found.used, found.left, found.answers_left) == (2000, 2000, 1)
     assert [one.request for one in found.answers] == [request.id]
     codes = [note.code for note in request.files[0].notes]
-    assert codes == ["method.private", "method.error"]
+    assert codes == ["method.private", "method.error", "method.budgets"]
     assert "95 of 100 numbers are off by at most 3 to" in request.files[0].notes[1].sentence
 
 
