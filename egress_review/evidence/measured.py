@@ -231,7 +231,7 @@ class _Maker:
         A join can repeat one person's rows until their number shows which cell that person is in.
         """
         for source, reader in self._readers(base):
-            if any((pairs.sums(amounts) > 1).any() for pairs in self._read.pairs(source)):
+            if self._read.repeats(source):
                 who = standing.gifts(self._read, amounts, source, self._largest)
                 yield Check(self._by(f"sum:{name}", base, reader), tuple(who))
 

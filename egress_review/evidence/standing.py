@@ -156,6 +156,11 @@ class Read:
             self._pairs[source] = side_by_side(make, self.lines)
         return self._pairs[source]
 
+    def repeats(self, source: int) -> bool:
+        """Say whether any person of a source may have several rows in a cell."""
+        folded = bool(self.count.max(initial=0) > 1)
+        return folded or any(len(pairs.again) for pairs in self.pairs(source))
+
     def persons(self, source: int) -> Ints:
         """Return how many persons of a source each cell has."""
         found = np.zeros(self.cells, dtype=np.int64)
