@@ -18,7 +18,7 @@ from audit.custody import AuditFiles
 from audit.gauges import BUCKETS, Gauges
 from audit.note import Checkpoint, split_note
 from audit.publication import newest_note, witness_states
-from enclave.errors import Invalid
+from enclave.metrics import address, escaped, head
 from enclave.settings import Settings
 
 LEAST_ROOM = 64 * 1024 * 1024  # bytes on the disk; an hour of a busy log, to act in
@@ -138,36 +138,28 @@ class Health:
                 )
         states = witness_states(self._files)
         if states:
-            yield from _head("witness_failures", "gauge", "Rounds a witness has missed in a row.")
+            yield from head(
+                "enclave_audit_witness_failures", "gauge", "Rounds a witness has missed in a row."
+            )
             for name, state in states.items():
-                label = f'{{witness="{_escaped(name)}"}}'
+                label = f'{{witness="{escaped(name)}"}}'
                 yield f"enclave_audit_witness_failures{label} {state.failures}"
 
 
-def _head(name: str, kind: str, meaning: str) -> Iterator[str]:
-    yield f"# HELP enclave_audit_{name} {meaning}"
-    yield f"# TYPE enclave_audit_{name} {kind}"
-
-
 def _metric(name: str, kind: str, meaning: str, value: float) -> Iterator[str]:
-    yield from _head(name, kind, meaning)
+    yield from head(f"enclave_audit_{name}", kind, meaning)
     yield f"enclave_audit_{name} {value}"
 
 
 def _histogram(now: Gauges) -> Iterator[str]:
     """Yield the latencies; Prometheus counts each bucket with all below it."""
     name, below = "append_seconds", 0
-    yield from _head(name, "histogram", "From an event's arrival to its commit.")
+    yield from head(f"enclave_audit_{name}", "histogram", "From an event's arrival to its commit.")
     for limit, number in zip((*map(str, BUCKETS), "+Inf"), now.latencies, strict=True):
         below += number
         yield f'enclave_audit_{name}_bucket{{le="{limit}"}} {below}'
     yield f"enclave_audit_{name}_sum {now.latency_sum}"
     yield f"enclave_audit_{name}_count {below}"
-
-
-def _escaped(text: str) -> str:
-    """Return a label's value as the text format wants it."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 # -- the endpoint ---------------------------------------------------------------------------------
@@ -180,14 +172,6 @@ _REASONS = {
     503: "Service Unavailable",
 }
 Answer = Callable[[str], tuple[int, str]]
-
-
-def address(setting: str) -> tuple[str, int]:
-    """Return host and port of `host:port`; raises Invalid."""
-    host, _, port = setting.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise Invalid("The setting `audit_metrics_address` is host:port.")
-    return host.strip("[]"), int(port)
 
 
 @asynccontextmanager
@@ -204,7 +188,7 @@ async def answering(setting: str | None, answer: Answer) -> AsyncIterator[None]:
             await asyncio.wait_for(writer.drain(), PATIENCE)
         writer.close()
 
-    host, port = address(setting)
+    host, port = address(setting, "audit_metrics_address")
     try:
         server = await asyncio.start_server(converse, host, port, limit=_MOST)
     except OSError as error:  # the log matters more than its gauges

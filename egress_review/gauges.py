@@ -16,7 +16,7 @@ from aiohttp import web
 from egress_review.model import State
 from egress_review.service import ReviewService
 from egress_review.transactions import now
-from enclave.errors import Invalid
+from enclave.metrics import address, escaped, head
 
 DAY = 24 * 60 * 60.0
 _TYPE = "text/plain; version=0.0.4"
@@ -32,7 +32,7 @@ async def answering(service: ReviewService) -> AsyncIterator[None]:
     if setting is None:
         yield
         return
-    host, port = address(setting)
+    host, port = address(setting, "review_metrics_address")
     turn = asyncio.Lock()  # a scrape reads every request there was: one at a time
 
     async def metrics(_: web.Request) -> web.Response:
@@ -49,14 +49,6 @@ async def answering(service: ReviewService) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
-
-
-def address(setting: str) -> tuple[str, int]:
-    """Return host and port of `host:port`. Raises `Invalid`."""
-    host, _, port = setting.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise Invalid("The setting `review_metrics_address` is host:port.")
-    return host.strip("[]"), int(port)
 
 
 def lines(service: ReviewService, *, at: datetime | None = None) -> Iterator[str]:
@@ -79,19 +71,13 @@ def lines(service: ReviewService, *, at: datetime | None = None) -> Iterator[str
     ):
         yield from _head(name, meaning)
         for agency, one in found.items():
-            yield f'enclave_egress_{name}{{agency="{_escaped(agency)}"}} {getattr(one, name)}'
+            yield f'enclave_egress_{name}{{agency="{escaped(agency)}"}} {getattr(one, name)}'
     yield from _head("decision_seconds_median", "Median time from opening to an agency's decision.")
     for agency, one in found.items():
         if one.median_days is not None:
-            label = f'{{agency="{_escaped(agency)}"}}'
+            label = f'{{agency="{escaped(agency)}"}}'
             yield f"enclave_egress_decision_seconds_median{label} {one.median_days * DAY:.0f}"
 
 
 def _head(name: str, meaning: str) -> Iterator[str]:
-    yield f"# HELP enclave_egress_{name} {meaning}"
-    yield f"# TYPE enclave_egress_{name} gauge"
-
-
-def _escaped(text: str) -> str:
-    """Return a label's value as the text format wants it."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    yield from head(f"enclave_egress_{name}", "gauge", meaning)

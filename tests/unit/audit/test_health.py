@@ -20,9 +20,10 @@ from audit import health
 from audit.cosign import WitnessState
 from audit.custody import AuditFiles
 from audit.gauges import BUCKETS, Counting
-from audit.health import Health, State, address
+from audit.health import Health, State
 from enclave.errors import AuditRefused, Invalid
 from enclave.events import Action, Event
+from enclave.metrics import address
 from enclave.settings import Settings
 from tests.support.audit import AuditProcess
 from tests.support.audit_story import tell
@@ -107,7 +108,7 @@ def test_what_is_no_request_ends_only_its_own_connection(
     watched: AuditProcess, said: bytes
 ) -> None:
     assert watched.settings.audit_metrics_address is not None
-    host, port = address(watched.settings.audit_metrics_address)
+    host, port = address(watched.settings.audit_metrics_address, "audit_metrics_address")
     with socket.create_connection((host, port), timeout=10) as caller:
         try:
             caller.sendall(said)
@@ -226,5 +227,5 @@ def test_a_file_of_the_witnesses_that_is_none_silences_nothing_else(
 )
 def test_an_address_that_is_none_is_refused(said: str) -> None:
     with pytest.raises(Invalid):
-        address(said)
-    assert address("[::1]:9464") == ("::1", 9464)
+        address(said, "audit_metrics_address")
+    assert address("[::1]:9464", "audit_metrics_address") == ("::1", 9464)

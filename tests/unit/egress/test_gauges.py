@@ -8,9 +8,10 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from egress_review.gauges import address, answering, lines
+from egress_review.gauges import answering, lines
 from egress_review.service import ReviewService
 from enclave.errors import Invalid
+from enclave.metrics import address
 from tests.support.idp import free_port
 from tests.support.review import World
 
@@ -50,4 +51,4 @@ def test_it_answers_where_the_setting_says_and_nowhere_else(world: World) -> Non
 @pytest.mark.parametrize("setting", ["9464", "localhost:", "localhost:0", ":9464", "h:99999"])
 def test_an_address_that_is_none_stops_the_start(setting: str) -> None:
     with pytest.raises(Invalid):
-        address(setting)
+        address(setting, "review_metrics_address")
