@@ -131,7 +131,7 @@ def _overwrite(handle: int) -> None:
 
 
 @contextmanager
-def saying_where_ml_dsa_is_missing() -> Iterator[None]:
+def _saying_where_ml_dsa_is_missing() -> Iterator[None]:
     """Raise LogRefused where a key needs what this installation cannot compute."""
     try:
         yield
@@ -141,6 +141,21 @@ def saying_where_ml_dsa_is_missing() -> Iterator[None]:
             hint="Install `cryptography` with ML-DSA. A log not begun yet can do without: turn"
             " the setting `audit_ml_dsa` off.",
         ) from error
+
+
+def make_keys(path: Path, origin: str, *, ml_dsa: bool) -> Signers:
+    """Make keys and keep them in a file. Raises LogRefused where they cannot be computed."""
+    with _saying_where_ml_dsa_is_missing():
+        made = generate(origin, ml_dsa=ml_dsa)
+        text = made.export()
+    write_durably(path, text, mode=0o600)
+    return made
+
+
+def private_keys(path: Path) -> Signers:
+    """Return the keys of a file. Raises NoteError, or LogRefused where they cannot be computed."""
+    with _saying_where_ml_dsa_is_missing():
+        return Signers.parse(path.read_text())
 
 
 def load_signer(files: AuditFiles, origin: str, *, ml_dsa: bool = False) -> Signers:
@@ -154,12 +169,9 @@ def load_signer(files: AuditFiles, origin: str, *, ml_dsa: bool = False) -> Sign
                 "The audit log is there but its signing key is not.",
                 hint="Restore signing.key from its backup; a new key would begin another log.",
             )
-        with saying_where_ml_dsa_is_missing():
-            made = generate(origin, ml_dsa=ml_dsa).export()
-        write_durably(files.signing_key, made, mode=0o600)
+        make_keys(files.signing_key, origin, ml_dsa=ml_dsa)
     try:
-        with saying_where_ml_dsa_is_missing():
-            signers = Signers.parse(files.signing_key.read_text())
+        signers = private_keys(files.signing_key)
     except (NoteError, UnicodeDecodeError) as error:
         raise LogRefused("The audit log's signing key cannot be read.") from error
     if signers.name != origin and not signers.name.startswith(f"{origin}/"):

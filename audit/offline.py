@@ -24,7 +24,7 @@ class _Offline(click.Command):
 
     @override
     def get_help(self, ctx: click.Context) -> str:
-        from audit.verifier.main import command  # noqa: PLC0415
+        from audit.verifier.main import command
 
         return command(self._verifies, f"audit {self.name}").format_help().rstrip("\n")
 
@@ -35,7 +35,7 @@ class _Offline(click.Command):
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
-        from audit.verifier.main import run_command  # noqa: PLC0415
+        from audit.verifier.main import run_command
 
         sys.exit(run_command(self._verifies, f"audit {self.name}", ctx.args))
 
@@ -53,7 +53,7 @@ def verifier(output: Path) -> None:
 
     The same version gives the same bytes everywhere: compare the hash with one built elsewhere.
     """
-    from audit.pyz import build  # noqa: PLC0415
+    from audit.pyz import build
 
     content = build()
     output.write_bytes(content)

@@ -17,15 +17,15 @@ from audit.custody import (
     AuditFiles,
     LogRefused,
     erase,
+    make_keys,
+    private_keys,
     replace_keys,
-    saying_where_ml_dsa_is_missing,
     show_public,
-    write_durably,
 )
 from audit.keeper import Keeper
 from audit.log import LogReader
 from audit.note import NoteError
-from audit.signers import Signers, generate
+from audit.signers import Signers
 from enclave.events import Action
 
 _DAY = 86_400.0
@@ -66,12 +66,9 @@ def rotate_key(keeper: Keeper, *, overlap_days: float | None = None) -> Rekeyed:
 def _drafted(files: AuditFiles, origin: str, *, ml_dsa: bool) -> Signers:
     """Return the keys that lie ready; make them first unless an earlier run did."""
     if not files.next_key.exists():
-        with saying_where_ml_dsa_is_missing():
-            made = generate(origin, ml_dsa=ml_dsa).export()
-        write_durably(files.next_key, made, mode=0o600)
+        make_keys(files.next_key, origin, ml_dsa=ml_dsa)
     try:
-        with saying_where_ml_dsa_is_missing():
-            return Signers.parse(files.next_key.read_text())
+        return private_keys(files.next_key)
     except NoteError as error:
         raise LogRefused(
             "The keys that lie ready cannot be read.",

@@ -26,7 +26,7 @@ from audit.custody import (
     OneWriter,
     erase,
     load_signer,
-    saying_where_ml_dsa_is_missing,
+    make_keys,
     show_public,
     sign_checkpoint,
     sync_directory,
@@ -35,7 +35,7 @@ from audit.custody import (
 from audit.keeper import SOURCE, Keeper, keeping
 from audit.log import Sender, open_writer
 from audit.publication import PolicyRefused, Publication, load_policy, newest_note
-from audit.signers import Signers, generate
+from audit.signers import Signers
 from enclave.errors import Conflict, Invalid
 from enclave.events import Action, Event, Scalar
 from enclave.settings import Settings
@@ -124,11 +124,7 @@ def _next_keys(keeper: Keeper, new: AuditFiles, origin: str | None) -> Signers:
     if not re.fullmatch(re.escape(base) + r"(/[A-Za-z0-9._-]+)+", wanted):
         raise Invalid(f"The new log's origin begins with {base}/.")
     new.directory.mkdir(exist_ok=True)
-    with saying_where_ml_dsa_is_missing():
-        made = generate(wanted, ml_dsa=keeper.settings.audit_ml_dsa)
-        text = made.export()
-    write_durably(new.signing_key, text, mode=0o600)
-    return made
+    return make_keys(new.signing_key, wanted, ml_dsa=keeper.settings.audit_ml_dsa)
 
 
 def _check_policy(settings: Settings, signers: Signers) -> None:
