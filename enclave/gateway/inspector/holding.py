@@ -63,16 +63,12 @@ def hold(catalogue: Catalogue, cursor: duckdb.DuckDBPyConnection, reading: Readi
         if number not in proved:
             continue
         titles = root if place.node is tree else _own_titles(cursor, place)
-        known = proved[number]
         Grouping(
             place,
             number,
             catalogue.policy.aggregation,
             known_aggregates(),
-            known.is_single,
-            known.is_conditional,
-            known.is_overlapping,
-            known.is_counting,
+            proved[number],
             is_sampled,
             catalogue.policy.engine is not EngineKind.DUCKDB,
         ).rewrite(titles)

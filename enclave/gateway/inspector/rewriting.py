@@ -21,6 +21,7 @@ from enclave.gateway.inspector.persons import (
     group_keys,
     is_aggregate,
 )
+from enclave.gateway.inspector.rules import Boundary
 from enclave.gateway.inspector.trees import (
     all_of,
     call,
@@ -75,10 +76,7 @@ class Grouping:
     number: int
     rules: Aggregation
     aggregates: frozenset[str]
-    is_single: bool
-    is_conditional: bool
-    is_overlapping: bool
-    is_counting: bool
+    known: Boundary
     is_sampled: bool
     is_exact: bool = False
     keys: list[Node] = field(default_factory=list)
@@ -140,7 +138,7 @@ class Grouping:
         steps = [self._rows()]
         rows, tested = self._name("rows"), self._name("groups")
         shown = [column(name) for name in keys]
-        if self.is_single:
+        if self.known.is_single:
             aggregates = [*groups, self._verdict(is_direct=True)]
             steps.append(_cte(tested, _grouped(shown, aggregates, table(rows))))
         else:
@@ -208,7 +206,7 @@ class Grouping:
         """Return whether a group may be shown, over its rows or over its persons."""
         least = self.rules.persons
         person = column(f"{PREFIX}p")
-        persons = call("count", person, distinct=is_direct and not self.is_single)
+        persons = call("count", person, distinct=is_direct and not self.known.is_single)
         conditions = [compare("GREATERTHANOREQUALTO", persons, constant(least))]
         for test in self.tests:
             found = column(test.name)
@@ -239,7 +237,7 @@ class Grouping:
             table(self._name("rows")), subselect(small, f"{PREFIX}small"), keys, kind="SEMI"
         )
         blank = [_titled(null(), name) for name in keys]
-        if self.is_single or not self.tests:
+        if self.known.is_single or not self.tests:
             inner = select([*deepcopy(groups), self._verdict(is_direct=True)], rest)
         else:
             sums = subselect(select(deepcopy(groups), rest), f"{PREFIX}sums")
@@ -317,14 +315,16 @@ class Grouping:
         is_plain_count = (
             test == "count" and not moved["distinct"] and name != "approx_count_distinct"
         )
-        if is_plain_count or not self.is_conditional:
+        if is_plain_count or not self.known.is_conditional:
             return present
         return all_of([present, *_telling(item)])
 
     def _differences(self) -> None:
         """Test the persons by whom two aggregates differ: their difference tells of them."""
-        pairs = differences.pairs(self.parts, overlap=self.is_overlapping, mixed=self.is_counting)
-        if self.is_conditional:  # each was already set against all rows
+        pairs = differences.pairs(
+            self.parts, overlap=self.known.is_overlapping, mixed=self.known.is_counting
+        )
+        if self.known.is_conditional:  # each was already set against all rows
             pairs = [(one, other) for one, other in pairs if one.condition and other.condition]
         if len(pairs) > differences.MAX_PAIRS:
             raise _refused("Ask for fewer counts or sums with conditions at a time.")
@@ -337,7 +337,7 @@ class Grouping:
 
     def _condition(self, condition: Node, name: str, sides: str = "") -> None:
         self.rows.append(_titled(condition, f"{PREFIX}{name}"))
-        both = "yn" if self.is_conditional else "y"
+        both = "yn" if self.known.is_conditional else "y"
         self.tests.append(Test(f"{PREFIX}{name}", sides=sides or both))
 
     def _number(self, expression: Node, share: float) -> None:
