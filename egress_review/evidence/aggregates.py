@@ -34,12 +34,12 @@ PERCENTILES = ("quantile_cont", "percentile_cont", "median")
 TRUE_PERCENTILES = (*PERCENTILES, "quantile", "quantile_disc", "percentile_disc", "approx_quantile")
 _ALIASES = {"mean": "avg", "count_star": "count"}
 STEP = 0.05  # a percentile is the mean of those five points below and above it (ADRF handbook)
-_BOOLEANS = ("COMPARISON", "CONJUNCTION", "BETWEEN")
+BOOLEANS = ("COMPARISON", "CONJUNCTION", "BETWEEN")
 _BOOLEAN_OPERATORS = (
     *("OPERATOR_NOT", "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"),
     *("COMPARE_IN", "COMPARE_NOT_IN"),
 )
-_NUMERIC = ("int", "integer", "bigint", "hugeint", "smallint", "tinyint", "float", "double", "real")
+_WHOLE = ("int", "integer", "bigint", "hugeint", "smallint", "tinyint")
 _FLOATING = ("float", "double", "real")
 # Floating point swallows what is 2^52 times smaller than its neighbour: (wage - x + 1e20) - 1e20
 # counts who earns more than x. Within these no amount is swallowed by another.
@@ -261,7 +261,7 @@ def _changes_nothing(cast: Node) -> bool:
     name = str(cast["type_expr"].get("type_name", "")).lower()
     if name in _FLOATING:
         return True
-    whole = name in _NUMERIC or name.startswith(("decimal", "numeric", "u"))
+    whole = name in _WHOLE or name.startswith(("decimal", "numeric", "u"))
     return whole and _is_of_nobody(cast["child"])
 
 
@@ -276,7 +276,7 @@ def _is_of_nobody(node: Node) -> bool:
 
 
 def _is_boolean(node: Node) -> bool:
-    return node.get("class") in _BOOLEANS or node.get("type") in _BOOLEAN_OPERATORS
+    return node.get("class") in BOOLEANS or node.get("type") in _BOOLEAN_OPERATORS
 
 
 def _zero_for_null(node: Node) -> Node | None:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from egress_review.evidence import sql_tree
+from egress_review.evidence.aggregates import BOOLEANS
 from egress_review.evidence.lineage_sql import Shape, understand
 from egress_review.evidence.recompute import Evidence
 from egress_review.evidence.sql_tree import Node, is_a
@@ -24,7 +25,6 @@ MOST_TYPED = 40  # digits of a column in all
 LEAST_LABELS = 8  # fewer are no list
 LIST = 0.75  # so much of a group's labels of few people each make it one
 _COARSE = frozenset({"year", "quarter", "month", "date_trunc", "date_part", "datepart", "isoyear"})
-_BOOLEAN = frozenset({"COMPARISON", "CONJUNCTION", "BETWEEN"})
 _DIGITS = re.compile(r"\d[\d.,]*")
 
 Types = Mapping[str, frozenset[FieldType]]
@@ -166,5 +166,5 @@ def _printed(node: object) -> Iterator[Node]:
         elif kind == "CASE":
             yield from _printed([one["then_expr"] for one in node["case_checks"]])
             yield from _printed(node["else_expr"])
-        elif kind not in _BOOLEAN:
+        elif kind not in BOOLEANS:
             yield from _printed([value for name, value in node.items() if name != "filter"])
