@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -127,8 +127,12 @@ class Ledger:
 
     def admit(self, person: str) -> Lease:
         """Count a query of a person's; raises BudgetSpent when it may not run any more today."""
+        today = self._now().date()
+        # Before the lock, which everything that runs needs: the journal's disk may stall.
+        spent = self._journal.spent(today) if today > self._day else {}
         with self.lock:
-            self._turn_page()
+            if today > self._day:
+                self._turn_page(today, spent)
             accounts = (self._person(person), self._project)
             for account in accounts:
                 if word := account.is_empty():
@@ -146,17 +150,14 @@ class Ledger:
             hint="Let the query aggregate, or ask the agencies for a larger budget.",
         )
 
-    def _turn_page(self) -> None:
+    def _turn_page(self, today: date, spent: Mapping[str, Spent]) -> None:
         """Start a new day's accounts from the journal; what still runs stays with its own day."""
-        today = self._now().date()
-        if today == self._day:
-            return
         self._day = today
         self._project = Account("This project", self._policy.budgets.project)
         self._persons = {}
-        for person, spent in self._journal.spent(today).items():
-            self._person(person).add(spent)
-            self._project.add(spent)
+        for person, much in spent.items():
+            self._person(person).add(much)
+            self._project.add(much)
 
     def _person(self, person: str) -> Account:
         if person not in self._persons:

@@ -12,12 +12,24 @@ from enclave.settings import Settings
 
 @click.group()
 def gateway() -> None:
-    """Serve the projects' linked views to their sessions, and to nobody else."""
+    r"""Serve the projects' linked views to their sessions, and to nobody else.
+
+    \b
+    Examples:
+      enclave gateway serve
+      enclave gateway token --person rosa --project credential-pay --minutes 30
+      enclave gateway revoke t-1a2b3c4d
+    """
 
 
 @gateway.command()
 def serve() -> None:
-    """Run in the foreground until SIGTERM; logs to standard error."""
+    r"""Run in the foreground until SIGTERM; logs to standard error.
+
+    \b
+    Example:
+      enclave gateway serve
+    """
     from enclave import presence
     from enclave.gateway import ending
     from enclave.gateway.supervisor import Supervisor

@@ -82,18 +82,21 @@ class Records:
     def note(self, run: Run, outcome: Outcome) -> None:
         """Write into the journal how a query stands or ended. Raises Unavailable.
 
-        Nothing is written before the intent has a receipt.
+        Nothing is written before the intent has a receipt, and after its end only how it ended.
         """
         receipt = run.receipt()
         if receipt is None:
             return
-        if not run.is_noted:
-            self.journal.begin(self._entry(run, receipt), outcome)
-            run.is_noted = True
-        elif outcome.verdict is None:
-            self.journal.advance(run.query, outcome)
-        else:
-            self.journal.end(run.query, outcome)
+        with run.noting:
+            if run.is_over and outcome.verdict is None:
+                return
+            if not run.is_noted:
+                self.journal.begin(self._entry(run, receipt), outcome)
+                run.is_noted = True
+            elif outcome.verdict is None:
+                self.journal.advance(run.query, outcome)
+            else:
+                self.journal.end(run.query, outcome)
 
     def _entry(self, run: Run, receipt: Receipt) -> Entry:
         asked, ran = run.inspection.asked, run.inspection.sql

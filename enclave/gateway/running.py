@@ -1,7 +1,8 @@
 """What is running: each query's run, how many there may be at once, and the clock that ends them.
 
 A run is stopped by its deadline, its session's end, its client or its budget, at any moment and
-from any thread. Never decides what a query may read.
+from any thread. The clock waits for no disk: what is written down of a run has a clock of its own.
+Never decides what a query may read.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -44,7 +45,8 @@ class Run:
     noted: tuple[int, int] = (0, 0)  # rows and bytes the journal has of it
     is_over: bool = False
     deaf: float = 0.0  # seconds it has gone on since it was told to stop
-    lock: threading.Lock = field(default_factory=threading.Lock)  # of `is_noted` and `is_over`
+    lock: threading.Lock = field(default_factory=threading.Lock)  # of `is_over`
+    noting: threading.Lock = field(default_factory=threading.Lock)  # held while it is written down
     _elsewhere: float = 0.0
 
     def stop(self, why: EnclaveError | None = None) -> None:
@@ -93,7 +95,8 @@ class Run:
         self._elsewhere = used
         if self.why is not None:
             self.work.interrupt()  # it may have come before the engine had begun
-            self.deaf += TICK_SECONDS
+            if not self.noting.locked():  # who waits for the journal is not deaf
+                self.deaf += TICK_SECONDS
         elif now > self.until:
             self.stop(_out_of_time())
         elif spent := self.lease.overdrawn():
@@ -112,13 +115,13 @@ class Most:
 class Running:
     """A project's runs, in turn. Safe to use from many threads."""
 
-    def __init__(self, most: Most, tick: Callable[[Run], None]):
+    def __init__(self, most: Most, note: Callable[[Run], None]):
         self.meter = Meter()
-        self._most, self._tick = most, tick
+        self._most, self._note = most, note
         self._changed = threading.Condition()
         self._places: dict[str, int] = {}
         self._runs: set[Run] = set()
-        self._clock: threading.Thread | None = None
+        self._clocks: set[str] = set()
 
     def take_place(self, session: str) -> None:
         """Wait for a place; raises TooMany when none came free in time."""
@@ -147,10 +150,8 @@ class Running:
     def enter(self, run: Run) -> None:
         """Watch and measure a run until it leaves."""
         with self._changed:
-            if self._clock is None:  # kept only once it goes: short of memory, no thread may start
-                clock = threading.Thread(target=self._watch, name="runs", daemon=True)
-                clock.start()
-                self._clock = clock
+            self._start("runs", self._look)
+            self._start("notes", self._note)
             self._runs.add(run)
         self.meter.enter(run.lease)
 
@@ -182,24 +183,33 @@ class Running:
             and sum(self._places.values()) < most.project
         )
 
-    def _watch(self) -> None:
+    def _start(self, name: str, each: Callable[[Run], None]) -> None:
+        """Start one of the clocks if it does not go."""
+        if name not in self._clocks:
+            threading.Thread(target=self._go, args=(name, each), name=name, daemon=True).start()
+            self._clocks.add(name)  # only once it goes: short of memory, no thread may start
+
+    def _go(self, name: str, each: Callable[[Run], None]) -> None:
         idle = 0
         while True:
             time.sleep(TICK_SECONDS)
-            self.meter.share()
             with self._changed:
                 runs = list(self._runs)
                 idle = 0 if runs else idle + 1
                 if idle >= _IDLE_TICKS:  # under the lock: whoever comes now starts another clock
-                    self._clock = None
+                    self._clocks.discard(name)
                     return
-            for run in runs:
-                self._look(run)
+            _each(runs, each)
 
     def _look(self, run: Run) -> None:
+        self.meter.share()
+        run.look(time.monotonic())
+
+
+def _each(runs: Sequence[Run], do: Callable[[Run], None]) -> None:
+    for run in runs:
         try:
-            run.look(time.monotonic())
-            self._tick(run)
+            do(run)
         except Exception as error:  # the clock goes on for the others, and for this one next time
             log.warning("a run could not be looked at: %s", type(error).__name__)
 

@@ -242,11 +242,9 @@ class Gateway:
         Twice as far, so that a long answer is not written down at each of its batches; a process
         that dies in the middle of one counts at most that much too much.
         """
-        with run.lock:
-            if not run.is_over:
-                stands = standing(run, times=2)
-                self._records.note(run, stands)
-                run.noted = (stands.rows, stands.bytes)
+        stands = standing(run, times=2)
+        self._records.note(run, stands)
+        run.noted = (stands.rows, stands.bytes)
 
     def _check_open(self, session: Session) -> None:
         with self._lock:

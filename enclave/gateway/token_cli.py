@@ -13,9 +13,9 @@ import click
 
 from enclave.audit_client import AuditClient
 from enclave.gateway import tokens
-from enclave.governance.cli import actor
 from enclave.settings import Settings
 from enclave.store import ControlStore
+from enclave.terminal import actor
 
 
 def issue(person: str, project: str, minutes: int) -> None:

@@ -1,7 +1,8 @@
 """The nightly fuzzing: `python -m tests.fuzz --inputs 1000000`; goes on where it was stopped.
 
 The parent hands out stretches of numbers to processes of their own, so that a crash of the engine
-costs one input and is a finding too. What is found is made small and kept as a file.
+costs one input and is a finding too. What is found is made small and kept as a file. Afterwards
+answers are looked at for what they tell of too few persons.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.fuzz import crossed, groups
+from tests.fuzz.influence import Oracle
 from tests.fuzz.mutations import body, text
 from tests.fuzz.shrink import shrink
 from tests.fuzz.targets import Targets, describe, open_targets
@@ -44,7 +48,23 @@ def main() -> int:
     asked = _arguments()
     if asked.stretch is not None:
         return work(asked.stretch, asked.stop, asked.place)
-    return spread(asked.inputs, asked.place, asked.start, asked.workers)
+    found = spread(asked.inputs, asked.place, asked.start, asked.workers) if asked.inputs else 0
+    return max(found, tell_of_persons(asked.questions, asked.start or _today()))
+
+
+def tell_of_persons(questions: int, start: int) -> int:
+    """Look at so many questions about groups, half of them crossed attacks; print what is found."""
+    oracles = [Oracle("drop"), Oracle("remainder", unique=False)]
+    found = 0
+    for number in range(start, start + questions):
+        make = crossed.question if number % 2 else groups.question
+        oracle = oracles[number // 2 % 2]
+        for finding in oracle.look(make(number)):
+            found += 1
+            print(number, finding, flush=True)
+    tally = sum((oracle.tally for oracle in oracles), Counter[str]())
+    print(f"{found} findings about persons:", *(f"{n:,} {what}" for what, n in tally.items()))
+    return 1 if found else 0
 
 
 def spread(inputs: int, place: Path, start: int | None, workers: int) -> int:
@@ -125,8 +145,12 @@ def _load(place: Path, start: int | None) -> State:
     path = place / "state.json"
     if path.exists() and start is None:
         return State(**json.loads(path.read_text()))
-    today = datetime.now(UTC).date().toordinal()
-    return State(start if start is not None else today * 10_000_000)  # each night its own numbers
+    return State(start if start is not None else _today())
+
+
+def _today() -> int:
+    """Return a number to begin with: each night has its own."""
+    return datetime.now(UTC).date().toordinal() * 10_000_000
 
 
 def _save(place: Path, state: State) -> None:
@@ -138,6 +162,7 @@ def _save(place: Path, state: State) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--questions", type=int, default=10_000, help="about groups of persons")
     parser.add_argument("--place", type=Path, default=Path(".fuzz"))
     parser.add_argument("--start", type=int, help="begin anew at this number")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)

@@ -30,6 +30,7 @@ FOUND = [
     "SELECT year FROM wages" + " LEFT JOIN credentials c" * 30,
     'SELECT wages FROM "r\ud800owid"',
     "SELECT regexp_replace(county, '[aeiou]', '_', 'ég') AS a FROM wages GROUP BY 1",
+    "1e3001e3001e3001 SUMMARIZE 1e3001e3001e300",  # half a number was a word, and logged
 ]
 
 

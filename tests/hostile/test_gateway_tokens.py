@@ -47,6 +47,7 @@ from tests.support.gateway import (
     socket_of,
     wait_until,
 )
+from tests.support.ports import free_port
 from tests.support.tls import Served, make_certificate
 
 OTHER = "closed-door"  # a project whose agreement admits no network clients
@@ -107,7 +108,7 @@ def world() -> Iterator[World]:
     settings = Settings(
         state_dir=place / "s",
         run_dir=place / "r",
-        gateway_address=f"localhost:{_free_port()}",
+        gateway_address=f"localhost:{free_port()}",
         gateway_certificate=served.certificate,
         gateway_key=served.key,
     )
@@ -129,13 +130,6 @@ def world() -> Iterator[World]:
         store.close()
         service.stop()
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _listens(settings: Settings) -> bool:

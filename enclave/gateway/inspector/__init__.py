@@ -124,14 +124,16 @@ class Inspector:
         text = limits.read(expanded) if pivoted else text
         return statements.read(text), (*versioned, *pivoted)
 
-    def _read(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Reading:
+    def _read(
+        self, cursor: duckdb.DuckDBPyConnection, sql: str, most: int = engine_tree.MAX_TABLES
+    ) -> Reading:
         """Let every reader read the question, and compare what they saw.
 
         The engine's binder does not hold Python's lock: the second reader works meanwhile. Both
         get only what the engine's parser took and the lists let pass: on thirty joins without ON,
         which is no SQL, the second parser does not end and nothing stops it (found by fuzzing).
         """
-        tree, found = engine_tree.read(cursor, sql, self.catalogue)
+        tree, found = engine_tree.read(cursor, sql, self.catalogue, most=most)
         looking = self.aside.submit(self.second.look, sql)
         try:
             plan = bound_plan.plan(cursor, sql)
@@ -159,7 +161,7 @@ class Inspector:
     def _read_again(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Reading:
         """Let every reader read a text that was made here: one they refuse is not run either."""
         try:
-            return self._read(cursor, sql)
+            return self._read(cursor, sql, engine_tree.MAX_TABLES_MADE)
         except (NotUnderstood, NotGranted, ReadersDisagree):
             raise NotGroups(
                 "The query cannot be held to groups of persons the way it is written.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -28,7 +28,8 @@ _ROWS = names("count count_star count_if countif regr_count")
 class Part:
     """Which rows one aggregate is of: those for which `condition` holds, or all if it is None.
 
-    `key` is the same for two aggregates of the same rows; `only` is its FILTER.
+    `key` is the same for two aggregates of the same rows; `only` is its FILTER; `there` holds for
+    the rows of a sum also where they add nothing to it.
     """
 
     key: str
@@ -36,15 +37,20 @@ class Part:
     only: Node | None
     counts: bool
     sums: bool
+    there: Node | None = None
+
+    def counted(self) -> Part:
+        """Return the rows whose number follows from a sum and a mean of them."""
+        return replace(self, condition=self.there) if self.sums else self
 
 
 def part(call: Node, arguments: Sequence[Node], condition: Node | None, person: str) -> Part:
     """Return which rows an aggregate is of; `person` is the column that says whose row it is."""
     name = call["function_name"].lower()
     review = reviewed(name)
-    is_tally = bool(arguments) and all(_is_tally(item) for item in arguments)
+    is_number = bool(arguments) and all(is_tally(item) for item in arguments)
     is_picked = call["distinct"] or name == "approx_count_distinct"
-    counts = name in _ROWS or is_tally
+    counts = name in _ROWS or is_number
     if is_picked:
         counts = all(_names(item, person) for item in arguments)
     return Part(
@@ -52,30 +58,41 @@ def part(call: Node, arguments: Sequence[Node], condition: Node | None, person: 
         condition,
         call["filter"] or _only_choice(arguments),
         counts,
-        review.test == "share" and not counts and len(arguments) == 1,
+        review.test == "share" and not counts,
     )
+
+
+def tally(item: Node, only: Node | None, condition: Node) -> Part:
+    """Return which rows a truth in a correlation is of: how many there are follows from it."""
+    key = json.dumps([bare([item]), bare(only)])
+    return Part(key, condition, only or _only_choice([item]), counts=True, sums=False)
 
 
 def pairs(parts: Sequence[Part], *, overlap: bool, mixed: bool) -> list[tuple[Part, Part]]:
     """Return the pairs of aggregates whose difference would tell of the persons left out of one.
 
-    Sums are set against each other if they `overlap`, that is, if some are of one column; against
-    counts as well if they are `mixed`, that is, if some are sums of numbers of rows.
+    Sums are set against each other if they `overlap`, that is, if some are of one column, and by
+    the rows they are of against counts; by what adds to them if they are `mixed`, that is, if some
+    may be sums of numbers of rows.
     """
-    return [
-        (one, other)
-        for one, other in combinations({part.key: part for part in parts}.values(), 2)
-        if (one.counts and other.counts)
-        or (overlap and one.sums and other.sums)
-        or (mixed and all(part.counts or part.sums for part in (one, other)))
-        if one.condition or other.condition
-        if not _exclude_each_other(one.only, other.only)
-    ]
+    found = []
+    distinct = {(part.key, part.counts, part.sums): part for part in parts}
+    for one, other in combinations(distinct.values(), 2):
+        both = (one, other)
+        if one.key == other.key or _exclude_each_other(one.only, other.only):
+            continue
+        is_telling = all(p.counts or p.sums for p in both)
+        is_alike = all(p.counts for p in both) or (overlap and all(p.sums for p in both))
+        if is_alike or (mixed and is_telling):
+            found.append(both)
+        elif overlap and is_telling:
+            found.append((one.counted(), other.counted()))
+    return [(one, other) for one, other in found if one.condition or other.condition]
 
 
 def choices(item: Node) -> Iterator[Node]:
     """Yield the conditions inside an argument by which it takes one row and leaves another."""
-    if item.get("class") == "CASE" and not _is_tally(item):
+    if item.get("class") == "CASE" and not is_tally(item):
         yield from (check["when_expr"] for check in item["case_checks"])
     elif item.get("class") == "FUNCTION" and item["function_name"] == "*":
         factors = [argument["expression"] for argument in item["arguments"]]
@@ -98,10 +115,10 @@ def _below(item: Node) -> Iterable[Node]:
     return item.get("children") or ()
 
 
-def _is_tally(item: Node) -> bool:
+def is_tally(item: Node) -> bool:
     """Say whether a value is only one or another constant, so that its sum is a count."""
     if item["class"] == "CAST":
-        return _is_tally(item["child"])
+        return is_tally(item["child"])
     if item["class"] == "CASE":
         results = [*(check["then_expr"] for check in item["case_checks"]), item["else_expr"]]
         return all(is_fixed(result) for result in results)

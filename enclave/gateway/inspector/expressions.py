@@ -55,6 +55,8 @@ def condition(expression: Node, told: tuple[Value, ...], below: Relation, rules:
 def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value:
     if values.function_name(expression) == "__cast" and len(parts) == 1:
         cast = parts[0].keyless()
+        if rules.is_held and not cast.is_constant and values.is_rounding(expression):
+            cast = cast._replace(is_coarse=True)
         return cast._replace(plain=None) if values.is_tried(expression) else cast
     if values.is_person_comparison(expression, parts):
         origins = values.beside_person(parts)
@@ -65,6 +67,8 @@ def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value
     if all(part.is_constant for part in parts):
         return Value(constant=object())
     told = values.combine(parts, shape=values.shape_of(expression, parts))
+    if rules.is_held and values.is_rounding(expression):
+        told = told._replace(is_coarse=True)
     if told.gathers and len(parts) > 1:
         rules.gathered()
     if values.is_boolean(expression) and values.function_name(expression) not in _LOGIC:

@@ -147,16 +147,19 @@ class Flow:
         self, below: Relation, conditions: Iterable[Node], *, is_engines: bool = False
     ) -> Relation:
         """Return the rows for which conditions hold; equal person_ids make two owners one."""
+        met = []
         for condition in conditions:
             parts = expressions.parts(condition, below, self.rules)
             if is_engines and _is_same(condition, parts):
                 continue
             told = expressions.condition(condition, parts, below, self.rules)
             self.rules.condition(told, is_join=self._is_join(condition, parts))
-            below = below._replace(conditions=below.conditions | self.rules.hidden(told.origins))
+            met.append(self.rules.hidden(told.origins))
+            below = below._replace(conditions=below.conditions | met[-1])
             if values.is_equality(condition) and all(part.owner for part in parts):
                 left, right = (part.owner or 0 for part in parts)
                 below = below.linked(left, right)
+        self.rules.meeting(met, below)
         return below
 
     def _is_join(self, condition: Node, parts: tuple[Value, ...]) -> bool:
@@ -256,11 +259,10 @@ class Flow:
         shape = Shape.ANY if below.is_spread else relations.shape("", tuple(parts), False)
         value = values.combine([*parts, Value(literal=True)], shape=shape)
         by_person = any(order.about_person for order in orders) and not is_own
-        counts = (
-            values.function_name(call) in relations.COUNTS
-        )  # how many persons there are names none
+        counts = values.function_name(call) in relations.COUNTS  # how many there are names none
         about = value.about_person and not counts
-        return value._replace(about_person=by_person or about, gathers=about)
+        is_coarse = value.is_coarse or counts or all(part.is_constant for part in parts)
+        return value._replace(about_person=by_person or about, gathers=about, is_coarse=is_coarse)
 
     def _unnest(self, node: Node) -> Relation:
         below = self._only(node)
@@ -329,12 +331,13 @@ class Flow:
         matched = relations.untold(right) if kind in _RIGHT_GONE else right
         beside = relations.beside(left, matched)._replace(conditions=frozenset())
         met = self._where(beside, conditions, is_engines=True)
+        is_asof = node["type"] == "LOGICAL_ASOF_JOIN"
         both = met._replace(
             conditions=met.conditions | left.conditions | right.conditions,
-            is_spread=multiples.spreads(
-                "ASOF" if node["type"] == "LOGICAL_ASOF_JOIN" else kind, left, right, conditions
-            ),
+            is_spread=multiples.spreads("ASOF" if is_asof else kind, left, right, conditions),
         )
+        if is_asof:
+            self.rules.nearest(left, right)
         self.rules.join(kind, left, right, both)
         told = met.conditions | right.conditions if kind in _OUTER | {"MARK"} else frozenset()
         if kind in ("ANTI", "MARK"):
@@ -413,7 +416,7 @@ class Flow:
             value = value if is_set else value.tainted(told)
             is_person = all(each.is_person for each in column)
             row.append(value._replace(owner=number if is_owner else None, is_person=is_person))
-        self.rules.pile(branches, row, is_set=is_set)
+        self.rules.pile(branches, row)
         return Relation(
             tuple(row),
             owners=owners,
@@ -494,6 +497,4 @@ def _is_same(condition: Node, parts: tuple[Value, ...]) -> bool:
     """Say whether a join compares a column with itself: so the engine finds an outer row again."""
     is_null_safe = condition.get("type") == "COMPARE_NOT_DISTINCT_FROM"
     is_plain = len(parts) == 2 and all(part.plain is not None for part in parts)
-    if not is_null_safe or not is_plain:
-        return False
-    return (parts[0].plain, parts[0].owner) == (parts[1].plain, parts[1].owner)
+    return is_null_safe and is_plain and len({(part.plain, part.owner) for part in parts}) == 1

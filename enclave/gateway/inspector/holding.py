@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Mapping
-from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -24,7 +23,7 @@ from enclave.gateway.inspector.persons import Finder, Place, name_of
 from enclave.gateway.inspector.reading import Held, Reading
 from enclave.gateway.inspector.rewriting import PREFIX, Grouping
 from enclave.gateway.inspector.rules import Boundary, Rules
-from enclave.gateway.inspector.trees import all_of, call, column, compare, constant, select
+from enclave.gateway.inspector.trees import all_of, call, column, compare, constant, copied, select
 from enclave.gateway.refusals import ConstructRefused, NotGroups, NotUnderstood
 from enclave.model import ColumnRole, EngineKind, QueryMode, SmallGroups
 
@@ -47,7 +46,7 @@ def must_be_groups(catalogue: Catalogue, columns: Collection[str]) -> bool:
 
 def hold(catalogue: Catalogue, cursor: duckdb.DuckDBPyConnection, reading: Reading) -> Held:
     """Return the text to run instead: the same groups, held to the policy's `aggregation`."""
-    tree: Tree = deepcopy(reading.tree["statements"][0]["node"])
+    tree: Tree = copied(reading.tree["statements"][0]["node"])
     _check_names(tree)
     places = _places(catalogue, tree)
     if not places:
@@ -97,7 +96,7 @@ def _prove(
     Each place gets a condition that no query can hold by chance; the plan must show one right above
     every grouping of persons, counting the very persons whose rows are grouped.
     """
-    tree: Tree = deepcopy(reading.tree["statements"][0]["node"])
+    tree: Tree = copied(reading.tree["statements"][0]["node"])
     places = _places(catalogue, tree)
     first = secrets.randbelow(1 << 61) + (1 << 61)
     for number, place in enumerate(places):

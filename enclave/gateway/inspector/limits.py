@@ -119,6 +119,11 @@ def _split(sql: str) -> tuple[Word, ...]:
             _check_quoted(kind, text, previous)
         if kind == "parameter" and previous in ("name", "number", "parameter"):
             raise _odd(sql, start)
+        if kind == "name" and previous == "number":  # 0x1F: the log would show half of a literal
+            raise OddText(
+                "A number runs into a word, as in 0x1F or 1e3x.",
+                hint="Put a space between them, and write numbers in decimal.",
+            )
         if kind == "end":
             return tuple(words)
         if kind != "comment":

@@ -115,8 +115,9 @@ def _given(values: Values | None, wanted: Sequence[str]) -> Mapping[str, Value]:
     if set(given) == set(wanted):
         return given
     if len(given) != len(wanted):
+        due = "one value" if len(wanted) == 1 else f"{len(wanted)} values"
         raise NotUnderstood(
-            f"The query wants {len(wanted)} values, and {len(given)} came with it.",
+            f"The query wants {due}, and {len(given)} came with it.",
             hint="Hand over one value for each of them.",
         )
     missing = ", ".join(f"${name}" for name in wanted if name not in given)

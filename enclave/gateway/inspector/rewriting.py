@@ -7,9 +7,8 @@ it is. Makes trees only; the engine writes the text, and every reader reads it a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from copy import deepcopy
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from enclave.gateway.inspector import differences
@@ -20,6 +19,7 @@ from enclave.gateway.inspector.persons import (
     Place,
     group_keys,
     is_aggregate,
+    subqueries,
 )
 from enclave.gateway.inspector.rules import Boundary
 from enclave.gateway.inspector.trees import (
@@ -30,6 +30,7 @@ from enclave.gateway.inspector.trees import (
     column,
     compare,
     constant,
+    copied,
     is_present,
     is_true,
     join,
@@ -41,6 +42,7 @@ from enclave.gateway.inspector.trees import (
     subselect,
     table,
 )
+from enclave.gateway.inspector.values import LIFTING
 from enclave.gateway.refusals import NotGroups
 from enclave.model import Aggregation, SmallGroups
 
@@ -156,7 +158,8 @@ class Grouping:
         node = self.place.node
         keys = [_titled(key, f"{PREFIX}k{at}") for at, key in enumerate(self.keys)]
         person = column(*self.place.person, alias=f"{PREFIX}p")
-        rows = select([*keys, person, *self.rows], node["from_table"], where=node["where_clause"])
+        made = [*keys, person, *_spelt(self.rows)]
+        rows = select(made, node["from_table"], where=node["where_clause"])
         rows["sample"] = node["sample"]
         return _cte(self._name("rows"), rows, is_kept=self.is_sampled)
 
@@ -176,9 +179,9 @@ class Grouping:
         and what no bucket has too much of no person has. Only the other groups are counted out.
         """
         quick = self._name("quick")
-        sure = select([*deepcopy(shown), column(f"{PREFIX}ok")], table(quick),
+        sure = select([*copied(shown), column(f"{PREFIX}ok")], table(quick),
                       where=column(f"{PREFIX}ok"))  # fmt: skip
-        left = select(deepcopy(shown) or [_titled(constant(1), f"{PREFIX}one")], table(quick),
+        left = select(copied(shown) or [_titled(constant(1), f"{PREFIX}one")], table(quick),
                       where=negated(column(f"{PREFIX}ok")))  # fmt: skip
         rows = join(
             table(self._name("rows")), subselect(left, f"{PREFIX}left"), keys,
@@ -238,10 +241,10 @@ class Grouping:
         )
         blank = [_titled(null(), name) for name in keys]
         if self.known.is_single or not self.tests:
-            inner = select([*deepcopy(groups), self._verdict(is_direct=True)], rest)
+            inner = select([*copied(groups), self._verdict(is_direct=True)], rest)
         else:
-            sums = subselect(select(deepcopy(groups), rest), f"{PREFIX}sums")
-            tests = subselect(self._tested([], deepcopy(rest)), f"{PREFIX}tests")
+            sums = subselect(select(copied(groups), rest), f"{PREFIX}sums")
+            tests = subselect(self._tested([], copied(rest)), f"{PREFIX}tests")
             inner = select([star()], join(sums, tests, []))
         shown = [*blank, *(column(f"{PREFIX}a{at}") for at in range(len(self.calls)))]
         remainder = select(shown, subselect(inner, f"{PREFIX}rest"), where=column(f"{PREFIX}ok"))
@@ -258,7 +261,7 @@ class Grouping:
 
     def _moved(self, found: Node, at: int) -> Node:
         """Return an aggregate over the rows' own columns, and add those columns and its tests."""
-        moved = _plain(deepcopy(found))
+        moved = _plain(copied(found))
         chosen = self._column(moved["filter"], f"f{at}") if moved["filter"] else None
         arguments = [item["expression"] for item in moved["arguments"]]
         varying = [item for item in arguments if not is_fixed(item)]
@@ -272,8 +275,10 @@ class Grouping:
             self._condition(is_true(chosen), f"c{at}_")
         for number, choice in enumerate(c for item in varying for c in differences.choices(item)):
             self._condition(is_true(choice), f"w{at}_{number}_")
+        self._sides(varying, moved, at, chosen)
         part = None if is_all else is_true(column(f"{PREFIX}t{at}_"))
-        self.parts.append(differences.part(moved, varying, part, self.place.person[-1]))
+        made = differences.part(moved, varying, part, self.place.person[-1])
+        self.parts.append(replace(made, there=self._there(varying, at, chosen)))
         review = reviewed(moved["function_name"])
         if review.test == "middle":
             counted = case(all_of(shown), constant(1), constant(0))
@@ -285,6 +290,24 @@ class Grouping:
             if not is_fixed(item["expression"]):
                 item["expression"] = self._column(item["expression"], f"x{at}_{number}")
         return _titled({**moved, "filter": chosen}, f"{PREFIX}a{at}")
+
+    def _there(self, varying: list[Node], at: int, chosen: Node | None) -> Node | None:
+        """Return the condition that a row is among an aggregate's, if it adds nothing or not."""
+        known = [*map(is_present, varying), *([is_true(chosen)] if chosen else [])]
+        if not self.known.is_overlapping or not known:
+            return None
+        self.rows.append(_titled(all_of(known), f"{PREFIX}r{at}_"))
+        return is_true(column(f"{PREFIX}r{at}_"))
+
+    def _sides(self, varying: list[Node], moved: Node, at: int, chosen: Node | None) -> None:
+        """Test the truths among the columns of a correlation as the counts that follow from it."""
+        for number, item in enumerate(varying):
+            if len(varying) > 1 and differences.is_tally(item):
+                shown = [self._shown(item, moved), *([is_true(chosen)] if chosen else [])]
+                name = f"b{at}_{number}_"
+                self._condition(all_of(shown), name)
+                told = is_true(column(f"{PREFIX}{name}"))
+                self.parts.append(differences.tally(item, moved["filter"], told))
 
     def _is_person(self, varying: list[Node], moved: Node) -> bool:
         """Say whether an aggregate only counts whose rows they are: that is tested anyway."""
@@ -345,10 +368,35 @@ class Grouping:
         self.tests.append(Test(expression["alias"], share))
 
     def _share(self, term: Node, chosen: Node | None, name: str) -> None:
-        number = cast(term, "DOUBLE")
+        number = cast(term, "DOUBLE", is_tried=True)  # a text may be none, where it is tried
         if chosen:
             number = case(chosen, number, null())
         self._number(_titled(number, name), self.rules.share)
+
+
+def _spelt(rows: list[Node]) -> list[Node]:
+    """Return columns of one select in which none names another that asks a subquery.
+
+    The engine lets a column name one before it, unless that holds a subquery: it is said again.
+    """
+    asking: dict[str, Node] = {}
+    made = []
+    for row in rows:
+        found = _named_again(row, asking) if asking else row
+        if any(subqueries(found)):
+            asking[row["alias"]] = found
+        made.append(found)
+    return made
+
+
+def _named_again(value: Any, asking: Mapping[str, Node]) -> Any:
+    if isinstance(value, list):
+        return [_named_again(item, asking) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("class") == "COLUMN_REF" and value["column_names"][-1] in asking:
+        return _titled(asking[value["column_names"][-1]], value["alias"])
+    return {key: _named_again(item, asking) for key, item in value.items()}
 
 
 def _telling(item: Node) -> list[Node]:
@@ -366,9 +414,9 @@ def _refused(hint: str) -> NotGroups:
 
 
 def _grouped(keys: list[Node], aggregates: list[Node], source: Node) -> Node:
-    node = select([*deepcopy(keys), *aggregates], source)
+    node = select([*copied(keys), *aggregates], source)
     if keys:
-        node["group_expressions"] = [{**deepcopy(key), "alias": ""} for key in keys]
+        node["group_expressions"] = [{**copied(key), "alias": ""} for key in keys]
         node["group_sets"] = [list(range(len(keys)))]
     return node
 
@@ -391,12 +439,12 @@ def _bucket() -> Node:
 def _none_or(count: Node, least: int) -> Node:
     """Return that a count is 0 or large enough."""
     none = compare("EQUAL", count, constant(0))
-    enough = compare("GREATERTHANOREQUALTO", deepcopy(count), constant(least))
+    enough = compare("GREATERTHANOREQUALTO", copied(count), constant(least))
     return {**all_of([none, enough]), "type": "CONJUNCTION_OR"}
 
 
 def _titled(expression: Node, title: str) -> Node:
-    return {**deepcopy(expression), "alias": title}
+    return {**copied(expression), "alias": title}
 
 
 def _ordered(modifier: Node, width: int) -> Node:
@@ -425,6 +473,8 @@ def _terms(item: Node) -> Iterable[Node]:
     parts = [argument["expression"] for argument in item["arguments"]] if is_sum else []
     if item["class"] == "CAST" and not is_fixed(item):
         parts = [item["child"]]
+    if item["class"] == "FUNCTION" and item["function_name"].lower() in LIFTING:
+        parts = [item["arguments"][0]["expression"]]
     if not parts:
         yield item
     for part in parts:

@@ -123,6 +123,19 @@ class Rules:
                 hint="Write the values into the condition, as in `IN ('a', 'b')`.",
             )
 
+    def meeting(self, met: Iterable[frozenset[Origin]], rows: Relation) -> None:
+        """Judge the filter-only columns that some conditions set against each other.
+
+        Of two persons they may not be: who has the same value would be told, of everybody at once.
+        """
+        for hidden in met:
+            if len(rows.owners) > 1 and len({origin.instance for origin in hidden}) > 1:
+                raise self._refused(
+                    min(hidden),
+                    "not to compare one person with another",
+                    hint="Join the views by person_id too, or compare it with constants.",
+                )
+
     def _tells(self, origins: Iterable[Origin], hidden: frozenset[Origin]) -> bool:
         """Say whether columns that may be shown meet, in a condition, one that may only filter."""
         shown = {o.instance for o in origins if self.role(o) is not ColumnRole.FILTER_ONLY}
@@ -185,7 +198,7 @@ class Rules:
 
     # Groups of persons -------------------------------------------------------------------------
 
-    def pile(self, branches: list[Relation], row: list[Value], *, is_set: bool) -> None:
+    def pile(self, branches: list[Relation], row: list[Value]) -> None:
         """Judge rows of persons on each other: each must still say whose it is."""
         if not self.is_held or not any(branch.owners for branch in branches):
             return
@@ -244,6 +257,14 @@ class Rules:
                 hint="Group the persons first, then join the groups to the list.",
             )
 
+    def nearest(self, left: Relation, right: Relation) -> None:
+        """Judge an ASOF join: for each row of a list it picks one row of one person."""
+        if self.is_held and right.owners and not left.owners:
+            raise self._groups(
+                "An ASOF join picks rows of single persons for a list.",
+                hint="Let the persons' rows stand on the left of it, or group them first.",
+            )
+
     def _two_persons(self) -> NotGroups:
         return self._groups(
             "A join or subquery puts rows of different persons together.",
@@ -272,16 +293,17 @@ class Rules:
             )
         mark = self._mark(node, guards, below, flow)
         if mark is None:
+            is_lost = all(value.owner is None for value in below.values)
             raise self._groups(
                 "A grouping of persons stands where their number cannot be tested.",
-                hint="Give it a name in WITH and let it keep person_id in what it reads.",
+                hint=_LOST if is_lost and any(value.is_person for value in below.values) else _KEEP,
             )
         calls = node["expressions"]
         judged = [
             self._judge(c, below, flow) for c in calls if not _is_count_of_owner(c, below, flow)
         ]
         overlap = _overlap(calls, below, flow)
-        counting = any(flow.value(item, below).counted for c in calls for item in c["children"])
+        counting = any(_counting(call, below, flow) for call in calls)
         self.boundaries.append(Boundary(mark, below.is_single, any(judged), overlap, counting))
         safe = (v.nullable()._replace(shape=Shape.PLAIN) for v in public.values)
         return public._replace(values=tuple(safe), is_single=False)
@@ -324,7 +346,8 @@ class Rules:
         if not is_count and (Shape.ANY in shapes or Shape.SHIFTED in _below(call, below, flow)):
             raise self._groups(
                 f"What `{name}` summarises is computed in a way that cannot be tested.",
-                hint="Use a column, a column times a number, or CASE WHEN … THEN column END.",
+                hint="Use a column, a column times a number, or CASE WHEN … THEN column END; "
+                "leave rows out with FILTER (WHERE …) instead of capping them.",
             )
         return bool(call.get("filter")) or not shapes <= {Shape.PLAIN, Shape.SHIFTED}
 
@@ -358,6 +381,11 @@ _DEPENDS = (
     "A column of the answer depends on it. Let it only choose rows: in WHERE, or in a query after "
     "`person_id IN`, EXISTS or NOT EXISTS."
 )
+_KEEP = "Give it a name in WITH and let it keep person_id in what it reads."
+_LOST = (
+    "After a FULL JOIN no person_id is in every row: start from `SELECT person_id FROM a UNION "
+    "SELECT person_id FROM b` and LEFT JOIN both views to that."
+)
 _HINTS = {
     ColumnRole.FILTER_ONLY: "It may stand in WHERE, HAVING, QUALIFY, FILTER and ON.",
     ColumnRole.JOIN_ONLY: "It may stand in ON or USING, against a column of another view.",
@@ -365,13 +393,20 @@ _HINTS = {
 
 
 def _overlap(calls: Iterable[Node], below: Relation, flow: Flow) -> bool:
-    """Say whether two sums or means are of one column, but not of the same rows of it."""
-    sums = (c for c in calls if len(c["children"]) == 1 and not _counts(c))
-    found = {_summed(call, below, flow) for call in sums}
+    """Say whether two sums or means share a column, but are not of the same rows of it."""
+    found = {_summed(call, below, flow) for call in calls if call["children"] and not _counts(call)}
     return any(
         one != other and {o[:2] for o in one[0]} & {o[:2] for o in other[0]}
         for one, other in combinations(found, 2)
+        if one[1] or other[1] or (len(one[0]) == len(other[0]) == 1)
     )
+
+
+def _counting(call: Node, below: Relation, flow: Flow) -> bool:
+    """Say whether an aggregate may tell how many rows it is of."""
+    given = [flow.value(item, below) for item in call["children"]]
+    is_sum = not _counts(call) and reviewed(values.function_name(call)).test == "share"
+    return any(v.counted or (is_sum and v.is_coarse) for v in given)
 
 
 def _counts(call: Node) -> bool:

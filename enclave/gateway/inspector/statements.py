@@ -85,23 +85,6 @@ def policy_question(sql: str) -> str | None:
     return None
 
 
-def is_harmless_setting(sql: str) -> bool:
-    """Say whether a text is the one setting clients send that is so already: the zone is UTC.
-
-    It may be answered with nothing done; every other setting is refused.
-    """
-    if len(sql) > 100:
-        return False
-    try:
-        words = _words(limits.read(sql))
-    except QueryDenied:
-        return False
-    if words[:2] == ["set", "session"]:
-        words.pop(1)
-    zone = words[3:] if words[:3] in (["set", "timezone", "="], ["set", "timezone", "to"]) else []
-    return zone in (["'utc'"], ["utc"])
-
-
 def _words(text: Text) -> list[str]:
     return [word.text.lower() for word in text.words if word.text != ";"]
 

@@ -7,6 +7,13 @@ from typing import Any
 Node = dict[str, Any]
 
 
+def copied(tree: Any) -> Any:
+    """Return a tree again, to be changed. It is JSON: a third of what `copy.deepcopy` takes."""
+    if tree.__class__ is dict:
+        return {k: copied(v) if v.__class__ in (dict, list) else v for k, v in tree.items()}
+    return [copied(v) for v in tree] if tree.__class__ is list else tree
+
+
 def column(*names: str, table: str = "", alias: str = "") -> Node:
     """Return a reference to a column."""
     path = [table, *names] if table else list(names)

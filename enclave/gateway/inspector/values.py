@@ -54,7 +54,8 @@ class Value(NamedTuple):
     untouched person_id or NULL; `about_person` where it was computed from one; `literal` where
     it varies by row but comes from no view. `key` is set where it is one of the columns that
     together tell each row of its list from every other. `gathers` is set where it was made from
-    the person_ids of several rows, `counted` where it was made from a number of rows.
+    the person_ids of several rows, `counted` where it was made from a number of rows, `is_coarse`
+    where it may be the same for many, so that a sum of it is a number of rows as well.
     """
 
     origins: frozenset[Origin] = frozenset()
@@ -68,6 +69,7 @@ class Value(NamedTuple):
     key: Key | None = None
     gathers: bool = False
     counted: bool = False
+    is_coarse: bool = False
 
     @property
     def is_constant(self) -> bool:
@@ -123,6 +125,13 @@ class Relation(NamedTuple):
 _SMOOTH = names(
     """abs round round_even floor ceil ceiling trunc sqrt ln log log2 log10 year month quarter day
     date_part datepart date_diff datediff date_sub datesub age date_trunc datetrunc __cast"""
+)
+# Those of them that cannot make one value of many: all others can, as `ceil(x / 1000000)`.
+_FINE = names("abs sqrt __cast")
+LIFTING = names("ceil ceiling floor")  # add up to 1 to each: what few have more of is hidden
+_WHOLE = names(
+    """boolean tinyint smallint integer bigint hugeint utinyint usmallint uinteger ubigint
+    uhugeint"""
 )
 _COMPARISONS = frozenset({"COMPARE_EQUAL", "COMPARE_NOT_DISTINCT_FROM"})
 _PERSON_COMPARISONS = _COMPARISONS | names(
@@ -181,6 +190,17 @@ def is_tried(cast: Node) -> bool:
     return bool((cast.get("function_data") or {}).get("try_cast"))
 
 
+def is_rounding(expression: Node) -> bool:
+    """Say whether an expression can make one number of many: a sum of it may be a count."""
+    name = function_name(expression)
+    if name != "__cast":
+        return name in _SMOOTH - _FINE
+    (inner,) = expression["children"]
+    before = str(inner.get("return_type", {}).get("id")).lower()
+    after = expression["return_type"]["id"].lower()
+    return after == "boolean" or (after in _WHOLE and before not in _WHOLE)
+
+
 def is_equality(expression: Node) -> bool:
     """Say whether a condition says that two expressions are equal."""
     return expression.get("type") in _COMPARISONS and len(expression["children"]) == 2
@@ -215,13 +235,24 @@ def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
     parts = tuple(parts)
     if all(part.is_constant for part in parts):
         return Value()
+    origins: frozenset[Origin] = frozenset()
+    about_person = literal = gathers = counted = False
+    is_coarse = shape is Shape.SHIFTED
+    for part in parts:  # one pass: every expression of a query comes here
+        origins = origins | part.origins if origins else part.origins
+        about_person = about_person or part.about_person
+        literal = literal or part.literal
+        gathers = gathers or part.gathers
+        counted = counted or part.counted
+        is_coarse = is_coarse or part.is_coarse
     return Value(
-        origins=frozenset().union(*(part.origins for part in parts)),
-        about_person=any(part.about_person for part in parts),
-        literal=any(part.literal for part in parts),
+        origins=origins,
+        about_person=about_person,
+        literal=literal,
         shape=shape,
-        gathers=any(part.gathers for part in parts),
-        counted=any(part.counted for part in parts),
+        gathers=gathers,
+        counted=counted,
+        is_coarse=is_coarse,
     )
 
 
@@ -239,7 +270,9 @@ def shape_of(expression: Node, parts: tuple[Value, ...]) -> Shape:
         return _product(varying)
     if expression.get("type") == "OPERATOR_COALESCE":
         return _coalesced(parts, varying)
-    return Shape.PLAIN if name in _SMOOTH and set(varying) <= {Shape.PLAIN} else Shape.ANY
+    is_smooth = name in _SMOOTH and set(varying) <= {Shape.PLAIN}
+    made = Shape.SHIFTED if name in LIFTING else Shape.PLAIN
+    return made if is_smooth else Shape.ANY
 
 
 def _sum(parts: tuple[Value, ...], varying: list[Shape]) -> Shape:
@@ -264,7 +297,8 @@ def _product(varying: list[Shape]) -> Shape:
 
 def _coalesced(parts: tuple[Value, ...], varying: list[Shape]) -> Shape:
     is_neutral = all(part.constant in _NEUTRAL for part in parts if part.is_constant)
-    return max(varying) if is_neutral else Shape.ANY
+    is_hiding = Shape.SHIFTED in varying  # what was added could not be told from the value
+    return max(varying) if is_neutral and not is_hiding else Shape.ANY
 
 
 _NEUTRAL = (None, 0, False, "0", "false")

@@ -63,6 +63,10 @@ def _translated(
     schemas: Mapping[str, pa.Schema],
     schema: pa.Schema,
 ) -> str:
+    if len(set(schema.names)) < len(schema.names):
+        raise NotPortable(
+            "Two columns of the answer have the same name.", hint="Name each of them with AS."
+        )
     tree = _qualified(sql, schemas)
     if not _is_the_same(sql, tree, cursor):
         raise NotPortable(

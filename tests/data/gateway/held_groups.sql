@@ -93,3 +93,200 @@ SELECT avg(DISTINCT wage) FROM wages
 SELECT sum(DISTINCT round(wage, -6)) FROM wages
 SELECT sum(DISTINCT CASE WHEN district IN ('Kent', 'Hebron') THEN grade ELSE 0 END) FROM enrolment
 SELECT approx_count_distinct(district = 'Kent' AND grade = 4) FROM enrolment
+SELECT first(wage) FROM wages
+SELECT any_value(person_id) FROM enrolment
+SELECT arbitrary(sex) FROM enrolment
+SELECT last(sex ORDER BY grade) FROM enrolment
+SELECT max(wage, 3) FROM wages
+SELECT min(wage, 2) FROM wages
+SELECT max_by(sex, grade, 2) FROM enrolment
+SELECT arg_min(wage, quarter) FROM wages
+SELECT arg_max_null(sex, grade) FROM enrolment
+SELECT arg_min_nulls_last(sex, grade) FROM enrolment
+SELECT min_by(sex, wage) FROM enrolment JOIN wages USING (person_id)
+SELECT mode(wage) FROM wages
+SELECT quantile(wage, 0.5) FROM wages
+SELECT quantile_disc(wage, [0.25, 0.75]) FROM wages
+SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY wage) FROM wages
+SELECT percentile_cont(0.99) WITHIN GROUP (ORDER BY wage) FROM wages
+SELECT percentile_cont(0.01) WITHIN GROUP (ORDER BY wage DESC) FROM wages
+SELECT quantile_cont(wage, 0.2499) FROM wages
+SELECT quantile_cont(wage, [0.5, 0.751]) FROM wages
+SELECT quantile_cont(wage, -0.9) FROM wages
+SELECT approx_quantile(wage, [0.25, 0.99]) FROM wages
+SELECT reservoir_quantile(wage, 0.5) FROM wages
+SELECT lttb(quarter, wage, 4) FROM wages
+SELECT histogram(sex) FROM enrolment
+SELECT histogram(wage, [1000, 7000000]) FROM wages
+SELECT histogram_exact(wage, [1000]) FROM wages
+SELECT approx_top_k(district, 8) FROM enrolment
+SELECT group_concat(district) FROM enrolment
+SELECT listagg(district, ',') FROM enrolment
+SELECT array_agg(wage ORDER BY wage DESC) FROM wages
+SELECT list(DISTINCT sex) FROM enrolment
+SELECT list_max(list(wage)) FROM wages
+SELECT list_sum(list(wage)) FROM wages
+SELECT len(list(sex)) FROM enrolment
+SELECT [x FOR x IN list(wage) IF x > 7000000] FROM wages
+SELECT map(list(person_id), list(wage)) FROM wages
+SELECT json_group_object(person_id, grade) FROM enrolment
+SELECT json_group_structure(sex) FROM enrolment
+SELECT bitstring_agg(grade) FROM enrolment
+SELECT bitstring_agg(grade, 0, 4) FROM enrolment
+SELECT bit_xor(grade) FROM enrolment
+SELECT bit_and(grade) FROM enrolment
+SELECT bool_and(sex <> 'canary-sex') FROM enrolment
+SELECT product(grade + 1) FROM enrolment
+SELECT geomean(wage) FROM wages
+SELECT entropy(district) FROM enrolment
+SELECT kurtosis(wage) FROM wages
+SELECT kurtosis_pop(wage) FROM wages
+SELECT skewness(wage) FROM wages
+SELECT mad(wage) FROM wages
+SELECT wavg(wage, quarter) FROM wages
+SELECT weighted_avg(wage, (person_id IS NULL)::INT) FROM wages
+SELECT regr_sxx(wage, quarter) FROM wages
+SELECT regr_avgx(wage, quarter) FROM wages
+SELECT regr_sxy(wage, quarter), regr_syy(wage, quarter) FROM wages
+SELECT sum(DISTINCT wage) FROM wages
+SELECT stddev(DISTINCT wage) FROM wages
+SELECT median(DISTINCT wage) FROM wages
+SELECT corr(DISTINCT wage, quarter) FROM wages
+SELECT sum(wage ** 9) FROM wages
+SELECT sum(power(wage, 20)) FROM wages
+SELECT sum(exp(wage / 100000)) FROM wages
+SELECT sum(1 / wage) FROM wages
+SELECT sum(wage % 1000) FROM wages
+SELECT sum(wage // 1000000) FROM wages
+SELECT sum(sign(wage - 7000000)) FROM wages
+SELECT sum(least(wage, 7000000)) FROM wages
+SELECT sum(coalesce(nullif(wage, 7654321.09), 1)) FROM wages
+SELECT sum(coalesce(wage + 1000000000, 0)) FROM wages
+SELECT avg(coalesce(wage + 1000000000, NULL)) FROM wages
+SELECT sum(ifnull(wage - 1000000000, 0)) FROM wages
+SELECT sum(if(grade = 4, wage, 1)) FROM wages JOIN enrolment USING (person_id)
+SELECT sum(CASE WHEN district = 'Kent' THEN wage WHEN district = 'Avon' THEN 1 END) FROM wages JOIN enrolment USING (person_id)
+SELECT sum(CASE district WHEN 'Kent' THEN wage ELSE 3 END) FROM wages JOIN enrolment USING (person_id)
+SELECT median(CASE WHEN grade < 2 THEN 0 WHEN district = 'Kent' THEN wage ELSE 9000000 END) FROM wages JOIN enrolment USING (person_id)
+SELECT median(greatest(wage, 7000000)) FROM wages
+SELECT sum(c) FROM (SELECT person_id, ceil(wage / 65000) AS c FROM wages)
+SELECT avg(c) FROM (SELECT person_id, -floor(-wage / 65000) AS c FROM wages)
+SELECT sum(sqrt(ceil(wage / 65000))) FROM wages
+SELECT sum(ceil(wage / 65000) * 65000) FROM wages
+SELECT sum(ceil(wage / 65000 + 0.5)) FROM wages WHERE ceil(wage / 65000) > 0 GROUP BY ceil(wage), person_id
+SELECT sum(hash(wage)) FROM wages
+SELECT sum(ascii(district)) FROM enrolment
+SELECT sum(length(sex)) FROM enrolment
+SELECT sum(len(district) * 1000000000 + grade) FROM enrolment
+SELECT avg(strpos('canary-sex', sex)) FROM enrolment
+SELECT sum(bit_count(grade)) FROM enrolment
+SELECT sum(jaro_similarity(sex, 'canary-sex')) FROM enrolment
+SELECT sum(list_sum([wage, 1000000000])) FROM wages
+SELECT sum({'a': wage + 1000000000}.a) FROM wages
+SELECT sum([wage][1]) FROM wages
+SELECT sum(list_reduce([wage, 1], lambda a, b: a * b)) FROM wages
+SELECT sum(TRY(wage / (grade - 4))) FROM wages JOIN enrolment USING (person_id)
+SELECT sum((SELECT max(w.wage) FROM wages w)) FROM enrolment e
+SELECT sum((SELECT sum(w.wage) FROM wages w WHERE w.quarter = e.grade)) FROM enrolment e
+SELECT avg((SELECT w.wage FROM wages w ORDER BY wage DESC LIMIT 1)) FROM enrolment e
+SELECT count(*) FILTER (WHERE (SELECT max(wage) FROM wages) > 7000000) FROM enrolment
+SELECT count(*) FILTER (WHERE grade IN (SELECT grade FROM enrolment WHERE district = 'Kent')) FROM enrolment
+SELECT count(*) FROM enrolment HAVING max(sex) = 'canary-sex'
+SELECT district, count(*) FROM enrolment GROUP BY district HAVING bool_or(sex = 'canary-sex')
+SELECT district, count(*) FROM enrolment GROUP BY district HAVING max(grade) > 3
+SELECT district, count(*) FROM enrolment GROUP BY district ORDER BY max(grade)
+SELECT district, count(*) FROM enrolment GROUP BY district ORDER BY min(person_id)
+SELECT district, count(*) FROM enrolment GROUP BY district QUALIFY row_number() OVER (ORDER BY max(grade)) = 1
+SELECT district, count(*) FROM enrolment GROUP BY district QUALIFY first_value(min(sex)) OVER () = 'x'
+SELECT district, count(*) FROM enrolment GROUP BY district LIMIT (SELECT grade FROM enrolment WHERE district = 'Kent')
+SELECT * FROM enrolment LIMIT 10
+SELECT * FROM enrolment USING SAMPLE 1 ROWS
+SELECT * FROM enrolment ORDER BY ALL
+SELECT DISTINCT ON (district) * FROM enrolment
+SELECT DISTINCT sex, grade FROM enrolment
+SELECT count(*) FROM (SELECT DISTINCT district, sex FROM enrolment)
+SELECT count(*) FROM (SELECT DISTINCT ON (grade) * FROM enrolment)
+SELECT count(*) FROM (SELECT * FROM enrolment ORDER BY grade LIMIT 12)
+SELECT count(*) FROM (SELECT * FROM enrolment LIMIT 50 PERCENT)
+SELECT count(*) FROM (SELECT * FROM enrolment OFFSET 279)
+SELECT count(*) FROM (FROM enrolment FETCH FIRST 12 ROWS ONLY)
+SELECT district FROM enrolment UNION ALL SELECT district FROM enrolment
+SELECT district FROM enrolment EXCEPT ALL SELECT district FROM enrolment WHERE district <> 'Kent'
+SELECT person_id FROM enrolment EXCEPT SELECT person_id FROM wages
+SELECT person_id, district FROM enrolment INTERSECT SELECT person_id, 'Kent' FROM enrolment
+SELECT sex FROM enrolment INTERSECT ALL SELECT 'canary-sex'
+SELECT count(*) FROM (SELECT sex FROM enrolment INTERSECT SELECT 'canary-sex')
+SELECT count(*) FROM (SELECT grade, district FROM enrolment EXCEPT SELECT grade, district FROM enrolment WHERE district <> 'Kent')
+SELECT count(*) FROM (SELECT district FROM enrolment UNION BY NAME SELECT sex FROM enrolment)
+SELECT a.district, b.sex FROM enrolment a POSITIONAL JOIN enrolment b
+SELECT sum(a.grade) FROM enrolment a ASOF JOIN wages b ON a.grade >= b.quarter
+SELECT count(*) FROM (VALUES (1), (4)) v(k) ASOF JOIN enrolment a ON v.k >= a.grade
+SELECT count(*) FROM enrolment a, LATERAL (SELECT * FROM wages w WHERE w.quarter = a.grade) x
+SELECT count(*) FROM enrolment a, LATERAL (SELECT 1 FROM range(a.grade)) x
+SELECT count(*) FROM enrolment e, unnest(range(e.grade * 1000)) u(i)
+SELECT count(*) FROM enrolment e, range(1000) r(i) WHERE e.district = 'Kent' OR i = 0
+SELECT count(*) FROM enrolment e JOIN (SELECT 1 AS k UNION ALL SELECT 1) v ON e.district = 'Kent' OR k = 2
+SELECT count(*) FROM (SELECT e.*, unnest(CASE WHEN district = 'Kent' THEN range(1000) ELSE [1] END) FROM enrolment e)
+SELECT count(*) FROM enrolment e JOIN (SELECT unnest([1, 1, 1]) AS k) v ON e.grade = v.k
+SELECT sum(v.weight) FROM enrolment e JOIN (VALUES ('Kent', 1000000), ('Avon', 1)) v(d, weight) ON e.district = v.d
+SELECT avg(v.weight * e.grade) FROM enrolment e JOIN (VALUES ('Kent', 1000000), ('Avon', 1)) v(d, weight) ON e.district = v.d
+SELECT median(v.weight) FROM enrolment e JOIN (VALUES ('Kent', 1000000), ('Avon', 1)) v(d, weight) ON e.district = v.d
+SELECT count(*) OVER (PARTITION BY district) FROM enrolment
+SELECT sum(grade) OVER (ORDER BY grade ROWS BETWEEN CURRENT ROW AND CURRENT ROW) FROM enrolment
+SELECT avg(x) FROM (SELECT lag(wage) OVER (ORDER BY wage) AS x, person_id FROM wages)
+SELECT avg(x) FROM (SELECT first_value(wage) OVER (PARTITION BY industry ORDER BY wage DESC) AS x, person_id FROM wages)
+SELECT count(*) FROM (SELECT ntile(280) OVER (ORDER BY person_id) AS n, person_id FROM enrolment) WHERE n = 1
+SELECT count(*) FROM (SELECT person_id, cume_dist() OVER (ORDER BY wage) AS c FROM wages) WHERE c > 0.99
+SELECT count(*) FROM (SELECT person_id, rank() OVER (PARTITION BY district ORDER BY grade) AS c FROM enrolment) WHERE c = 1
+SELECT sum(wage) FROM (SELECT *, nth_value(district, 2) OVER (ORDER BY year) AS d FROM wages JOIN enrolment USING (person_id)) WHERE d = 'Kent'
+SELECT district, person_id, count(*) FROM enrolment GROUP BY ALL
+SELECT person_id[1:2], count(*) FROM enrolment GROUP BY 1
+SELECT hash(person_id) % 20, count(*) FROM enrolment GROUP BY 1
+SELECT length(person_id), avg(grade) FROM enrolment GROUP BY 1
+SELECT coalesce(person_id, 'x'), count(*) FROM enrolment GROUP BY 1
+SELECT min(n) FROM (SELECT person_id, count(*) AS n FROM wages GROUP BY 1)
+SELECT n FROM (SELECT person_id, count(*) AS n FROM wages GROUP BY 1)
+SELECT mode(n) FROM (SELECT person_id, count(*) AS n FROM wages GROUP BY 1)
+SELECT sum(m) FROM (SELECT person_id, max(wage) + 1000000000 AS m FROM wages GROUP BY 1)
+SELECT sum(m) FROM (SELECT person_id, sum(wage + 1000000000) AS m FROM wages GROUP BY 1)
+SELECT sum(m) FROM (SELECT person_id, arg_max(wage, year) * 1.0 + 7 AS m FROM wages GROUP BY 1) GROUP BY m
+SELECT list(n) FROM (SELECT person_id, sum(wage) AS n FROM wages GROUP BY 1)
+SELECT unnest(list(wage)) FROM wages
+SELECT unnest([sex]) FROM enrolment
+SELECT struct_pack(s := sex) FROM enrolment
+SELECT row(district, sex) FROM enrolment
+SELECT (SELECT sex FROM enrolment WHERE district = 'Kent')
+SELECT (SELECT sex FROM enrolment LIMIT 1)
+SELECT ARRAY(SELECT sex FROM enrolment)
+SELECT EXISTS (SELECT 1 FROM enrolment WHERE sex = 'canary-sex')
+SELECT 'canary-sex' IN (SELECT sex FROM enrolment)
+SELECT 1 WHERE 'canary-sex' = ANY (SELECT sex FROM enrolment)
+SELECT CASE WHEN EXISTS (SELECT 1 FROM enrolment WHERE district = 'Kent' AND grade = 4) THEN 1 END
+SELECT count(*) FROM range((SELECT grade FROM enrolment WHERE district = 'Kent'))
+SELECT * FROM range((SELECT max(grade) FROM enrolment))
+SELECT * FROM (VALUES ((SELECT max(wage) FROM wages)))
+SELECT count(*) FROM range(5) r(k) WHERE k IN (SELECT grade FROM enrolment WHERE district = 'Kent')
+SELECT k FROM range(5) r(k) SEMI JOIN enrolment e ON e.grade = r.k AND e.district = 'Kent'
+SELECT k FROM range(5) r(k) ANTI JOIN (SELECT grade FROM enrolment WHERE district = 'Kent') e ON e.grade = r.k
+SELECT v.d FROM (VALUES ('Kent'), ('Nowhere')) v(d) WHERE EXISTS (SELECT 1 FROM enrolment e WHERE e.district = v.d)
+SELECT v.d, (SELECT count(*) FROM enrolment e WHERE e.district = v.d) FROM (VALUES ('Kent'), ('Avon')) v(d)
+SELECT v.d, x.n FROM (VALUES ('Kent'), ('Avon')) v(d), LATERAL (SELECT count(*) AS n FROM enrolment e WHERE e.district = v.d) x
+WITH RECURSIVE r(n, s) AS (SELECT 0, '' UNION ALL SELECT n + 1, (SELECT max(sex) FROM enrolment) FROM r WHERE n < 1) SELECT s FROM r
+WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r, enrolment e WHERE e.grade = n AND e.district = 'Kent') SELECT max(n) FROM r
+WITH a AS MATERIALIZED (FROM enrolment) SELECT * FROM a
+WITH a AS (SELECT sex AS x, count(*) AS n FROM enrolment GROUP BY person_id, sex) SELECT x FROM a
+SELECT district, count(*) FROM enrolment GROUP BY district WITH TIES
+SELECT count(*) FROM enrolment GROUP BY ROLLUP (district), CUBE (sex)
+SELECT grouping(district), count(*) FROM enrolment GROUP BY GROUPING SETS ((district), ())
+PIVOT enrolment ON district IN ('Kent') USING max(sex)
+PIVOT enrolment ON district IN ('Kent', 'Avon') USING list(grade)
+PIVOT enrolment ON district IN ('Kent') USING count(*) GROUP BY person_id
+PIVOT (SELECT person_id, district, grade FROM enrolment) ON district IN ('Kent') USING sum(grade)
+UNPIVOT enrolment ON district, sex INTO NAME n VALUE v
+SELECT v, count(*) FROM (UNPIVOT enrolment ON district, sex INTO NAME n VALUE v) GROUP BY v
+SUMMARIZE wages
+SUMMARIZE SELECT avg(wage) AS a FROM wages
+SELECT to_json(list(enrolment)) FROM enrolment
+SELECT enrolment FROM enrolment
+SELECT COLUMNS('s.*') FROM enrolment
+SELECT max(COLUMNS(*)) FROM enrolment

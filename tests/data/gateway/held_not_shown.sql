@@ -47,3 +47,86 @@ SELECT sum(a), count(b) FROM (SELECT person_id, count(*) FILTER (WHERE district 
 SELECT sum(a), count(*) FILTER (WHERE d = 'Avon') FROM (SELECT person_id, count(*) FILTER (WHERE district IN ('Avon', 'Kent')) AS a, any_value(district) AS d FROM enrolment GROUP BY person_id)
 SELECT sum(a), sum(b) FROM (SELECT person_id, count(*) FILTER (WHERE district IN ('Avon', 'Kent')) AS a, count(*) FILTER (WHERE district = 'Avon') AS b FROM enrolment GROUP BY person_id)
 SELECT count(*) FILTER (WHERE district = 'Avon'), regr_count(grade, grade) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(n) FILTER (WHERE district IN ('Avon', 'Kent')) FROM (SELECT district, person_id, row_number() OVER (PARTITION BY person_id) AS n FROM enrolment)
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(n) FILTER (WHERE district IN ('Avon', 'Kent')) FROM (SELECT district, person_id, count(*) OVER (PARTITION BY person_id) AS n FROM enrolment)
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(n) FILTER (WHERE district IN ('Avon', 'Kent')) FROM (SELECT district, person_id, dense_rank() OVER (PARTITION BY person_id ORDER BY grade) AS n FROM enrolment)
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(n) FILTER (WHERE district IN ('Avon', 'Kent')) FROM (SELECT district, person_id, ntile(1) OVER (PARTITION BY person_id) AS n FROM enrolment)
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(n) FILTER (WHERE district IN ('Avon', 'Kent')) FROM (SELECT district, person_id, cume_dist() OVER (PARTITION BY person_id ORDER BY grade) AS n FROM enrolment)
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(school_year - school_year + 1) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(grade - grade + 1) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(school_year + 1) FILTER (WHERE district IN ('Avon', 'Kent')) - sum(school_year) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(school_year) FILTER (WHERE district IN ('Avon', 'Kent')) / avg(school_year) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(school_year) FILTER (WHERE district IN ('Avon', 'Kent')) / avg(school_year) FILTER (WHERE district IN ('Kent', 'Avon')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(CASE WHEN district IN ('Avon', 'Kent') THEN school_year END) / avg(CASE WHEN district IN ('Avon', 'Kent') THEN school_year END) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), (stddev(school_year) FILTER (WHERE district IN ('Avon', 'Kent')) / sem(school_year) FILTER (WHERE district IN ('Avon', 'Kent'))) ** 2 FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), var_samp(school_year) FILTER (WHERE district IN ('Avon', 'Kent')) / var_pop(school_year) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(round(school_year / 2000)) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(ceil(school_year / 100000)) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(trunc(school_year / 2000)) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum((school_year / 2000)::INTEGER) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(school_year::BOOLEAN::INTEGER) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(ln(school_year * 1e-300)) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), fsum(log10(school_year)) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), sum(n) FILTER (WHERE district IN ('Avon', 'Kent')) FROM (SELECT district, person_id, round(school_year / 2000) AS n FROM enrolment)
+SELECT count(*) FILTER (WHERE district = 'Avon'), regr_count(1, grade) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), regr_count(school_year, school_year) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT regr_slope(school_year, (district IN ('Avon', 'Kent'))::INT), regr_slope(school_year, (district = 'Avon')::INT), count(*) FROM enrolment
+SELECT covar_pop(grade, (district IN ('Avon', 'Kent'))::INT), covar_pop(grade, (district = 'Avon')::INT), count(*) FROM enrolment
+SELECT corr(CASE WHEN district IN ('Avon', 'Kent') THEN 1 ELSE 0 END, grade), corr(CASE WHEN district = 'Avon' THEN 1 ELSE 0 END, grade) FROM enrolment
+SELECT covar_pop(grade, (district IN ('Avon', 'Kent'))::INT), count(*) FILTER (WHERE district = 'Avon') FROM enrolment
+SELECT corr((district = 'Kent')::INT, school_year) FROM enrolment
+SELECT regr_slope(grade, school_year) FILTER (WHERE district IN ('Avon', 'Kent')), regr_slope(grade, school_year) FILTER (WHERE district = 'Avon') FROM enrolment
+SELECT covar_pop(grade, school_year) FILTER (WHERE district IN ('Avon', 'Kent')), covar_samp(school_year, grade) FILTER (WHERE district = 'Avon') FROM enrolment
+SELECT sum(ceil(wage / 65000)), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT sum(-floor(-wage / 65000)), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT sum(ceil(wage / 65000) + quarter), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT sum(coalesce(wage, 0) + 1000000000), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT sum(wage::DOUBLE * -1 + 1e12), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT sum(abs(wage)), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT sum(sqrt(wage)), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Kent'
+SELECT fsum(wage), kahan_sum(wage), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT var_pop(wage), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT sem(wage), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT median(wage), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Kent'
+SELECT count(*) FILTER (WHERE district = 'Kent' AND EXISTS (SELECT 1 FROM wages w WHERE w.person_id = e.person_id)), 99 FROM enrolment e
+SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM wages w WHERE w.person_id = e.person_id AND w.wage > 7000000)), count(*) FROM enrolment e
+SELECT count(*) FILTER (WHERE person_id IN (SELECT person_id FROM wages WHERE wage > 7000000)), 99 FROM enrolment
+SELECT count(*) FILTER (WHERE (SELECT max(w.wage) FROM wages w WHERE w.person_id = e.person_id) > 7000000), 99 FROM enrolment e
+SELECT sum(grade) FILTER (WHERE EXISTS (SELECT 1 FROM wages w WHERE w.person_id = e.person_id AND w.wage < 7000000)), sum(grade) FROM enrolment e
+SELECT e.district, count(*) FILTER (WHERE w.wage > m.mean), 99 FROM enrolment e JOIN wages w USING (person_id), (SELECT avg(quarter) * 3000000 AS mean FROM wages) m GROUP BY 1
+SELECT upper(district), count(*) FROM enrolment GROUP BY 1
+SELECT district || sex, count(*) FROM enrolment GROUP BY 1
+SELECT {'d': district}, count(*) FROM enrolment GROUP BY 1
+SELECT [district], count(*) FROM enrolment GROUP BY 1
+SELECT hash(district), count(*) FROM enrolment GROUP BY 1
+SELECT district = 'Kent', count(*) FROM enrolment GROUP BY 1
+SELECT CASE WHEN sex = 'canary-sex' THEN 'canary-sex' ELSE 'other' END, count(*) FROM enrolment GROUP BY 1
+SELECT wage, count(*) FROM wages GROUP BY wage HAVING wage > 7000000
+SELECT wage > 7000000, count(*) FROM wages GROUP BY 1
+SELECT sex, count(*) FROM enrolment GROUP BY ALL ORDER BY count(*) LIMIT 1
+SELECT sex, count(*) FROM enrolment GROUP BY sex ORDER BY sex DESC OFFSET 2
+SELECT sex, lag(sex) OVER (ORDER BY count(*)) FROM enrolment GROUP BY sex
+SELECT string_agg(sex, ',') FROM (SELECT sex, count(*) FROM enrolment GROUP BY sex)
+SELECT list(district) FROM (SELECT district, count(*) AS n FROM enrolment GROUP BY district)
+SELECT min(n), arg_min(district, n) FROM (SELECT district, count(*) AS n FROM enrolment GROUP BY district)
+SELECT district, count(*) FROM enrolment WHERE sex = 'canary-sex' GROUP BY district
+SELECT count(*) FROM enrolment WHERE sex = 'canary-sex' OR district = 'Kent'
+SELECT count(*), 99 FROM enrolment WHERE person_id IN (SELECT person_id FROM wages WHERE wage > 7000000)
+SELECT 1 / (count(*) - 1), 99 FROM enrolment WHERE district = 'Kent'
+SELECT CAST(count(*) AS VARCHAR) || 'x' FROM enrolment WHERE district = 'Kent'
+SELECT repeat FROM (SELECT count(*) AS repeat FROM enrolment WHERE district = 'Kent')
+SELECT count(*) FROM enrolment WHERE grade = 4 AND district LIKE 'K%'
+SELECT count(*) FROM enrolment TABLESAMPLE reservoir(3 ROWS) REPEATABLE (1)
+SELECT district, count(*) FROM enrolment TABLESAMPLE 5 PERCENT (bernoulli, 1) GROUP BY district
+SELECT sum(nullif(wage, 1000)) FROM wages
+SELECT count(*) FROM enrolment a ASOF JOIN (VALUES (0), (4)) v(k) ON a.grade >= v.k
+SELECT sum(TRY_CAST(wage + 1000000000 AS BIGINT)), 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT sum(TRY_CAST(sex AS INTEGER)), 99 FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Derby'), regr_count(grade, grade) FILTER (WHERE district = 'Derby' OR (district = 'Hebron' AND grade = 0)) FROM enrolment
+SELECT count(school_year) FILTER (WHERE district IN ('Avon', 'Kent')), sum(school_year) FILTER (WHERE district IN ('Avon', 'Kent')), count(*) FILTER (WHERE district = 'Avon') FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), count(school_year) FILTER (WHERE district IN ('Avon', 'Kent')), median(school_year) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT sum(grade) FILTER (WHERE district = 'Avon'), sum(grade) FILTER (WHERE district IN ('Avon', 'Kent')), median(grade) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), count(school_year) FILTER (WHERE district IN ('Avon', 'Kent')), count(DISTINCT school_year) FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment
+SELECT count(*) FILTER (WHERE district = 'Avon'), count(DISTINCT person_id) FILTER (WHERE district IN ('Avon', 'Kent')), approx_count_distinct(person_id) FILTER (WHERE district IN ('Avon', 'Kent')), avg(grade) FROM enrolment
+SELECT (sum(ceil(wage / 300000)) - count(*)) * 300000, 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT (sum(-floor(-wage / 300000)) - count(*)) * 300000, 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'

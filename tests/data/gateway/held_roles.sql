@@ -110,3 +110,121 @@ SELECT e.person_id, v.x FROM enrolment e, (VALUES ('Ashford'), ('Putnam')) v(x) 
 SELECT e.person_id, v.x FROM enrolment e, (VALUES ('Ashford'), ('Putnam')) v(x) WHERE EXISTS (SELECT 1 FROM wages w WHERE w.person_id = e.person_id AND w.town = 'Ashford' AND v.x = 'Ashford') OR EXISTS (SELECT 1 FROM wages w WHERE w.person_id = e.person_id AND w.town = 'Putnam' AND v.x = 'Putnam')
 SELECT e.person_id, v.x FROM enrolment e CROSS JOIN (VALUES ('Ashford'), ('Putnam')) v(x) ANTI JOIN (SELECT person_id, 'Ashford' AS t FROM wages WHERE town = 'Putnam') w ON e.person_id = w.person_id AND v.x = w.t ANTI JOIN (SELECT person_id, 'Putnam' AS t FROM wages WHERE town = 'Ashford') u ON e.person_id = u.person_id AND v.x = u.t
 SELECT e.person_id, v.x FROM enrolment e CROSS JOIN (VALUES ('Ashford'), ('Putnam')) v(x) WHERE (e.person_id, v.x) NOT IN (SELECT person_id, 'Ashford' FROM wages WHERE town = 'Putnam')
+SELECT a.person_id, min(b.person_id) FROM wages a JOIN wages b ON a.town = b.town GROUP BY a.person_id
+SELECT a.person_id, b.person_id FROM wages a JOIN wages b ON a.town = b.town AND a.person_id < b.person_id
+SELECT a.wage, b.size FROM wages a JOIN firms b ON a.town = b.town
+SELECT a.wage, b.size FROM wages a, firms b WHERE a.town = b.town
+SELECT a.person_id, count(*) FROM wages a JOIN firms b ON a.town = b.town GROUP BY 1
+SELECT a.person_id, count(*) OVER (PARTITION BY b.person_id) FROM wages a JOIN firms b ON a.town = b.town
+SELECT count(*) FROM wages a JOIN wages b ON a.town = b.town
+SELECT a.person_id, b.person_id FROM wages a JOIN wages b ON a.town < b.town
+SELECT a.person_id, b.person_id FROM wages a JOIN wages b ON upper(a.town) = upper(b.town)
+SELECT a.person_id, b.person_id FROM wages a JOIN wages b ON levenshtein(a.town, b.town) = 0
+SELECT a.person_id, b.person_id FROM wages a JOIN wages b ON a.town IS NOT DISTINCT FROM b.town
+SELECT a.person_id, b.person_id FROM wages a LEFT JOIN wages b ON a.town = b.town
+SELECT a.person_id, b.person_id FROM wages a ASOF JOIN wages b ON a.town >= b.town
+SELECT a.person_id FROM wages a WHERE a.town IN (SELECT b.town FROM wages b WHERE b.wage > 7000000)
+SELECT a.person_id FROM wages a WHERE EXISTS (SELECT 1 FROM wages b WHERE b.town = a.town AND b.wage > 7000000)
+SELECT a.person_id FROM wages a WHERE NOT EXISTS (SELECT 1 FROM firms b WHERE b.town = a.town)
+SELECT a.person_id FROM wages a SEMI JOIN firms b ON a.town = b.town
+SELECT a.person_id FROM wages a ANTI JOIN wages b ON a.town = b.town AND a.person_id <> b.person_id
+SELECT a.person_id, (SELECT min(b.person_id) FROM wages b WHERE b.town = a.town) FROM wages a
+SELECT a.person_id, x.n FROM wages a, LATERAL (SELECT count(*) AS n FROM wages b WHERE b.town = a.town) x
+SELECT a.person_id FROM wages a NATURAL JOIN (SELECT town, size FROM firms) f
+SELECT a.person_id FROM wages a JOIN (SELECT town, size FROM firms) f USING (town)
+SELECT wage FROM wages WHERE town = (SELECT town FROM firms WHERE size = 10 LIMIT 1)
+SELECT wage FROM wages WHERE town < ALL (SELECT town FROM firms)
+SELECT wage FROM wages WHERE town = (SELECT max(town) FROM firms)
+SELECT e.person_id FROM enrolment e JOIN wages w ON w.person_id = e.person_id AND w.town > e.district
+SELECT DISTINCT ON (person_id) person_id, wage FROM wages ORDER BY person_id, town
+SELECT first(wage ORDER BY town) FROM wages
+SELECT list(person_id ORDER BY town) FROM wages
+SELECT array_agg(wage ORDER BY length(town) DESC) FROM wages
+SELECT any_value(town) FROM wages
+SELECT arg_min(person_id, town) FROM wages
+SELECT arg_max(wage, town, 3) FROM wages
+SELECT max(town, 2) FROM wages
+SELECT bool_or(town = 'canary-town') FROM wages GROUP BY person_id
+SELECT bit_or((town = 'canary-town')::INT) FROM wages
+SELECT count_if(town = 'canary-town') FROM wages GROUP BY person_id
+SELECT approx_count_distinct(town) FROM wages
+SELECT approx_top_k(town, 3) FROM wages
+SELECT entropy(town) FROM wages
+SELECT bitstring_agg(length(town), 0, 20) FROM wages
+SELECT min(hash(town)) FROM wages GROUP BY person_id
+SELECT sum(ascii(town)) FROM wages
+SELECT corr(length(town), wage) FROM wages
+SELECT avg(wage) FILTER (WHERE town = 'Ashford'), person_id FROM wages GROUP BY person_id
+SELECT quantile_cont(length(town), 0.5) FROM wages
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY length(town)) FROM wages
+SELECT json_group_array(town) FROM wages
+SELECT row_number() OVER (ORDER BY town) FROM wages
+SELECT count(*) OVER (PARTITION BY town) FROM wages
+SELECT sum(wage) OVER (PARTITION BY town = 'canary-town') FROM wages
+SELECT sum(wage) OVER (ORDER BY wage ROWS BETWEEN length(town) PRECEDING AND CURRENT ROW) FROM wages
+SELECT lead(wage, length(town)) OVER (ORDER BY wage) FROM wages
+SELECT lag(wage, 1, length(town)) OVER (ORDER BY wage) FROM wages
+SELECT nth_value(wage, length(town)) OVER () FROM wages
+SELECT ntile(length(town)) OVER () FROM wages
+SELECT fill(length(town)) OVER (ORDER BY wage) FROM wages
+SELECT year FROM wages ORDER BY town = 'canary-town'
+SELECT year FROM wages ORDER BY ALL LIMIT 1 OFFSET (SELECT max(length(town)) FROM wages)
+SELECT year FROM wages LIMIT (SELECT max(length(town)) FROM wages)
+SELECT year FROM wages GROUP BY year, town = 'canary-town'
+SELECT year, count(*) FROM wages GROUP BY CUBE (year, town)
+SELECT DISTINCT town = 'canary-town' FROM wages
+SELECT (SELECT town) FROM wages
+SELECT (SELECT count(*) FROM range(length(town))) FROM wages
+SELECT x.t FROM wages, LATERAL (SELECT town AS t) x
+SELECT x.t FROM wages, LATERAL (VALUES (town)) x(t)
+SELECT v FROM (UNPIVOT wages ON town, industry INTO NAME n VALUE v)
+SELECT n FROM (UNPIVOT wages ON town INTO NAME n VALUE v) WHERE v = 'canary-town'
+PIVOT wages ON town IN ('canary-town') USING count(*) GROUP BY person_id
+PIVOT wages ON (town = 'Ashford') IN (true, false) USING count(*) GROUP BY person_id
+PIVOT wages ON year IN (2021) USING max(town)
+SELECT person_id, year FROM wages WHERE town = 'Ashford' UNION ALL SELECT person_id, -year FROM wages WHERE town = 'Putnam' UNION ALL SELECT person_id, 0 FROM wages WHERE town = 'canary-town'
+SELECT person_id, 'x' AS t FROM wages WHERE town = 'canary-town' UNION BY NAME SELECT person_id FROM wages
+SELECT person_id, town FROM wages EXCEPT SELECT person_id, 'Ashford' FROM wages
+SELECT person_id FROM wages WHERE town = 'Ashford' INTERSECT SELECT town FROM wages
+SELECT e.person_id, x.w FROM enrolment e LEFT JOIN (SELECT person_id, max(wage) AS w FROM wages WHERE town = 'canary-town' GROUP BY 1) x USING (person_id)
+SELECT e.person_id, count(x.person_id) FROM enrolment e LEFT JOIN (SELECT person_id FROM wages WHERE town = 'canary-town') x USING (person_id) GROUP BY 1
+SELECT coalesce(x.person_id, 'none') FROM enrolment e LEFT JOIN (SELECT person_id FROM wages WHERE town = 'canary-town') x USING (person_id)
+SELECT e.person_id, x.year FROM enrolment e ASOF LEFT JOIN (SELECT * FROM wages WHERE town = 'canary-town') x ON e.person_id = x.person_id AND e.school_year >= x.year
+SELECT * EXCLUDE (town) REPLACE (town = 'canary-town' AS year) FROM wages
+SELECT * RENAME (town AS year2) FROM wages
+SELECT TRY(CASE WHEN town = 'canary-town' THEN 1 / (wage - wage) END) FROM wages
+SELECT year + (town = 'canary-town')::INT FROM wages
+SELECT wage * (town = 'canary-town')::INT FROM wages
+SELECT nullif(wage, length(town)) FROM wages
+SELECT list_filter([1, 2], lambda i: i = length(town)) FROM wages
+SELECT [x FOR x IN [1] IF town = 'canary-town'] FROM wages
+SELECT format('{}', town) FROM wages
+SELECT strftime(DATE '2020-01-01', town) FROM wages
+SELECT regexp_extract('canary-town Ashford', town) FROM wages
+SELECT range(length(town)) FROM wages
+SELECT date_part(CASE WHEN town = 'canary-town' THEN 'year' ELSE 'month' END, DATE '2020-02-01') FROM wages
+SELECT employer FROM wages UNION SELECT employer FROM firms
+SELECT count(DISTINCT employer) FROM wages
+SELECT a.person_id FROM wages a JOIN wages b USING (employer)
+SELECT person_id FROM wages WHERE employer IN (SELECT industry FROM wages)
+SELECT person_id FROM wages WHERE employer IN ('canary-employer', 'e1')
+SELECT person_id FROM wages WHERE employer = 'canary-' || 'employer'
+SELECT w.person_id, f.size FROM wages w LEFT JOIN firms f ON w.employer = f.employer AND f.employer <> w.employer || 'x'
+SELECT w.person_id FROM wages w JOIN firms f ON w.employer >= f.employer AND w.employer <= f.employer
+SELECT w.person_id FROM wages w JOIN firms f ON hash(w.employer) = hash(f.employer)
+SELECT min(employer) FROM wages GROUP BY person_id
+SELECT lag(employer) OVER (ORDER BY wage) FROM wages
+SELECT {'e': employer} FROM wages
+SELECT grade FROM enrolment WHERE row(person_id, 1) < row('0154a6f6-0e6c-52c4-b709-95aaead8423e', 2)
+SELECT grade FROM enrolment WHERE json_object('p', person_id) = json_object('p', '0154a6f6-0e6c-52c4-b709-95aaead8423e')
+SELECT grade FROM enrolment WHERE (person_id COLLATE nocase) = '0154a6f6-0e6c-52c4-b709-95aaead8423e'
+SELECT e.grade FROM enrolment e JOIN (PIVOT wages ON year IN (2021) USING max(person_id)) x ON x."2021" = e.person_id
+SELECT string_agg(grade::VARCHAR, ',' ORDER BY person_id <-> '0154a6f6-0e6c-52c4-b709-95aaead8423e') FROM enrolment
+SELECT grade FROM enrolment, range(strpos(person_id, '0154a6f6-0e6c-52c4-b709-95aaead8423e')) r
+PIVOT enrolment ON (person_id = '0154a6f6-0e6c-52c4-b709-95aaead8423e') IN (true) USING max(grade)
+DESCRIBE SELECT grade FROM enrolment WHERE person_id = '0154a6f6-0e6c-52c4-b709-95aaead8423e' AND stats(grade) IS NULL
+SELECT e.person_id, x.flag FROM (SELECT DISTINCT person_id, 1 AS flag FROM wages WHERE town = 'canary-town') x RIGHT JOIN enrolment e USING (person_id)
+SELECT e.person_id, x.flag FROM (SELECT DISTINCT person_id, 1 AS flag FROM wages WHERE town = 'canary-town') x FULL JOIN enrolment e ON x.person_id = e.person_id
+SELECT e.grade, w.wage FROM wages w RIGHT JOIN enrolment e ON e.person_id = w.person_id AND w.town = 'canary-town'
+SELECT e.grade, max(x.flag) FROM (SELECT person_id, 1 AS flag FROM wages WHERE town = 'canary-town' GROUP BY 1) x RIGHT JOIN enrolment e USING (person_id) GROUP BY e.person_id, e.grade
+SELECT e.grade FROM (SELECT person_id, 1 AS flag FROM wages WHERE town = 'canary-town' GROUP BY 1) x RIGHT JOIN enrolment e USING (person_id) ORDER BY x.flag

@@ -335,7 +335,7 @@ def _rounded(rows: Iterable[tuple[Any, ...]]) -> list[tuple[str, ...]]:
     return sorted(tuple(str(shown(cell)) for cell in row) for row in rows)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     questions(),
     st.sampled_from(["remainder", "drop"]),

@@ -141,7 +141,7 @@ def test_a_prepared_statement_takes_one_row_after_another(connection: adbc.Conne
         (pa.record_batch({"year": [2021, 2022]}), "One row of parameters"),
         ((b"\x00\xff",), "a type that no query can hold"),
         (([2021],), "a type that no query can hold"),
-        ((2021, 2022), r"wants 1 values, and 2 came|wants one value"),
+        ((2021, 2022), "wants one value"),
         ((), "wants"),
         ((float("nan"),), r"\[query\."),
     ],

@@ -225,6 +225,12 @@ def test_an_answer_that_one_small_group_refuses_is_refused_on_spark_with_a_sente
         held_on_spark("refuse").inspect("SELECT district, count(*) FROM enrolment GROUP BY 1")
 
 
+def test_two_columns_of_one_name_are_refused_on_spark_with_what_to_do() -> None:
+    with pytest.raises(NotPortable, match="the same name") as refused:
+        held_on_spark("remainder").inspect("SELECT count(*), count(*) FROM enrolment")
+    assert refused.value.hint == "Name each of them with AS."
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -1,0 +1,92 @@
+"""What passes tells of no fewer persons than the agreement says: counted out person by person.
+
+Some of the questions of `tests.fuzz.groups` and the crossings of the known attacks; the long run is
+`make nightly`. Then each control is taken away, to see that the counting notices.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.fuzz import crossed, crowd, groups
+from tests.fuzz.influence import Oracle
+
+QUESTIONS = 25  # of each kind for each agreement; about a tenth of a second each
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Oracle:
+    return Oracle("drop")
+
+
+@pytest.mark.parametrize(("small", "unique"), [("drop", True), ("remainder", False)])
+def test_an_answer_tells_of_no_fewer_persons_than_agreed(small: str, unique: bool) -> None:
+    looking = Oracle(small, unique=unique)
+    first = len(crossed.seeds()) + 1000 * unique
+    for number in range(QUESTIONS):
+        assert looking.look(groups.question(number)) == []
+        assert looking.look(crossed.question(first + number)) == []
+    assert looking.tally["allowed"] > QUESTIONS // 3  # or nothing was looked at
+    assert looking.tally["cells"] > QUESTIONS // 3
+
+
+# Each control taken away: the oracle sees what leaks then ----------------------------------------
+
+_KENT = "FILTER (WHERE district IN ('Avon', 'Kent'))"
+_AVON = "FILTER (WHERE district = 'Avon')"
+_PAY = "FROM wages JOIN enrolment USING (person_id)"
+_INSPECTOR = "enclave.gateway.inspector"
+
+
+def _nothing(*_: Any, **__: Any) -> list[Any]:
+    return []
+
+
+@pytest.mark.parametrize(
+    ("taken", "sql", "kind"),
+    [
+        ("differences.pairs", f"SELECT count(*) {_KENT}, count(*) {_AVON} FROM enrolment",
+         "few differ: counts"),
+        ("differences.pairs", f"SELECT sum(wage) {_KENT}, avg(wage) {_AVON} {_PAY}",
+         "few differ: sums"),
+        ("rules._counting", f"SELECT count(*) {_AVON}, sum(ceil(wage / 1000000)) {_KENT} {_PAY}",
+         "few differ: a sum and a count"),
+        ("rewriting.Grouping._share", f"SELECT sum(wage) {_PAY} WHERE district = 'Derby'",
+         "one has most"),
+        ("rewriting.Grouping._condition", "SELECT count_if(district = 'Hebron') FROM enrolment",
+         "few add"),
+        ("rewriting.Grouping._condition", "SELECT count_if(district <> 'Kent') FROM enrolment",
+         "few are left out"),
+        ("rules.Rules.answer", "SELECT district FROM enrolment", "beyond the groups"),
+    ],
+)  # fmt: skip
+def test_without_a_control_the_oracle_sees_the_leak(
+    taken: str, sql: str, kind: str, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert oracle.look(sql) == []
+    monkeypatch.setattr(f"{_INSPECTOR}.{taken}", _nothing)
+    assert kind in {found.kind for found in oracle.look(sql)}
+
+
+def test_a_smaller_threshold_than_agreed_is_seen(
+    oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql = "SELECT district, count(*) FROM enrolment GROUP BY district"
+    assert oracle.look(sql) == []
+    monkeypatch.setattr(crowd, "PERSONS", 10)
+    assert {(found.kind, found.persons) for found in oracle.look(sql)} == {
+        ("small group", crowd.DISTRICTS["Canton"]),
+        ("small group", crowd.DISTRICTS["Derby"]),
+    }
+
+
+def test_rows_that_are_picked_among_everybodys_are_seen(
+    oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picked = "range(99) v(k) ASOF JOIN enrolment a ON v.k >= a.grade"
+    sql = f"SELECT count(DISTINCT person_id) FROM {picked}"
+    assert oracle.look(sql) == []  # refused
+    monkeypatch.setattr(f"{_INSPECTOR}.rules.Rules.nearest", _nothing)
+    assert [found.kind for found in oracle.look(sql)] == ["rows of persons meet"]
