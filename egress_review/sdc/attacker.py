@@ -11,6 +11,7 @@ import itertools
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import highspy
@@ -43,12 +44,22 @@ class Published:
 
     `at_least` gives, per measure, the least a shown row can have (None: it may be negative).
     `overlapping` names measures whose parts may share persons; `within` pairs (smaller, larger).
+    `sums` are groups and what makes them up, where labels are read to say so: bands within bands.
     """
 
     rows: tuple[Row, ...]
     at_least: Mapping[str, float | None]
     overlapping: frozenset[str] = frozenset()
     within: tuple[tuple[str, str], ...] = ()
+    sums: tuple[tuple[object, tuple[object, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Insider:
+    """One person who knows some hidden numbers; `others` are how open each other one must stay."""
+
+    knows: Mapping[Unknown, float]
+    others: Mapping[Unknown, float]
 
 
 @dataclass(slots=True)
@@ -73,15 +84,44 @@ def attack(
     wider than the truth, and a number that was not come to has none: whoever judges by the answer
     fails closed. Raises `ValueError` if the published tables contradict each other.
     """
-    knowledge = _Knowledge()
-    for table in published:
-        _read(knowledge, table)
-    for table in published:
-        _sum_up(knowledge, table)
-        _compare(knowledge, table)
+    knowledge = _gathered(published)
     asked = {(row.group, name) for table in published for row in table.rows for name in row.shown}
     hidden = [name for name in knowledge.limit if name not in knowledge.known]
     return _bound(knowledge, hidden, asked, _Limits(enough or {}, seconds))
+
+
+def attack_inside(
+    published: Sequence[Published], insiders: Iterable[Insider], *, seconds: float = 10.0
+) -> frozenset[Unknown]:
+    """Return the numbers that some insider knows more closely than they may.
+
+    Whom it does not come to in its time is not judged. Raises `ValueError` as `attack` does.
+    """
+    knowledge, limits = _gathered(published), _Limits({}, seconds)
+    hidden = [name for name in knowledge.limit if name not in knowledge.known]
+    rows, sides = _remaining(knowledge, {name: column for column, name in enumerate(hidden)})
+    everybody, seen = list(insiders), set[Unknown]()
+    for columns, mine in _pieces(len(hidden), rows):
+        place = {hidden[column]: at for at, column in enumerate(columns)}
+        here = [one for one in everybody if not place.keys().isdisjoint(one.knows)]
+        if here:
+            floor = np.array([knowledge.limit[name] for name in place])
+            program = _program([(rows[r], sides[r]) for r in mine], columns, floor.tolist())
+            for one in here:
+                seen |= _seen_by(one, place, _Reached(*program, floor), limits)
+    return frozenset(seen)
+
+
+def _seen_by(
+    insider: Insider, place: Mapping[Unknown, int], reached: _Reached, limits: _Limits
+) -> set[Unknown]:
+    own = {place[name]: value for name, value in insider.knows.items() if name in place}
+    others = {place[name]: name for name in insider.others if name in place}
+    with reached.holding(own):
+        closed = (
+            c for c, name in others.items() if reached.closed(c, insider.others[name], limits)
+        )
+        return {others[column] for column in closed}
 
 
 def attack_sums(
@@ -101,6 +141,19 @@ def attack_sums(
         fact = {total: 1.0, **dict.fromkeys(parts, -1.0)}
         knowledge.facts.append((fact, True))
     return _bound(knowledge, list(hidden), set(hidden), _Limits(enough or {}, seconds))
+
+
+def _gathered(published: Sequence[Published]) -> _Knowledge:
+    knowledge = _Knowledge()
+    for table in published:
+        _read(knowledge, table)
+    for table in published:
+        _sum_up(knowledge, table)
+        _compare(knowledge, table)
+    overlapping = frozenset[str]().union(*(table.overlapping for table in published))
+    for table in published:
+        _nest(knowledge, table, overlapping)
+    return knowledge
 
 
 def _read(knowledge: _Knowledge, table: Published) -> None:
@@ -180,6 +233,14 @@ def _relate(knowledge: _Knowledge, total: Unknown, parts: list[Unknown], table: 
         knowledge.facts += [({total: 1.0, part: -1.0}, False) for part in parts if part != total]
 
 
+def _nest(knowledge: _Knowledge, table: Published, overlapping: frozenset[str]) -> None:
+    for measure in table.at_least.keys() - overlapping:
+        for total, parts in table.sums:
+            names = [(group, measure) for group in (total, *parts)]
+            if all(name in knowledge.limit for name in names):
+                _relate(knowledge, names[0], names[1:], table)
+
+
 def _compare(knowledge: _Knowledge, table: Published) -> None:
     for smaller, larger in table.within:
         for row in table.rows:
@@ -238,6 +299,26 @@ class _Reached:
             if limits.left > 0 and not self._done(column, enough, sign):
                 self._push(column, sign, limits.left)
 
+    @contextmanager
+    def holding(self, own: Mapping[int, float]) -> Iterator[None]:
+        """Attack as one who knows some numbers does."""
+        for column, value in own.items():
+            near = (value / self._unit - SLACK, value / self._unit + SLACK)
+            self._solver.changeColBounds(column, *near)
+        yield
+        for column in own:
+            least = self._floor[column] / self._unit
+            self._solver.changeColBounds(column, least, highspy.kHighsInf)
+
+    def closed(self, column: int, width: float, limits: _Limits) -> bool:
+        """Say whether one unknown certainly cannot be pushed open that wide."""
+        for sign in (1, -1):
+            if self.high[column] - self.low[column] < width:
+                if limits.left <= 0:
+                    return False
+                self._push(column, sign, limits.left)
+        return bool(limits.left > 0 and self.high[column] - self.low[column] < width)
+
     def _done(self, column: int, enough: Interval | None, sign: int) -> bool:
         if enough is not None:
             low, high = enough
@@ -249,6 +330,9 @@ class _Reached:
         solver.setOptionValue("time_limit", solver.getRunTime() + seconds)
         solver.changeColCost(column, float(sign))
         solver.run()
+        if solver.getModelStatus() == highspy.HighsModelStatus.kNotset:
+            solver.clearSolver()  # it can fail on what it remembers of the run before
+            solver.run()
         status, point = solver.getModelStatus(), solver.getSolution().col_value
         solver.changeColCost(column, 0.0)
         if status == highspy.HighsModelStatus.kOptimal:

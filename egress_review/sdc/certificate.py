@@ -6,12 +6,13 @@ A certificate names cells by number, not by value, and is safe to show a reviewe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from egress_review.sdc.attacker import Interval, Published, Row, Unknown
+from egress_review.sdc.attacker import Insider, Interval, Published, Row, Unknown
 from egress_review.sdc.floors import Name, floors, least
-from egress_review.sdc.primary import owed
+from egress_review.sdc.primary import may_be_known, owed
+from egress_review.sdc.standards import NEARLY
 from egress_review.sdc.tables import Cell, Kind, Measure, Table
 from enclave.model import DisclosureRules
 
@@ -63,7 +64,44 @@ def publish(table: Table) -> Published:
         at_least={m.name: None if m.signed else least(m) for m in table.measures},
         overlapping=frozenset(m.name for m in table.measures if not m.adds_up),
         within=tuple(within),
+        sums=table.sums,
     )
+
+
+def insiders(tables: Sequence[Table], lone: Mapping[int, int]) -> Iterator[Insider]:
+    """Yield whoever is alone in a hidden cell and what must stay open to them.
+
+    `lone` says, by cell of the last table, who its only person is. Of two cells with one person
+    each of which that is not known for both, they may be the same: `linking` judges those.
+    """
+    cells = {
+        table.cells[index].mark: (table, index, lone.get(index) if table is tables[-1] else None)
+        for table in tables
+        for index in sorted(table.hidden)
+    }
+    for table, index, person in cells.values():
+        mine = table.cells[index]
+        if mine.persons == 1:
+            others = [
+                (other, measure)
+                for whose, at, who in cells.values()
+                for other, measure in _numbers(whose, at)
+                if other.persons > 1 or (None not in (person, who) and person != who)
+            ]
+            knows: dict[Unknown, float] = {
+                (mine.mark, name): value for name, value in mine.values.items()
+            }
+            yield Insider(knows, {(c.mark, m.name): _nearly(c, m) for c, m in others})
+
+
+def _numbers(table: Table, index: int) -> Iterator[tuple[Cell, Measure]]:
+    if index in table.primary:
+        yield from ((table.cells[index], measure) for measure in table.measures)
+
+
+def _nearly(cell: Cell, measure: Measure) -> float:
+    """Return how near is known: within less than one person or row, or half of 1 % of an amount."""
+    return 0.5 * NEARLY * abs(cell.values[measure.name]) if measure.kind is Kind.SUM else 0.5
 
 
 def _row(cell: Cell, table: Table, index: int) -> Row:
@@ -86,6 +124,8 @@ def certify(
         for number, table in enumerate(tables)
         for index in sorted(table.primary)
         for measure in table.measures
+        if (table.cells[index].mark, measure.name) in bounds
+        or not may_be_known(table.cells[index], measure, rules)
     ]
     return Certificate("strict", tuple(findings))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import highspy
 import numpy as np
 from scipy.sparse import csc_matrix
 
-from egress_review.sdc.movement import Cut, program, run
-from egress_review.sdc.system import FREE, Floats, Integers, Need, System
+from egress_review.sdc.movement import Cut, OutOfTime, program, run
+from egress_review.sdc.system import FREE, NOBODY, Flags, Floats, Integers, Need, System
+from egress_review.sdc.until import Until
 
 SPARSE = 1e-9
 
@@ -17,8 +19,8 @@ SPARSE = 1e-9
 class Choice:
     """Chooses among the gates of one piece; first fractions of cells, then whole ones."""
 
-    def __init__(self, system: System, deadline: float):
-        self.system, self.deadline = system, deadline
+    def __init__(self, system: System, until: Until):
+        self.system, self.until = system, until
         self._gates = len(system.weight)
         bounds = (system.forced.astype(float), np.ones(self._gates))
         self._solver = program(csc_matrix((0, self._gates)), system.weight, bounds, _NO_ROWS)
@@ -44,14 +46,15 @@ class Choice:
             self._solver.addRows(len(rows), lower, upper, len(where), starts, where, weights)
 
     def lonely(self, pattern: Floats) -> Iterator[Cut]:
-        """Yield what a pattern breaks of this: no cell is hidden alone in an equation, for nothing.
+        """Yield what a pattern breaks of this: no cell is hidden alone in equations, for nothing.
 
-        True of every cheapest pattern: a cell hidden alone in an equation does not move at all.
+        True of every cheapest pattern, where each unknown behind the cell is alone in one of them:
+        then none of them moves at all. An amount beside a count may still move.
         """
-        for gates in self._lines:
+        for gates, still in self._lines:
             chosen = pattern[gates]
             most = int(chosen.argmax())
-            if chosen[most] > chosen.sum() - chosen[most] + 0.05:
+            if still[most] and chosen[most] > chosen.sum() - chosen[most] + 0.05:
                 coefficients = np.zeros(self._gates)
                 coefficients[gates] = 1.0
                 coefficients[gates[most]] = -1.0
@@ -66,7 +69,7 @@ class Choice:
 
     def relaxed(self) -> tuple[Floats, float]:
         """Return the cheapest choice in fractions of cells, and its cost: a lower bound."""
-        run(self._solver, self.deadline)
+        run(self._solver, self.until)
         cost = float(self._solver.getInfo().objective_function_value)
         return np.clip(np.asarray(self._solver.getSolution().col_value), 0.0, 1.0), cost
 
@@ -89,7 +92,9 @@ class Choice:
         guess = highspy.HighsSolution()
         guess.col_value = list(start)
         self._solver.setSolution(guess)
-        run(self._solver, self.deadline)
+        run(self._solver, self.until)
+        if self._solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+            raise OutOfTime  # nothing is known: within these cells no pattern meets the cuts
         chosen = np.round(np.asarray(self._solver.getSolution().col_value))
         return chosen, float(self._solver.getInfo().mip_dual_bound)
 
@@ -97,14 +102,26 @@ class Choice:
 _NO_ROWS = (np.zeros(0), np.zeros(0))
 
 
-def _gates_of_lines(system: System) -> list[Integers]:
-    """Return, for each equation in which every unknown has a gate, its gates."""
-    matrix = system.equations
-    lines = [
-        system.gate[matrix.indices[matrix.indptr[line] : matrix.indptr[line + 1]]]
-        for line in range(matrix.shape[0])
-    ]
-    return [np.unique(gates) for gates in lines if (gates >= 0).all() and len(set(gates)) > 1]
+def _gates_of_lines(system: System) -> list[tuple[Integers, Flags]]:
+    """Return the gates of each equation in which every unknown has one, each set of gates once.
+
+    Beside them, which of the gates are hidden for nothing when all others of the set are shown:
+    each unknown behind it has an equation with this very set, and nothing forces it.
+    """
+    matrix, behind = system.equations, Counter(system.gate.tolist())
+    owed = {int(system.gate[need.variable]) for need in system.needs}
+    held: dict[tuple[int, ...], set[int]] = defaultdict(set)
+    for line in range(matrix.shape[0]):
+        unknowns = matrix.indices[matrix.indptr[line] : matrix.indptr[line + 1]]
+        gates = system.gate[unknowns]
+        if (gates >= 0).all() and len(set(gates)) == len(gates) > 1:
+            held[tuple(np.sort(gates).tolist())].update(unknowns.tolist())
+    lines = []
+    for gates, unknowns in held.items():
+        own = Counter(system.gate[list(unknowns)].tolist())
+        still = [own[g] == behind[g] and (g in owed or not system.forced[g]) for g in gates]
+        lines.append((np.array(gates), np.array(still)))
+    return lines
 
 
 def _first_cuts(system: System) -> Iterator[Cut]:
@@ -132,7 +149,8 @@ def _room(
     system: System, need: Need, wanted: float, line: tuple[Integers, Floats]
 ) -> Iterator[Cut]:
     others, room = line
-    counted = (others != need.variable) & (others != need.insider)
+    knows = () if need.insider == NOBODY else system.guard.knows[need.insider]
+    counted = (others != need.variable) & ~np.isin(others, knows)
     gate, room = system.gate[others[counted]], room[counted]
     least = wanted - room[gate == FREE].sum()
     if least <= 1e-6 * wanted:

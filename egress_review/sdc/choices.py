@@ -5,7 +5,6 @@ Advice for people: it changes no pattern, and what it proposes must be suppresse
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from egress_review.sdc.movement import Movement, OutOfTime, violated
 from egress_review.sdc.system import FREE, KNOWN, Need, System
+from egress_review.sdc.until import Until
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,17 @@ def advise(
     system: System, impossible: Sequence[Need], *, budget: float = 5.0
 ) -> tuple[Advice, ...]:
     """Return one piece of advice for each need; without time for it, that categories collapse."""
-    deadline = time.monotonic() + budget
-    return tuple(_advice(system, need, deadline) for need in impossible)
+    until = Until(budget)
+    return tuple(_advice(system, need, until) for need in impossible)
 
 
-def _advice(system: System, need: Need, deadline: float) -> Advice:
+def _advice(system: System, need: Need, until: Until) -> Advice:
     shown = tuple(_shown_beside(system, need))
     try:
-        single = tuple(v for v in shown if _helps(system, need, (v,), deadline))
+        single = tuple(v for v in shown if _helps(system, need, (v,), until))
         if single:
             return Advice(need, single)
-        if shown and _helps(system, need, shown, deadline):
+        if shown and _helps(system, need, shown, until):
             return Advice(need, shown, together=True)
     except OutOfTime:
         pass
@@ -62,9 +62,9 @@ def _shown_beside(system: System, need: Need) -> Iterator[int]:
     yield from sorted(v for v in beside if system.gate[v] == KNOWN)
 
 
-def _helps(system: System, need: Need, opened: tuple[int, ...], deadline: float) -> bool:
+def _helps(system: System, need: Need, opened: tuple[int, ...], until: Until) -> bool:
     gate = system.gate.copy()
     gate[list(opened)] = FREE
     tried = replace(system, gate=gate, needs=(need,))
     everything = np.ones(len(system.weight))
-    return not list(violated(Movement(tried, deadline), (need,), everything))
+    return not list(violated(Movement(tried, until), (need,), everything))

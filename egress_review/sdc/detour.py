@@ -6,7 +6,6 @@ then it names.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress as ignoring
@@ -16,7 +15,8 @@ import numpy as np
 from scipy.sparse import csc_matrix, hstack
 
 from egress_review.sdc.movement import Movement, OutOfTime, program, run, short
-from egress_review.sdc.system import KNOWN, NOBODY, Floats, Integers, Need, System
+from egress_review.sdc.system import KNOWN, NOBODY, Flags, Floats, Guard, Integers, Need, System
+from egress_review.sdc.until import Until
 
 USED = 1e-7
 
@@ -24,8 +24,8 @@ USED = 1e-7
 class Detour:
     """Finds the cheapest set of cells through which one unknown can move a wanted distance."""
 
-    def __init__(self, system: System, weight: Floats, deadline: float):
-        self._system, self._weight, self._deadline = system, weight, deadline
+    def __init__(self, system: System, weight: Floats, until: Until):
+        self._system, self._weight, self._until = system, weight, until
         matrix = csc_matrix(system.equations)
         self._count = matrix.shape[1]
         movable = system.gate != KNOWN
@@ -50,7 +50,8 @@ class Detour:
         low[variable + there] = wanted
         top[variable + back] = 0.0  # moving there and back again is no movement
         if need.insider != NOBODY:
-            top[[need.insider, need.insider + self._count]] = 0.0
+            knows = system.guard.knows[need.insider]
+            top[np.concatenate([knows, knows + self._count])] = 0.0
         room = np.maximum(np.minimum(self._top, wanted), USED)
         gated = np.maximum(system.gate, 0)
         price = np.where(system.gate >= 0, (self._weight * (1 - pattern))[gated], 0.0)
@@ -60,7 +61,7 @@ class Detour:
         self._solver.changeColsCost(len(top), self._every, cost)
         # no cost is negative, so the dual simplex is at home at the start and far from it elsewhere
         self._solver.clearSolver()
-        run(self._solver, self._deadline)
+        run(self._solver, self._until)
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None  # what the solver holds then is no movement: it breaks the equations
         flow = np.asarray(self._solver.getSolution().col_value)
@@ -76,20 +77,26 @@ class Cover:
         needs: Sequence[Need],
         *,
         weight: Floats,
-        deadline: float,
+        until: Until,
         hardest_first: bool = True,
     ) -> None:
-        self.system, self.deadline = system, deadline
+        self.system, self._until = system, until
         self.pattern = system.forced.astype(float)
         self._weight = weight
-        self._claims = [
-            (need, way) for need in needs for way in ("up", "down", "width") if getattr(need, way)
-        ]
+        self._hardest_first = hardest_first
         self._proof: dict[int, frozenset[int]] = {}  # per claim the movements that prove it
         self._refused: Counter[int] = Counter()
         self._moves: list[frozenset[int]] = []  # per movement the gates that it moves
-        self._movement = Movement(system, deadline)
-        self._claimed = _Claimed(self._claims, hardest_first=hardest_first)
+        self._detour: Detour | None = None
+        self._claims: list[tuple[Need, str]] = []
+        self.ask(needs)
+
+    def ask(self, needs: Sequence[Need]) -> None:
+        """Let these needs be met too."""
+        ways = ("up", "down", "width")
+        self._claims += [(need, way) for need in needs for way in ways if getattr(need, way)]
+        guard = self.system.guard
+        self._claimed = _Claimed(self._claims, guard, hardest_first=self._hardest_first)
 
     def unmet(self) -> tuple[Need, ...]:
         """Return the needs without a proof."""
@@ -99,12 +106,13 @@ class Cover:
     def fill(self, start: Floats) -> None:
         """Hide more until every need is met, or the time is up."""
         self.pattern = np.maximum(self.pattern, start)
-        detour = Detour(self.system, self._weight, self.deadline)
         with ignoring(OutOfTime):
+            self._detour = self._detour or Detour(self.system, self._weight, self._until)
+            self._movement = Movement(self.system, self._until)
             self._movement.open(self.pattern)
             for number in self._claimed.order:
                 if number not in self._proof and not self._prove(number):
-                    self._extend(number, detour)
+                    self._extend(number, self._detour)
 
     def _extend(self, number: int, detour: Detour) -> None:
         """Hide what lets one claim be met."""
@@ -124,7 +132,7 @@ class Cover:
             for gate in self._gates(best[1:]):
                 self.pattern[gate] = 1.0
                 self._movement.turn(int(gate), hidden=True)
-            self._record(best[1:], need.insider)
+            self._record(best[1:])
 
     def _gates(self, moved: Floats) -> Integers:
         gates = self.system.gate[np.abs(moved) > USED]
@@ -137,16 +145,16 @@ class Cover:
         moved = []
         for up in {"up": (True,), "down": (False,), "width": (True, False)}[way]:
             moved.append(self._movement.push(need.variable, up=up))
-            self._record(moved[-1], need.insider)
+            self._record(moved[-1])
         if way == "width" and number not in self._proof:
             wide = moved[0][need.variable] - moved[1][need.variable]
             if not short(wide, need.width):
                 self._proof[number] = self._keep(moved[0]) | self._keep(moved[1])
         return number in self._proof
 
-    def _record(self, moved: Floats, insider: int) -> None:
+    def _record(self, moved: Floats) -> None:
         """Note one movement as the proof of each claim it meets that has none."""
-        met = [n for n in self._claimed.met(moved, insider) if n not in self._proof]
+        met = [n for n in self._claimed.met(moved) if n not in self._proof]
         if met:
             kept = self._keep(moved)
             self._proof.update(dict.fromkeys(met, kept))
@@ -156,16 +164,17 @@ class Cover:
         self._moves.append(frozenset(self._gates(moved).tolist()))
         return frozenset({len(self._moves) - 1})
 
-    def drop(self, until: float | None = None) -> None:
+    def drop(self, until: Until) -> None:
         """Show again, heaviest first, each cell that no need depends on, until the time is up."""
-        self.deadline = min(self.deadline, until or self.deadline)
         spare = (self.pattern > 0.5) & ~self.system.forced
         order = sorted(np.flatnonzero(spare), key=lambda gate: -self._weight[gate])
         with ignoring(OutOfTime):
-            self._movement = Movement(self.system, self.deadline, narrow=True)
+            self._movement = Movement(self.system, until, narrow=True)
             self._movement.open(self.pattern)
             for gate in order:
                 self._try_without(int(gate))
+                if until.left <= 0:
+                    return
 
     def _try_without(self, gate: int) -> None:
         used = {number for proof in self._proof.values() for number in proof}
@@ -183,8 +192,6 @@ class Cover:
             self.pattern[gate] = 1.0
             self._movement.turn(gate, hidden=True)
             self._proof.update(kept)
-        if time.monotonic() > self.deadline:
-            raise OutOfTime
 
     def _still(self, number: int) -> bool:
         """Say whether a claim is met; who refuses often is asked first the next time."""
@@ -196,23 +203,30 @@ class Cover:
 class _Claimed:
     """The claims as arrays, to see at once which of them a movement meets."""
 
-    def __init__(self, claims: Sequence[tuple[Need, str]], *, hardest_first: bool):
+    def __init__(
+        self, claims: Sequence[tuple[Need, str]], guard: Guard, *, hardest_first: bool
+    ) -> None:
         self._variable = np.array([need.variable for need, _ in claims], dtype=np.int64)
         self._insider = np.array([need.insider for need, _ in claims], dtype=np.int64)
         self._wanted = np.array([getattr(need, way) for need, way in claims])
         self._up = np.array([way != "down" for _, way in claims], dtype=bool)
         self._down = np.array([way != "up" for _, way in claims], dtype=bool)
+        self._knows = np.concatenate([*guard.knows, np.zeros(0, dtype=np.int64)])
+        self._starts = np.cumsum([0, *map(len, guard.knows)])[:-1]
         # the hardest first: what they need hidden often serves the rest
         order = [int(number) for number in np.argsort(-self._wanted, kind="stable")]
         self.order = order if hardest_first else order[::-1]
 
-    def met(self, moved: Floats, insider: int) -> list[int]:
+    def met(self, moved: Floats) -> list[int]:
         """Return the claims that one movement meets by itself."""
         mine = moved[self._variable]
         reach = np.maximum(np.where(self._up, mine, 0.0), np.where(self._down, -mine, 0.0))
         enough = reach >= self._wanted - np.maximum(1e-6, 1e-6 * self._wanted)
-        held = (self._insider == NOBODY) | (self._insider == insider)
-        if insider == NOBODY:
-            still = np.abs(moved[np.maximum(self._insider, 0)]) <= USED
-            held = (self._insider == NOBODY) | still
-        return [int(number) for number in np.flatnonzero(enough & held)]
+        return [int(number) for number in np.flatnonzero(enough & self._unknown(moved))]
+
+    def _unknown(self, moved: Floats) -> Flags:
+        """Say for each claim whether its insider sees nothing of the movement."""
+        sees = np.zeros(len(self._starts) + 1, dtype=bool)  # the last is nobody
+        if len(self._starts):
+            sees[:-1] = np.maximum.reduceat(np.abs(moved[self._knows]), self._starts) > USED
+        return ~sees[self._insider]

@@ -7,9 +7,9 @@ No suppression can take that back, so protection downwards is owed no further th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from egress_review.sdc.tables import Kind, Margin, Mark, Measure, Table, margins
+from egress_review.sdc.tables import Kind, Mark, Measure, Sum, Table, adding, margins
 
 Name = tuple[Mark, str]
 
@@ -30,18 +30,29 @@ def floors(tables: Sequence[Table]) -> dict[Name, float]:
                 name = (cell.mark, measure.name)
                 low = min(least(measure), cell.values[measure.name])
                 found[name] = max(found.get(name, -math.inf), low)
-    sums = [(table, list(margins(table))) for table in tables]
-    while any([_raise(found, table, known) for table, known in sums]):
+    plain = adding(tables)
+    sums: list[tuple[Sequence[Measure], Sequence[Sum]]] = []
+    for table in tables:
+        sums.append((table.measures, list(_margins(table))))
+        sums.append(([m for m in table.measures if m.name in plain], table.sums))
+    while any([_raise(found, measures, known) for measures, known in sums]):
         pass  # a margin of margins needs another round; there are at most as many as dimensions
     return found
 
 
-def _raise(found: dict[Name, float], table: Table, known: Sequence[Margin]) -> bool:
+def _margins(table: Table) -> Iterator[Sum]:
+    for margin in margins(table):
+        yield margin.total, tuple(table.cells[part].mark for part in margin.parts)
+
+
+def _raise(found: dict[Name, float], measures: Sequence[Measure], known: Sequence[Sum]) -> bool:
     raised = False
-    for margin in known:
-        for measure in table.measures:
-            name = (margin.total, measure.name)
-            parts = [found[table.cells[part].mark, measure.name] for part in margin.parts]
+    for total, marks in known:
+        for measure in measures:
+            name = (total, measure.name)
+            if any((mark, measure.name) not in found for mark in marks):
+                continue  # an earlier table without this measure
+            parts = [found[mark, measure.name] for mark in marks]
             low = sum(parts) if measure.adds_up else max(parts)
             if low > found.get(name, -math.inf):
                 found[name] = low

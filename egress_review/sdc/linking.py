@@ -1,23 +1,23 @@
 """Build one system of equations from a new table and everything the project released before.
 
 The same cell (by its mark) is the same unknown wherever it stands, so two tables that share a
-margin, shown or only implied, are protected together.
+margin, shown or only implied, are protected together; so are bands and the bands within them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from egress_review.sdc.floors import Name, floors
-from egress_review.sdc.primary import owed
-from egress_review.sdc.standards import NEARLY, against_insiders
+from egress_review.sdc.primary import may_be_known, owed
+from egress_review.sdc.standards import NEARLY, Pair, against_insiders
 from egress_review.sdc.system import FREE, KNOWN, Need, System
-from egress_review.sdc.tables import Cell, Kind, Margin, Mark, Measure, Table, margins
+from egress_review.sdc.tables import Cell, Kind, Margin, Mark, Measure, Table, adding, margins
 from enclave.model import DisclosureRules
 
 
@@ -63,10 +63,18 @@ class _Draft:
         return len(self.value) - 1
 
 
-def link(new: Table, earlier: Sequence[Table], rules: DisclosureRules) -> Problem:
+def link(
+    new: Table,
+    earlier: Sequence[Table],
+    rules: DisclosureRules,
+    *,
+    lone: Mapping[int, int] | None = None,
+) -> Problem:
     """Return the joint problem of `new` given `earlier`; their primaries stay owed what they were.
 
     Every table's `primary` must be set. Values are the true ones; this never leaves the service.
+    `lone` says, by cell of the new table, who its only person is: one person may be alone in
+    several cells. Without it two cells are one person's only where one contains the other.
     """
     tables = (*earlier, new)
     draft = _Draft(floors(tables))
@@ -76,11 +84,19 @@ def link(new: Table, earlier: Sequence[Table], rules: DisclosureRules) -> Proble
     for table in tables:
         _equate_margins(draft, table, shared)
         _couple_measures(draft, table)
+    _equate_sums(draft, tables)
     gate, gates, count = _gates(draft, new, earlier)
     needs, conflicts = _needs(draft, tables, gate, rules)
     system, scale = _finish(draft, gate, needs, _costs(new, gates, count))
-    owed = {need.variable: _nearly(draft, need.variable) / scale[need.variable] for need in needs}
-    system = against_insiders(system, _alone(draft, tables), owed=owed)
+    # no more than outsiders must be left with: most insiders know nothing about most numbers
+    owed = {
+        n.variable: min(_nearly(draft, n.variable), n.up + n.down) / scale[n.variable]
+        for n in needs
+    }
+    alone, same = _alone(draft, tables)
+    system = against_insiders(
+        system, alone, owed=owed, same=(*same, *_same(draft, new, lone or {}))
+    )
     return Problem(system, gates, tuple(conflicts), tuple(draft.owners))
 
 
@@ -120,6 +136,19 @@ def _equate(draft: _Draft, table: Table, margin: Margin, measure: Measure) -> No
     total = draft.variable((margin.total, measure.name), value)
     if parts != [total]:
         draft.rows.append({total: 1.0, **dict.fromkeys(parts, -1.0)})
+
+
+def _equate_sums(draft: _Draft, tables: Sequence[Table]) -> None:
+    """Equate cells with those that make them up, where no label says so."""
+    known = {frozenset(row.items()) for row in draft.rows}
+    for measure in sorted(adding(tables)):
+        for total, parts in (one for table in tables for one in table.sums):
+            names = [(mark, measure) for mark in (total, *parts)]
+            if all(name in draft.index for name in names):
+                first, *others = (draft.index[name] for name in names)
+                row = {first: 1.0, **dict.fromkeys(others, -1.0)}
+                if frozenset(row.items()) not in known:
+                    draft.rows.append(row)
 
 
 def _overlap(draft: _Draft, table: Table, margin: Margin, measure: Measure) -> None:
@@ -190,28 +219,42 @@ def _needs(
         for index, name, up, down in _promises(draft, table, rules):
             variable = draft.index[name]
             if gate[variable] == KNOWN:
-                conflicts |= {index} if table is tables[-1] else set()
+                measure = table.measure(name[1])
+                if table is tables[-1] and not may_be_known(table.cells[index], measure, rules):
+                    conflicts.add(index)
                 continue
             old = needs.get(variable, Need(variable, 0.0, 0.0))
             needs[variable] = Need(variable, max(old.up, up), max(old.down, down))
     return tuple(needs.values()), sorted(conflicts)
 
 
-def _alone(draft: _Draft, tables: Sequence[Table]) -> list[int]:
-    """Return the numbers that one person knows, for being the only one behind them."""
-    return sorted(
-        {
-            draft.index[cell.mark, measure.name]
-            for table in tables
-            for cell in table.cells
-            for measure in table.measures
-            if cell.persons == 1 or _contributors(cell, measure) == 1
-        }
-    )
+def _alone(draft: _Draft, tables: Sequence[Table]) -> tuple[list[int], list[Pair]]:
+    """Return the numbers with one contributor, and pairs of numbers that one person knows.
+
+    The only person of a cell knows all its numbers, also those they contribute nothing to.
+    """
+    alone: set[int] = set()
+    same: list[Pair] = []
+    for cell in (cell for table in tables for cell in table.cells):
+        names = [name for name in cell.values if (cell.mark, name) in draft.index]
+        mine = [draft.index[cell.mark, name] for name in names]
+        alone |= {v for v, name in zip(mine, names, strict=True) if _contributors(cell, name) == 1}
+        if cell.persons == 1:
+            same += [(mine[0], other) for other in mine]
+    return sorted(alone), same
 
 
-def _contributors(cell: Cell, measure: Measure) -> int:
-    who = cell.contributors.get(measure.name)
+def _same(draft: _Draft, new: Table, lone: Mapping[int, int]) -> Iterator[Pair]:
+    """Yield pairs of numbers of one person who is alone in several cells of the new table."""
+    first: dict[int, int] = {}
+    for index, person in lone.items():
+        cell = new.cells[index]
+        number = draft.index[cell.mark, new.measures[0].name]
+        yield first.setdefault(person, number), number
+
+
+def _contributors(cell: Cell, name: str) -> int:
+    who = cell.contributors.get(name)
     return who.persons if who else cell.persons
 
 

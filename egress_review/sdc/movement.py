@@ -6,7 +6,7 @@ cut short says so (`OutOfTime`), so that nobody takes "found no weakness" for "h
 
 from __future__ import annotations
 
-import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,9 +14,11 @@ import highspy
 import numpy as np
 from scipy.sparse import csc_matrix
 
-from egress_review.sdc.system import FREE, NOBODY, Floats, Need, System
+from egress_review.sdc.system import FREE, NOBODY, Floats, Integers, Need, System
+from egress_review.sdc.until import Until
 
 TOLERANCE = 1e-6  # in the unit of the system, and of a need where that is larger
+_NOTHING = np.zeros(0, dtype=np.int64)
 NOISE = 1e-9  # of a dual, below which it is the solver's rounding
 PRIMAL = 4  # HiGHS: a new aim leaves the last point possible, so the primal simplex goes on from it
 
@@ -51,15 +53,15 @@ def program(
     return solver
 
 
-def run(solver: highspy.Highs, deadline: float) -> None:
+def run(solver: highspy.Highs, until: Until) -> None:
     """Solve within the time left. Raises `OutOfTime`."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise OutOfTime
-    solver.setOptionValue("time_limit", solver.getRunTime() + left)
-    solver.run()
-    if solver.getModelStatus() == highspy.HighsModelStatus.kTimeLimit:
-        raise OutOfTime
+    while (left := until.left_by_the_clock) > 0:
+        # the solver counts by the clock: where the machine slowed down since, it goes on
+        solver.setOptionValue("time_limit", solver.getRunTime() + left)
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kTimeLimit:
+            return
+    raise OutOfTime
 
 
 class Movement:
@@ -69,8 +71,8 @@ class Movement:
     where few are, and it cannot `turn`.
     """
 
-    def __init__(self, system: System, deadline: float, *, narrow: bool = False):
-        self.system, self.deadline, self._narrow = system, deadline, narrow
+    def __init__(self, system: System, until: Until, *, narrow: bool = False):
+        self.system, self.until, self._narrow = system, until, narrow
         self._count = len(system.value)
         self._matrix = csc_matrix(system.equations)
         self._down, self._up = system.value - system.low, system.high - system.value
@@ -78,7 +80,8 @@ class Movement:
         self._columns = np.arange(self._count)
         self._place = np.arange(self._count)
         self._solver = self._fresh()
-        self._aim, self._pinned, self._reduced = 0, NOBODY, np.zeros(self._count)
+        self._aim, self._reduced = 0, np.zeros(self._count)
+        self._insider, self._pinned = NOBODY, _NOTHING
         self._behind: list[list[int]] = [[] for _ in system.weight]
         for variable, gate in enumerate(system.gate):
             if gate >= 0:
@@ -96,7 +99,7 @@ class Movement:
     def open(self, pattern: Floats) -> None:
         """Let each unknown move as far as the (possibly fractional) pattern hides it."""
         self._share = self.system.share(pattern)
-        self._pinned = NOBODY
+        self._insider, self._pinned = NOBODY, _NOTHING
         if self._narrow:
             self._columns = np.flatnonzero(self._share > 0)
             self._place = np.full(self._count, NOBODY)
@@ -110,21 +113,25 @@ class Movement:
         """Hide or show one cell, leaving the rest as it is."""
         for variable in self._behind[gate]:
             self._share[variable] = float(hidden)
-            if variable != self._pinned:
+            if variable not in self._pinned:
                 low, high = (-self._down[variable], self._up[variable]) if hidden else (0.0, 0.0)
                 self._solver.changeColBounds(int(self._place[variable]), low, high)
 
-    def pin(self, variable: int) -> None:
-        """Hold one unknown still (an insider knows it), letting go of the one held before."""
-        if variable == self._pinned:
+    def pin(self, insider: int) -> None:
+        """Hold still what one insider knows, letting go of what the one before knew."""
+        if insider == self._insider:
             return
-        held = self._pinned
-        if held != NOBODY and self._place[held] != NOBODY:
-            low, high = -self._down[held] * self._share[held], self._up[held] * self._share[held]
-            self._solver.changeColBounds(int(self._place[held]), low, high)
-        if variable != NOBODY and self._place[variable] != NOBODY:
-            self._solver.changeColBounds(int(self._place[variable]), 0.0, 0.0)
-        self._pinned = variable
+        knows = _NOTHING if insider == NOBODY else self.system.guard.knows[insider]
+        for held in self._pinned.tolist():
+            self._span(held, float(self._share[held]))
+        for variable in knows.tolist():
+            self._span(variable, 0.0)
+        self._insider, self._pinned = insider, knows
+
+    def _span(self, variable: int, share: float) -> None:
+        if self._place[variable] != NOBODY:
+            low, high = -self._down[variable] * share, self._up[variable] * share
+            self._solver.changeColBounds(int(self._place[variable]), low, high)
 
     def push(self, variable: int, *, up: bool) -> Floats:
         """Return the movement of every unknown that moves one the furthest."""
@@ -135,27 +142,26 @@ class Movement:
                 self._solver.changeColCost(self._aim, 0.0)
             self._aim = aim
             self._solver.changeColCost(aim, sign)
-            run(self._solver, self.deadline)
+            run(self._solver, self.until)
             solution = self._solver.getSolution()
             moved[self._columns] = solution.col_value
             self._reduced = -(self._matrix.T @ np.asarray(solution.row_dual))
         self._reduced[variable] += sign
         return moved
 
-    def together(self, needs: Sequence[Need], *, up: bool) -> Floats:
-        """Return a movement that brings as many needs as far as they ask, all at once."""
-        wanted = {n.variable: max(n.up if up else n.down, n.width) for n in needs}
-        asked = [v for v, far in wanted.items() if far > 0 and self._place[v] != NOBODY]
+    def together(self, variables: Integers, wanted: Floats, *, up: bool) -> Floats:
+        """Return a movement that brings many unknowns as far as is wanted, all at once."""
+        here = (wanted > 0) & (self._place[variables] != NOBODY)
+        asked, far = variables[here], wanted[here]
         moved = np.zeros(self._count)
         places = self._place[asked].astype(np.int32)
         low, high = -self._down * self._share, self._up * self._share
-        far = np.array([wanted[v] for v in asked])
         stop = np.minimum(high[asked], far) if up else np.maximum(low[asked], -far)
         spans = (low[asked], stop) if up else (stop, high[asked])
         cost = (1.0 if up else -1.0) / np.maximum(far, TOLERANCE)
         self._solver.changeColsBounds(len(asked), places, *spans)
         self._solver.changeColsCost(len(asked), places, cost)
-        run(self._solver, self.deadline)
+        run(self._solver, self.until)
         moved[self._columns] = self._solver.getSolution().col_value
         self._solver.changeColsBounds(len(asked), places, low[asked], high[asked])
         self._solver.changeColsCost(len(asked), places, np.zeros(len(asked)))
@@ -168,8 +174,7 @@ class Movement:
         """
         reduced = np.where(np.abs(self._reduced) < NOISE, 0.0, self._reduced)
         power = np.where(reduced > 0, reduced * self._up, -reduced * self._down)
-        if self._pinned != NOBODY:
-            power[self._pinned] = 0.0
+        power[self._pinned] = 0.0
         return power
 
     def cut(self, power: Floats, wanted: float) -> Cut:
@@ -197,18 +202,19 @@ def violated(
     met without a program of their own. Raises `OutOfTime` where the search could not end.
     """
     movement.open(pattern)
-    ahead, back = np.zeros(len(movement.system.value)), np.zeros(len(movement.system.value))
-    pinned = None
-    for need in sorted(needs, key=lambda one: one.insider):
-        if need.insider != pinned:
-            pinned = need.insider
-            movement.pin(pinned)
-            ahead[:], back[:] = 0.0, 0.0
-            for up in (True, False) if most_met else ():
-                moved = movement.together([n for n in needs if n.insider == pinned], up=up)
-                np.maximum(ahead, moved, out=ahead)
-                np.maximum(back, -moved, out=back)
-        yield from _defeats(movement, need, (ahead, back))
+    attackers: dict[int, list[Need]] = defaultdict(list)
+    for need in needs:
+        attackers[need.insider].append(need)
+    for insider, mine in sorted(attackers.items()):
+        movement.pin(insider)
+        ahead, back = np.zeros(len(movement.system.value)), np.zeros(len(movement.system.value))
+        for up in (True, False) if most_met else ():
+            wanted = np.array([max(n.up if up else n.down, n.width) for n in mine])
+            moved = movement.together(np.array([n.variable for n in mine]), wanted, up=up)
+            np.maximum(ahead, moved, out=ahead)
+            np.maximum(back, -moved, out=back)
+        for need in mine:
+            yield from _defeats(movement, need, (ahead, back))
 
 
 def _defeats(

@@ -12,21 +12,25 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from egress_review.sdc.system import KNOWN, NOBODY, Flags, Integers, Need, System
+from egress_review.sdc.system import KNOWN, NOBODY, Flags, Guard, Integers, Need, System
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A part of a system that no equation and no cell joins to the rest.
 
-    `variables` and `gates` are the numbers its own have in the whole system; `needs` likewise are
-    the whole ones.
+    `variables`, `gates` and `insiders` are the numbers its own have in the whole system.
     """
 
     system: System
     variables: Integers
     gates: Integers
-    needs: tuple[Need, ...]
+    insiders: Integers
+
+    def whole(self, need: Need) -> Need:
+        """Return a need of the piece as one of the whole system."""
+        insider = NOBODY if need.insider == NOBODY else int(self.insiders[need.insider])
+        return replace(need, variable=int(self.variables[need.variable]), insider=insider)
 
 
 def split(system: System) -> tuple[list[Piece], tuple[Need, ...]]:
@@ -71,13 +75,29 @@ def _labels(system: System, movable: Flags) -> Integers:
     return np.asarray(connected_components(graph, directed=False)[1])[-count:]
 
 
+def joined(system: System, hidden: Flags) -> Integers:
+    """Return for each variable which of the hidden it moves with; for a shown one NOBODY."""
+    entries = system.equations.tocoo()
+    kept = hidden[entries.col]
+    count, lines = len(hidden), system.equations.shape[0]
+    ends = (entries.col[kept], count + entries.row[kept])
+    shape = (count + lines, count + lines)
+    graph = csr_matrix((np.ones(len(ends[0])), ends), shape=shape)
+    labels = connected_components(graph, directed=False)[1][:count]
+    return np.where(hidden, labels, NOBODY)
+
+
 def _piece(system: System, columns: Integers, needs: tuple[Need, ...]) -> Piece:
-    place = {int(column): number for number, column in enumerate(columns)}
+    place = np.full(len(system.value), NOBODY)
+    place[columns] = np.arange(len(columns))
     gates = np.unique(system.gate[columns][system.gate[columns] >= 0])
     gate = system.gate[columns].copy()
     gate[gate >= 0] = np.searchsorted(gates, gate[gate >= 0])
+    guard, insiders = _guard(system.guard, place)
+    at = {int(insider): number for number, insider in enumerate(insiders)}
     mine = tuple(
-        replace(n, variable=place[n.variable], insider=place.get(n.insider, NOBODY)) for n in needs
+        replace(n, variable=int(place[n.variable]), insider=at.get(n.insider, NOBODY))
+        for n in needs
     )
     small = System(
         system.value[columns],
@@ -88,8 +108,18 @@ def _piece(system: System, columns: Integers, needs: tuple[Need, ...]) -> Piece:
         mine,
         system.weight[gates],
         system.forced[gates],
+        guard,
     )
-    return Piece(small, columns, gates, needs)
+    return Piece(small, columns, gates, insiders)
+
+
+def _guard(guard: Guard, place: Integers) -> tuple[Guard, Integers]:
+    """Return the guard within a piece, and who of the whole one its insiders are."""
+    here = [place[knows][place[knows] != NOBODY] for knows in guard.knows]
+    insiders = np.array([n for n, knows in enumerate(here) if len(knows)], dtype=np.int64)
+    inside = place[guard.variables] != NOBODY
+    variables = place[guard.variables[inside]]
+    return Guard(tuple(here[n] for n in insiders), variables, guard.widths[inside]), insiders
 
 
 def _distinct_lines(matrix: csr_matrix) -> csr_matrix:

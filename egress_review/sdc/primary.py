@@ -48,6 +48,19 @@ def _reasons(cell: Cell, rules: DisclosureRules) -> tuple[Reason, ...]:
     return tuple(sorted(reasons))
 
 
+def may_be_known(cell: Cell, measure: Measure, rules: DisclosureRules) -> bool:
+    """Say whether a sensitive cell is so by other numbers than this one, which tells too little.
+
+    A count may stand in an earlier table though few are in the part that a new column counts.
+    """
+    why = {
+        n
+        for n, who in cell.contributors.items()
+        if any(_JUDGES[n.partition(":")[0]](who, rules, n))
+    }
+    return bool(why) and measure.name not in why and not _too_few(cell.persons, rules)
+
+
 def _too_few(persons: int, rules: DisclosureRules) -> bool:
     return 0 < persons < rules.safe_threshold
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from egress_review.sdc.system import Floats, Need, System
+from egress_review.sdc.system import Floats, Guard, Integers, Need, System
 from egress_review.sdc.verify import Proof, Witness, verify
 
 
@@ -40,7 +40,7 @@ class Proven:
 
 def dump(proven: Proven) -> bytes:
     """Return a proof as bytes."""
-    system, needs = proven.system, proven.system.needs
+    system, needs, guard = proven.system, proven.system.needs, proven.system.guard
     each = proven.proof.witnesses
     out = io.BytesIO()
     np.savez_compressed(
@@ -56,6 +56,10 @@ def dump(proven: Proven) -> bytes:
         lines=system.equations.indptr,
         needs=np.array([[n.up, n.down, n.width] for n in needs]).reshape(-1, 3),
         about=np.array([[n.variable, n.insider] for n in needs], dtype=np.int64).reshape(-1, 2),
+        known=_joined(guard.knows),
+        persons=np.cumsum([len(knows) for knows in guard.knows], dtype=np.int64),
+        guarded=guard.variables,
+        widths=guard.widths,
         pattern=proven.pattern,
         gates=np.array(proven.gates, dtype=np.int64),
         moved=_joined([one.variables for one in each]),
@@ -79,7 +83,10 @@ def load(content: bytes) -> Proven:
     )
     alike = ("value", "low", "high", "gate")
     value, low, high, gate = (read[name] for name in alike)
-    system = System(value, low, high, gate, equations, needs, read["weight"], read["forced"])
+    knows = np.split(read["known"], read["persons"][:-1]) if len(read["persons"]) else ()
+    guard = Guard(tuple(knows), read["guarded"], read["widths"])
+    costs = (read["weight"], read["forced"])
+    system = System(value, low, high, gate, equations, needs, *costs, guard)
     gates = tuple(int(gate) for gate in read["gates"])
     return Proven(system, read["pattern"], Proof(tuple(_witnesses(read))), gates)
 
@@ -90,5 +97,5 @@ def _witnesses(read: dict[str, npt.NDArray[Any]]) -> list[Witness]:
     return [Witness(moved, moves, float(unit)) for moved, moves, unit in each]
 
 
-def _joined(arrays: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+def _joined(arrays: Sequence[Integers]) -> Integers:
     return np.concatenate([np.zeros(0, dtype=np.int64), *arrays])

@@ -6,12 +6,17 @@ E ("not recoverable, exactly or nearly") asks for an interval of some width, whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from egress_review.sdc.system import KNOWN, Need, System
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from egress_review.sdc.system import KNOWN, Guard, Integers, Need, System
 
 NEARLY = 0.01  # of the value: an amount known to within this is known
+Pair = tuple[int, int]
 
 
 def widths(system: System, widths_of: Mapping[int, float]) -> System:
@@ -22,25 +27,47 @@ def widths(system: System, widths_of: Mapping[int, float]) -> System:
 
 
 def against_insiders(
-    system: System, insiders: Sequence[int], *, owed: Mapping[int, float]
+    system: System,
+    alone: Sequence[int],
+    *,
+    owed: Mapping[int, float],
+    same: Iterable[Pair] = (),
 ) -> System:
-    """Return the system with needs against those who know one hidden number: their own.
+    """Return the system guarded against each person who knows the numbers they are alone behind.
 
-    `insiders` are variables with one contributor. For each of them that shares an equation with a
-    needy variable, that variable must keep a width (`owed`, per variable) although the insider's
-    number is known. Two who are alone in one equation are thereby protected from each other; a
-    total and a part of it that both have one contributor have the same one.
+    `alone` are variables with one contributor, `same` pairs of variables that one person knows.
+    Every needy variable keeps a width (`owed`, per variable) against everybody who does not know
+    it, wherever in the equations they stand.
     """
-    matrix, columns = system.equations, system.equations.tocsc()
-    alone = {v for v in insiders if system.gate[v] != KNOWN}
-    found: dict[tuple[int, int], Need] = {}
-    for variable in sorted({need.variable for need in system.needs if owed.get(need.variable)}):
-        span = slice(columns.indptr[variable], columns.indptr[variable + 1])
-        for line, own in zip(columns.indices[span], columns.data[span], strict=True):
-            here = slice(matrix.indptr[line], matrix.indptr[line + 1])
-            for other, sign in zip(matrix.indices[here], matrix.data[here], strict=True):
-                one = int(other)
-                same = variable in alone and own * sign < 0
-                if one in alone and one != variable and not same:
-                    found[variable, one] = Need(variable, 0.0, 0.0, owed[variable], one)
-    return replace(system, needs=(*system.needs, *found.values()))
+    persons = _persons(set(alone), [*same, *_contained(system, set(alone))])
+    needy = sorted({need.variable for need in system.needs if owed.get(need.variable)})
+    guard = Guard(
+        tuple(knows for knows in persons if (system.gate[knows] != KNOWN).any()),
+        np.array(needy, dtype=np.int64),
+        np.array([owed[v] for v in needy], dtype=float),
+    )
+    return replace(system, guard=guard)
+
+
+def _contained(system: System, alone: set[int]) -> Iterator[Pair]:
+    """Yield pairs of a total and a part of it that both have one contributor: it is the same."""
+    matrix = system.equations
+    for line in range(matrix.shape[0]):
+        span = slice(matrix.indptr[line], matrix.indptr[line + 1])
+        here = list(zip(matrix.indices[span].tolist(), matrix.data[span], strict=True))
+        mine = [(v, weight) for v, weight in here if v in alone]
+        totals = [v for v, weight in mine if weight > 0]
+        yield from ((total, v) for total in totals for v, weight in mine if weight < 0)
+
+
+def _persons(alone: set[int], same: Sequence[Pair]) -> tuple[Integers, ...]:
+    """Return for each person the variables they know."""
+    every = np.array(sorted(alone.union(*same)), dtype=np.int64)
+    if not len(every):
+        return ()
+    ends = np.searchsorted(every, np.array(same, dtype=np.int64).reshape(-1, 2))
+    shape = (len(every), len(every))
+    graph = csr_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=shape)
+    count, labels = connected_components(graph, directed=False)
+    order = np.argsort(labels, kind="stable")
+    return tuple(np.split(every[order], np.searchsorted(labels[order], np.arange(1, count))))

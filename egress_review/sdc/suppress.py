@@ -9,16 +9,17 @@ last word: `attacker` certifies every answer.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from egress_review.sdc.choice import Choice
 from egress_review.sdc.detour import Cover
+from egress_review.sdc.insiders import Asked
 from egress_review.sdc.movement import Cut, Movement, OutOfTime, violated
 from egress_review.sdc.pieces import Piece, split
 from egress_review.sdc.system import KNOWN, Flags, Floats, Need, System
+from egress_review.sdc.until import Until
 
 STARTS = 6
 EARLY = 0.2  # of the time of the exact search: without an end by then, a pattern comes first
@@ -62,25 +63,24 @@ class _Answer:
     unmet: tuple[Need, ...]
     near: Floats
     proved: bool = False
+    never: tuple[Need, ...] = ()
 
 
 def suppress(system: System, *, budget: float = 20.0) -> Pattern:
-    """Return the cheapest pattern found within `budget` seconds (the wall's) that meets the needs.
+    """Return the cheapest pattern found within `budget` (processor seconds) that meets the needs.
 
     What cannot be protected, or could not in time, is in `unprotected`.
     """
-    begun = time.monotonic()
+    until = Until(budget)
     pieces, lost = split(system)
     hidden = system.forced.astype(float)
     proved, bound = True, float(system.weight[system.forced].sum())
     unprotected, impossible = list(lost), list(lost)
     for number, piece in enumerate(pieces):
-        left = begun + budget - time.monotonic()
-        share = max(left, 0.0) * _size(piece) / sum(_size(one) for one in pieces[number:])
-        answer, never = _solve(piece.system, time.monotonic() + share)
-        whole = dict(zip(piece.system.needs, piece.needs, strict=True))
-        impossible += [whole[need] for need in never]
-        unprotected += [whole[need] for need in (*never, *answer.unmet)]
+        share = _size(piece) / sum(_size(one) for one in pieces[number:])
+        answer = _solve(piece.system, until.first(share))
+        impossible += [piece.whole(need) for need in answer.never]
+        unprotected += [piece.whole(need) for need in (*answer.never, *answer.unmet)]
         hidden[piece.gates] = np.maximum(hidden[piece.gates], answer.hidden)
         proved &= answer.proved
         bound += answer.bound - float(piece.system.weight[piece.system.forced].sum())
@@ -90,79 +90,81 @@ def suppress(system: System, *, budget: float = 20.0) -> Pattern:
 
 
 def _size(piece: Piece) -> float:
-    return float(len(piece.system.value) * len(piece.needs))
+    return float(len(piece.system.value) * len(piece.system.needs))
 
 
-def _solve(system: System, deadline: float) -> tuple[_Answer, tuple[Need, ...]]:
-    """Return the answer for one piece and the needs that nothing can meet."""
-    try:
-        attack = Movement(system, deadline)
-        everything = np.ones(len(system.weight))
-        lost = violated(attack, system.needs, everything, most_met=True)
-        never = tuple(dict.fromkeys(need for need, _ in lost))
-        system = replace(system, needs=tuple(n for n in system.needs if n not in never))
-    except OutOfTime:
-        return _unsolved(system), ()
-    answer = _unsolved(system)
-    begun = time.monotonic()
-    half = begun + 0.5 * (deadline - begun)
-    clean = _improve(system, answer, (deadline, half))
-    if not (answer.proved or clean):
-        _merge(system, answer, deadline)
-    return answer, never
-
-
-def _unsolved(system: System) -> _Answer:
+def _solve(system: System, until: Until) -> _Answer:
+    """Return the answer for one piece."""
     forced = system.forced.astype(float)
-    return _Answer(forced, float(system.weight @ forced), system.needs, forced)
-
-
-def _improve(system: System, answer: _Answer, limits: tuple[float, float]) -> bool:
-    """Search exactly; return whether the search came to its end."""
-    deadline, half = limits
-    now = time.monotonic()
-    soon = now + EARLY * (half - now)
+    asked = Asked(system, system.needs, until)
+    answer = _Answer(forced, float(system.weight @ forced), tuple(asked.needs), forced)
     try:
+        asked.judge()
+    except OutOfTime:
+        return answer
+    answer.unmet = tuple(asked.needs)
+    clean = _improve(system, asked, answer, (until, until.first(0.5)))
+    if not (answer.proved or clean):
+        _merge(system, asked, answer, until)
+    answer.never = tuple(asked.never)
+    return answer
+
+
+def _improve(system: System, asked: Asked, answer: _Answer, limits: tuple[Until, Until]) -> bool:
+    """Search exactly; return whether the search came to its end."""
+    until, half = limits
+    soon = half.first(EARLY)
+    try:
+        system = replace(system, needs=tuple(asked.needs))
         choice, attack = Choice(system, soon), Movement(system, soon, narrow=True)
         try:
-            start = _relaxed(choice, attack, answer)
+            start = _relaxed(choice, attack, asked, answer)
         except OutOfTime:
-            _cover(system, answer, _Way(answer.near > HALF, answer.near), deadline)
-            choice.deadline = attack.deadline = half
-            start = _relaxed(choice, attack, answer)
-        choice.deadline = attack.deadline = half
-        if np.allclose(start, np.round(start), atol=CLOSE):
+            _cover(system, asked, answer, _Way(answer.near > HALF, answer.near), until)
+            choice.until = attack.until = half
+            start = _relaxed(choice, attack, asked, answer)
+        choice.until = attack.until = half
+        if _is_whole(start):
             answer.hidden, answer.unmet, answer.proved = np.round(start), (), True
             return True
-        _cover(system, answer, _Way(start > NEARLY_ALL, start, hardest_first=False), deadline)
+        _cover(system, asked, answer, _Way(start > NEARLY_ALL, start, hardest_first=False), until)
+        _relaxed(choice, attack, asked, answer)  # the pattern may have shown pairs to ask for
         if not answer.unmet:
             choice.fix(float(system.weight @ answer.hidden))
-        return _whole(choice, attack, answer)
+        return _whole(choice, attack, asked, answer)
     except OutOfTime:
         return False
 
 
-def _relaxed(choice: Choice, attack: Movement, answer: _Answer) -> Floats:
+def _is_whole(chosen: Floats) -> bool:
+    return np.allclose(chosen, np.round(chosen), atol=CLOSE)
+
+
+def _relaxed(choice: Choice, attack: Movement, asked: Asked, answer: _Answer) -> Floats:
     """Return the cheapest fractions of cells that no attacker's program speaks against."""
     while True:
         start, answer.bound = choice.relaxed()
         answer.near = start
         cuts: list[Cut] = []
         try:
-            for _, cut in violated(attack, choice.system.needs, start):
+            for _, cut in violated(attack, asked.needs, start):
                 cuts.append(cut)
+            ties = choice.tie(choice.lonely(start))
+            if not ties and not cuts and _is_whole(start):
+                cuts += [cut for _, cut in asked.more(attack, np.round(start))]
         finally:
             choice.add(cuts)  # true also where the time ended before the last was found
-        if not choice.tie(choice.lonely(start)) and not cuts:
+        if not ties and not cuts:
             return start
 
 
-def _whole(choice: Choice, attack: Movement, answer: _Answer) -> bool:
+def _whole(choice: Choice, attack: Movement, asked: Asked, answer: _Answer) -> bool:
     """Search among whole cells to the end."""
     while True:
         found, bound = choice.whole(answer.hidden)
         answer.bound = max(answer.bound, bound)
-        cuts = [cut for _, cut in violated(attack, choice.system.needs, found)]
+        cuts = [cut for _, cut in violated(attack, asked.needs, found)]
+        cuts = cuts or [cut for _, cut in asked.more(attack, found)]
         if not cuts:
             answer.hidden, answer.unmet, answer.proved = found, (), True
             return True
@@ -183,23 +185,47 @@ class _Way:
     hardest_first: bool = True
 
 
-def _cover(system: System, answer: _Answer, way: _Way, deadline: float) -> Floats:
+def _cover(system: System, asked: Asked, answer: _Answer, way: _Way, until: Until) -> Floats:
     """Find a pattern without a search, keep it if it is better; return it."""
     prices = system.weight * way.noise * (1.0 - FAVOUR * way.near)
     order = way.hardest_first
-    cover = Cover(system, system.needs, weight=prices, deadline=deadline, hardest_first=order)
+    cover = Cover(system, asked.needs, weight=prices, until=until, hardest_first=order)
     cover.fill(way.start.astype(float))
-    cover = _again(cover, prices, deadline, hardest_first=not order)
-    now = time.monotonic()
-    cover.drop(now + DROPPING * (deadline - now))
+    _against_all(cover, asked, until)
+    cover = _again(cover, asked, prices, until, hardest_first=not order)
+    cover.drop(until.first(DROPPING))
+    left = _against_all(cover, asked, until)
+    unmet = (*cover.unmet(), *left)  # in this order: the time may have ended within the last step
     better = system.weight @ cover.pattern < system.weight @ answer.hidden
-    unmet = cover.unmet()
     if len(unmet) < len(answer.unmet) or (len(unmet) == len(answer.unmet) and better):
         answer.hidden, answer.unmet = cover.pattern, unmet
     return cover.pattern
 
 
-def _again(cover: Cover, prices: Floats, deadline: float, *, hardest_first: bool) -> Cover:
+def _against_all(cover: Cover, asked: Asked, until: Until) -> tuple[Need, ...]:
+    """Hide more until no insider sees through; return the pairs that this did not come to.
+
+    Pairs that it asked for and could not meet are `cover.unmet()`.
+    """
+    try:
+        while not cover.unmet():
+            attack = Movement(cover.system, until, narrow=True)
+            found = [need for need, _ in asked.more(attack, cover.pattern)]
+            if not found:
+                break
+            before = cover.pattern.copy()
+            cover.ask(found)
+            cover.fill(before)
+            if (cover.pattern == before).all():
+                return tuple(found)
+    except OutOfTime:
+        return asked.unchecked()
+    return ()
+
+
+def _again(
+    cover: Cover, asked: Asked, prices: Floats, until: Until, *, hardest_first: bool
+) -> Cover:
     """Seek the detours anew among the cells of a pattern, in the other order, if that is cheaper.
 
     What an early detour hid and later ones made needless goes, many cells at once.
@@ -207,7 +233,7 @@ def _again(cover: Cover, prices: Floats, deadline: float, *, hardest_first: bool
     if cover.unmet():
         return cover
     within, order = _within(cover.system, cover.pattern), hardest_first
-    found = Cover(within, within.needs, weight=prices, deadline=deadline, hardest_first=order)
+    found = Cover(within, asked.needs, weight=prices, until=until, hardest_first=order)
     found.fill(within.forced.astype(float))
     weight = cover.system.weight
     cheaper = weight @ found.pattern < weight @ cover.pattern
@@ -216,21 +242,20 @@ def _again(cover: Cover, prices: Floats, deadline: float, *, hardest_first: bool
 
 def _within(system: System, pattern: Floats) -> System:
     """Return the system in which only what a pattern hides can be hidden."""
-    known = np.where(system.gate >= 0, pattern[np.maximum(system.gate, 0)] < 0.5, False)
-    return replace(system, gate=np.where(known, KNOWN, system.gate))
+    return replace(system, gate=np.where(system.share(pattern) < HALF, KNOWN, system.gate))
 
 
-def _merge(system: System, answer: _Answer, deadline: float) -> None:
+def _merge(system: System, asked: Asked, answer: _Answer, until: Until) -> None:
     """Try other prices, then search exactly among the cells that any of those patterns hides."""
     dice = np.random.default_rng(_SEED)
     union = answer.hidden.copy()
-    begun = time.monotonic()
+    half = until.first(0.5)
     for turn in range(STARTS):
-        if time.monotonic() > begun + 0.5 * (deadline - begun) and not answer.unmet:
+        if half.left <= 0 and not answer.unmet:
             break
         noise = dice.uniform(0.7, 1.4, len(system.weight)) if turn else 1.0
         way = _Way(system.forced, answer.near, noise, hardest_first=turn % 2 > 0)
-        union = np.maximum(union, _cover(system, answer, way, deadline))
+        union = np.maximum(union, _cover(system, asked, answer, way, until))
     bound = answer.bound
-    _improve(_within(system, union), answer, (deadline, deadline))
+    _improve(_within(system, union), asked, answer, (until, until))
     answer.bound, answer.proved = bound, False

@@ -24,8 +24,8 @@ NOBODY = -1
 class Need:
     """How far from its true value an attacker must still think a variable can lie.
 
-    `up` and `down` each way, `width` both together. `insider` is the variable whose true value
-    this attacker knows besides what is published (its only contributor), or NOBODY.
+    `up` and `down` each way, `width` both together. `insider` is who attacks with numbers of their
+    own, by their place among `Guard.knows`, or NOBODY.
     """
 
     variable: int
@@ -33,6 +33,27 @@ class Need:
     down: float
     width: float = 0.0
     insider: int = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What must stay unknown to each person who alone is behind some numbers, and so knows them.
+
+    `knows` are the variables that each person knows; each of `variables` must keep its width (in
+    `widths`) against every person who does not know it: so many pairs that they are never listed.
+    """
+
+    knows: tuple[Integers, ...]
+    variables: Integers
+    widths: Floats
+
+    def need(self, place: int, insider: int) -> Need:
+        """Return one pair as a need: the variable at a place, against one person."""
+        variable, width = int(self.variables[place]), float(self.widths[place])
+        return Need(variable, 0.0, 0.0, width, insider)
+
+
+UNGUARDED = Guard((), np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,7 @@ class System:
     needs: tuple[Need, ...]
     weight: Floats
     forced: Flags
+    guard: Guard = UNGUARDED
 
     def share(self, pattern: Floats) -> Floats:
         """Return per variable how far it is hidden under a pattern: 1 hidden, 0 published."""

@@ -14,6 +14,7 @@ from itertools import combinations
 
 Mark = tuple[int, int]
 Level = frozenset[int]
+Sum = tuple[Mark, tuple[Mark, ...]]  # a cell, and the cells that make it up
 
 EXPLORED_DIMENSIONS = 5  # 2^5 margins; beyond it only the margins that a table itself shows
 
@@ -77,7 +78,7 @@ class Cell:
 class Table:
     """Cells over the same dimensions, and which of them (by index) are hidden in what is released.
 
-    `owed` holds, for an earlier table, the protection its sensitive cells were promised.
+    `sums` are those that its labels do not say, with cells of earlier tables too (`nesting`).
     """
 
     dimensions: tuple[str, ...]
@@ -85,6 +86,7 @@ class Table:
     cells: tuple[Cell, ...]
     hidden: frozenset[int] = frozenset()
     primary: frozenset[int] = frozenset()
+    sums: tuple[Sum, ...] = ()
 
     def levels(self) -> frozenset[Level]:
         """Return the groupings this table shows."""
@@ -102,6 +104,12 @@ class Margin:
     total: Mark
     level: Level
     parts: tuple[int, ...]
+
+
+def adding(tables: Iterable[Table]) -> frozenset[str]:
+    """Return the measures that add up in each table that has them: what `Table.sums` hold for."""
+    measures = [measure for table in tables for measure in table.measures]
+    return frozenset(m.name for m in measures) - {m.name for m in measures if not m.adds_up}
 
 
 def margins(table: Table) -> Iterator[Margin]:

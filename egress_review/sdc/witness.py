@@ -6,7 +6,6 @@ whole-number witness in time is left out, and the certificate then does not veri
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -16,9 +15,11 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from egress_review.sdc.detour import Detour
+from egress_review.sdc.insiders import Seen
 from egress_review.sdc.movement import Movement, OutOfTime
-from egress_review.sdc.pieces import Piece, split
-from egress_review.sdc.system import KNOWN, NOBODY, Floats, Integers, Need, System
+from egress_review.sdc.pieces import Piece, joined, split
+from egress_review.sdc.system import KNOWN, Floats, Integers, Need, System
+from egress_review.sdc.until import Until
 from egress_review.sdc.verify import LARGEST as WIDEST
 from egress_review.sdc.verify import Proof, Witness
 
@@ -35,13 +36,13 @@ def prove(system: System, pattern: Floats, *, budget: float = 5.0) -> Proof:
 
     Raises nothing: what is not proved within `budget` seconds is missing from it.
     """
-    shown = np.where(system.gate >= 0, pattern[np.maximum(system.gate, 0)] < 0.5, False)
+    shown = system.share(pattern) < 0.5
     hidden = replace(system, gate=np.where(shown, KNOWN, system.gate))
-    deadline = time.monotonic() + budget
+    until = Until(budget)
     witnesses: list[Witness] = []
     pieces, _ = split(hidden)
     for piece in pieces:
-        for one in _Units(piece, deadline).witnesses():
+        for one in _Units(piece, until).witnesses():
             witnesses.append(replace(one, variables=piece.variables[one.variables]))
     return Proof(tuple(witnesses))
 
@@ -49,45 +50,73 @@ def prove(system: System, pattern: Floats, *, budget: float = 5.0) -> Proof:
 class _Units:
     """One piece in whole units: ranges rounded inwards, so a whole movement is a real one."""
 
-    def __init__(self, piece: Piece, deadline: float):
+    def __init__(self, piece: Piece, until: Until):
         self._piece, system = piece, piece.system
-        wanted = [w for n in system.needs for w in (n.up, n.down, n.width) if w > 0]
+        owed = [w for n in system.needs for w in (n.up, n.down, n.width)]
+        wanted = [w for w in (*owed, *system.guard.widths.tolist()) if w > 0]
         self._unit = _unit(system, wanted)
         down = np.minimum(np.floor((system.value - system.low) / self._unit + 1e-9), LARGEST)
         up = np.minimum(np.floor((system.high - system.value) / self._unit + 1e-9), LARGEST)
         zero = np.zeros(len(down))
         scaled = replace(system, value=zero, low=-down, high=up)
         self._down, self._up = down, up
-        self._movement = Movement(scaled, deadline)
-        self._scaled, self._deadline = scaled, deadline
+        self._movement = Movement(scaled, until)
+        self._scaled, self._until = scaled, until
+        self._with = joined(system, np.ones(len(down), dtype=bool))
+        self._seen = Seen(system.guard, self._with)
+        self._reach = {up: np.zeros(len(down)) for up in (True, False)}
         self._detour: Detour | None = None
         self._matrix = csr_matrix(system.equations).astype(np.int64)
 
     def witnesses(self) -> Iterator[Witness]:
-        """Yield movements until every need of the piece is met or the time is up."""
+        """Yield movements until every need and pair of the piece is met or the time is up."""
         self._movement.open(np.ones(len(self._piece.system.weight)))
-        left = _claims(self._piece.system.needs)
         try:
-            while left:
-                need, up, wanted = left.pop(0)
-                self._movement.pin(need.insider)
-                found = self._round(self._movement.push(need.variable, up=up))
-                if found is None and wanted > 0:
-                    short = self._shortest(need, wanted, up=up)
-                    found = None if short is None else self._round(short)
-                if found is None:
-                    continue
-                moved, parts = found
-                yield self._witness(moved, parts)
-                left = [claim for claim in left if not self._meets(moved / parts, claim)]
+            yield from self._for_needs()
+            yield from self._for_pairs()
         except OutOfTime:
             return
+
+    def _for_needs(self) -> Iterator[Witness]:
+        """Yield movements for what is owed to outsiders, one where those before do not show it."""
+        for need in self._piece.system.needs:
+            v, reach = need.variable, self._reach
+            for up, wanted in ((True, need.up), (False, need.down)):
+                if reach[up][v] < wanted * (1 - NEAR):
+                    yield from self._tried(need, wanted, up=up)
+            for up in (True, False):
+                if reach[True][v] + reach[False][v] < need.width * (1 - NEAR):
+                    yield from self._tried(need, need.width, up=up)
+
+    def _for_pairs(self) -> Iterator[Witness]:
+        """Yield movements that show each insider each variable open: few serve many pairs."""
+        guard = self._piece.system.guard
+        for insider, knows in enumerate(guard.knows):
+            asked = ~np.isin(guard.variables, knows)
+            while (left := np.flatnonzero(asked & self._seen.closed_to(knows))).size:
+                asked[left[0]] = False
+                need = guard.need(int(left[0]), insider)
+                for up in (True, False):
+                    yield from self._tried(need, need.width, up=up)
+
+    def _tried(self, need: Need, wanted: float, *, up: bool) -> Iterator[Witness]:
+        """Yield a movement in whole numbers for a need: the furthest, or one just as far."""
+        self._movement.pin(need.insider)
+        moved = self._movement.push(need.variable, up=up)
+        # what is left elsewhere from the last movement tells nothing here
+        moved[self._with != self._with[need.variable]] = 0.0
+        found = self._round(moved)
+        if found is None:
+            short = self._shortest(need, wanted, up=up)
+            found = None if short is None else self._round(short)
+        if found is not None and found[0].any():
+            yield self._witness(*found)
 
     def _shortest(self, need: Need, wanted: float, *, up: bool) -> Floats | None:
         """Return a movement just as far as is wanted, through few cells: its parts are few too."""
         if self._detour is None:
             ones = np.ones(len(self._scaled.weight))
-            self._detour = Detour(self._scaled, ones, self._deadline)
+            self._detour = Detour(self._scaled, ones, self._until)
         far = float(np.ceil(wanted / self._unit - 1e-9))
         shown = np.zeros(len(self._scaled.weight))
         return self._detour.movement(need, far, up=up, pattern=shown)
@@ -105,14 +134,11 @@ class _Units:
 
     def _witness(self, moved: Integers, parts: int) -> Witness:
         where = np.flatnonzero(moved)
+        real = moved / parts * self._unit
+        self._seen.keep(real)
+        for up, sign in ((True, 1), (False, -1)):
+            np.maximum(self._reach[up], sign * real, out=self._reach[up])
         return Witness(where, moved[where], self._unit / parts)
-
-    def _meets(self, moved: Floats, claim: tuple[Need, bool, float]) -> bool:
-        need, up, wanted = claim
-        if wanted <= 0 or (need.insider != NOBODY and moved[need.insider] != 0):
-            return False
-        reach = moved[need.variable] * (1 if up else -1) * self._unit
-        return bool(reach >= wanted * (1 - NEAR))
 
 
 def _unit(system: System, wanted: list[float]) -> float:
@@ -134,11 +160,3 @@ def _parts(moved: Floats, fineness: int) -> int:
         if parts > MOST:
             break
     return parts
-
-
-def _claims(needs: tuple[Need, ...]) -> list[tuple[Need, bool, float]]:
-    """Return (need, upwards, distance); of a width both ends are asked for in full (distance 0)."""
-    claims = [(need, True, need.up) for need in needs if need.up > 0]
-    claims += [(need, False, need.down) for need in needs if need.down > 0]
-    claims += [(need, up, 0.0) for need in needs if need.width > 0 for up in (True, False)]
-    return sorted(claims, key=lambda claim: claim[0].insider)

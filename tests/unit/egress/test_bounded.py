@@ -83,7 +83,7 @@ def changed(asked: Asked, before: Cells, after: Cells) -> Counter[int]:
     return found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(WAGES, SCHOOLS, st.sampled_from([EVERYTHING, JOINED]))
 def test_no_person_changes_any_question_by_more_than_its_sensitivity(
     engine: duckdb.DuckDBPyConnection,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,17 +12,23 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from egress_review.sdc import proofs
-from egress_review.sdc.attacker import attack
-from egress_review.sdc.certificate import publish
+from egress_review.sdc.attacker import attack, attack_inside
+from egress_review.sdc.certificate import insiders, publish
 from egress_review.sdc.detour import Detour
+from egress_review.sdc.linking import link
+from egress_review.sdc.primary import sensitive
 from egress_review.sdc.standards import against_insiders, widths
 from egress_review.sdc.suppress import suppress
-from egress_review.sdc.system import FREE, KNOWN, Need, System
+from egress_review.sdc.system import FREE, KNOWN, UNGUARDED, Need, System
+from egress_review.sdc.tables import Table
+from egress_review.sdc.until import Until
 from egress_review.sdc.verify import Proof, Witness, verify
 from egress_review.sdc.witness import prove
 from enclave.model import DisclosureRules
 from tests.support import instances
 from tests.support.disclosure import WAGE, Record, protect, tabulate
+
+FEW = DisclosureRules(safe_threshold=3)
 
 
 def square() -> System:
@@ -151,7 +156,6 @@ def test_two_lone_contributors_in_one_equation_do_not_find_each_other_out() -> N
         plain, needs=(Need(0, 1.0, 1.0), Need(2, 1.0, 1.0)), forced=np.isin(np.arange(16), [0, 2])
     )
     guarded = against_insiders(two, [0, 2], owed={0: 1.0, 2: 1.0})
-    assert len(guarded.needs) == 4
     hidden = suppress(guarded).hidden
     assert hidden[[1, 3]].any(), "a third cell of their row is hidden"
 
@@ -191,7 +195,7 @@ def test_a_detour_that_does_not_exist_is_none_and_not_what_the_solver_is_left_wi
     plain = square()
     gate = plain.gate.copy()
     gate[list(shown)] = KNOWN
-    detour = Detour(replace(plain, gate=gate), plain.weight, time.monotonic() + 60)
+    detour = Detour(replace(plain, gate=gate), plain.weight, Until(60))
     wanted = 2.0 if shown else 4.0
     assert detour.movement(plain.needs[0], wanted, up=False, pattern=np.zeros(16)) is None
 
@@ -220,9 +224,8 @@ def test_what_is_no_proof_is_not_read(content: bytes) -> None:
         proofs.load(content)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_whoever_is_alone_in_a_hidden_cell_works_out_none_of_its_row_or_column(seed: int) -> None:
-    """Control: linking asks for it (`against_insiders`); the attacker is told one's own number."""
+def amounts(seed: int) -> Table:
+    """Return sums of 90 people's wages over two categories, with who is sensitive."""
     dice = random.Random(seed)
     people = [
         Record(
@@ -232,8 +235,14 @@ def test_whoever_is_alone_in_a_hidden_cell_works_out_none_of_its_row_or_column(s
         )
         for n in range(90)
     ]
-    rules = DisclosureRules(safe_threshold=3)
-    table, pattern, _ = protect(tabulate(people, (0, 1), measures=(WAGE,)), (), rules)
+    table = tabulate(people, (0, 1), measures=(WAGE,))
+    return replace(table, primary=frozenset(sensitive(table, FEW)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whoever_is_alone_in_a_hidden_cell_works_out_no_other_by_any_circuit(seed: int) -> None:
+    """Control: linking asks for it (`against_insiders`); the attacker is told one's own number."""
+    table, pattern, _ = protect(amounts(seed), (), FEW)
     assert pattern.unprotected == ()
     inner = [i for i in table.primary if len(table.cells[i].level) == 2]
     for insider in (i for i in inner if table.cells[i].persons == 1):
@@ -241,6 +250,48 @@ def test_whoever_is_alone_in_a_hidden_cell_works_out_none_of_its_row_or_column(s
         same = {i for i in table.hidden if table.cells[i].mark == mine.mark}
         bounds = attack([publish(replace(table, hidden=table.hidden - same))])
         for cell in (table.cells[i] for i in inner if i not in same):
-            if set(cell.key) & set(mine.key):
-                low, high = bounds[cell.mark, WAGE.name]
-                assert high - low > 0.009 * cell.values[WAGE.name]
+            low, high = bounds[cell.mark, WAGE.name]
+            assert high - low > 0.009 * cell.values[WAGE.name]
+
+
+def seen_inside(table: Table, system: System, gates: tuple[int, ...]) -> int:
+    """Return how many numbers the independent attacker finds as one of the insiders."""
+    chosen = suppress(system).hidden
+    hidden = frozenset(i for i, gate in enumerate(gates) if chosen[gate])
+    table = replace(table, hidden=hidden)
+    return len(attack_inside([publish(table)], insiders([table], {}), seconds=60.0))
+
+
+def test_the_independent_attacker_finds_what_insiders_see_along_circuits() -> None:
+    found = []
+    for seed in range(6):
+        problem = link(amounts(seed), (), FEW)
+        found.append(
+            [
+                seen_inside(amounts(seed), system, problem.gates)
+                for system in (problem.system, replace(problem.system, guard=UNGUARDED))
+            ]
+        )
+    assert [guarded for guarded, _ in found] == [0] * 6
+    assert sum(unguarded for _, unguarded in found) > 2
+
+
+def test_numbers_of_one_person_are_not_kept_from_that_person() -> None:
+    """A total and a part with one contributor; two cells where who is in them is known."""
+    records = [Record(1, ("a", "x")), Record(1, ("a", "y")), Record(2, ("b", "x"))]
+    records += [Record(n, (one, other)) for n in range(3, 60) for one in "cd" for other in "xyz"]
+    table = tabulate(records, (0, 1))
+    table = replace(table, primary=frozenset(sensitive(table, FEW)))
+
+    def persons(lone: dict[int, int]) -> list[set[tuple[str, ...]]]:
+        problem = link(table, (), FEW, lone=lone)
+        keys = {(cell.mark, "rows"): cell.key for cell in table.cells}
+        owners = [problem.owners[v] for v in range(len(problem.owners))]
+        knows = problem.system.guard.knows
+        return [{keys[owner] for v in who for owner in [owners[v]] if owner} for who in knows]
+
+    first, second = {("a", ""), ("a", "x"), ("a", "y")}, {("b", "x")}
+    assert all(who in persons({}) for who in (first, second))
+    rows = {cell.key: index for index, cell in enumerate(table.cells)}
+    together = persons({rows["a", "x"]: 7, rows["b", "x"]: 7})
+    assert first | second in together

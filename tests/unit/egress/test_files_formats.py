@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from pathlib import Path
@@ -98,9 +99,7 @@ CELLS = st.one_of(
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=6), st.sampled_from(FORMATS))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.usefixtures("here")
 def test_any_table_written_anew_reads_back_as_the_same_values(
     rows: list[tuple[str, str]], form: str
@@ -268,6 +267,59 @@ def test_rows_are_seen_wherever_they_are_printed() -> None:
     assert printed_rows(frame_shown.split("\n"))
     assert printed_rows(["   county |   n", "----------+----", *[f" c{n} | {n}" for n in range(5)]])
     assert not printed_rows(GOOD_TEXTS["model.py"].split("\n"))
+
+
+PAYS = [f"{8123.45 + 97.31 * n:.2f}" for n in range(60)]
+DUMPS = {
+    "json.txt": "".join(f'{{"county": "Tolland", "pay": {pay}}}\n' for pay in PAYS),
+    "bullets.md": "".join(f"- Tolland: {pay}\n" for pay in PAYS),
+    "sentences.md": "".join(f"One in Tolland has {pay}.\n\n" for pay in PAYS),
+    "one-a-line.txt": "\n".join(PAYS),
+    "vector.r": f"w <- c({', '.join(PAYS)})\n",
+    "between-comments.py": "".join(
+        f"W{n} = [{', '.join(PAYS[n : n + 10])}]\n# then\n" for n in range(0, 60, 10)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DUMPS)
+def test_lists_of_exact_numbers_are_refused_in_whatever_form(name: str) -> None:
+    """Control: prose.listed_numbers."""
+    with pytest.raises(OutputRefused, match="lists many exact numbers"):
+        read(name, DUMPS[name].encode())
+
+
+@pytest.mark.parametrize("packed", [base64.b64encode(bytes(range(256)))[:70], b"0a" * 40])
+def test_packed_bytes_are_refused_in_text_and_code(packed: bytes) -> None:
+    """Control: prose._unreadable."""
+    for name, text in (("a.md", b"# Pay\n\n%s\n"), ("a.py", b"D = '%s'\n")):
+        with pytest.raises(OutputRefused, match="nobody can read"):
+            read(name, text % packed)
+
+
+def test_references_rates_and_hashes_in_a_text_are_no_lists() -> None:
+    lines = [
+        f"{n}. Card, D. ({1990 + n}). Returns. *Econometrica*, {60 + n}(5), {1100 + n}-{1160 + n}. "
+        f"https://doi.org/10.2307/{2951600 + n}"
+        for n in range(20)
+    ]
+    lines += [f"In {2000 + n} the rate was {5 + n / 10:.1f} % of 12,450 people." for n in range(20)]
+    lines.append("Made with data of SHA-256 " + "0f" * 32)
+    assert isinstance(read("notes.md", "\n\n".join(lines).encode()), Prose)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"county;n\nHartford;120\n", "not separated by commas"),
+        (b"county\tn\nHartford\t120\n", "not separated by commas"),
+        (b"county,n\nHartford,120\nSource: DOL\n", "Row 3 has 1 cells"),
+    ],
+)
+def test_a_csv_of_another_shape_is_told_what_to_do(content: bytes, sentence: str) -> None:
+    with pytest.raises(OutputRefused, match=sentence) as refused:
+        read("pay.csv", content)
+    assert refused.value.hint
 
 
 # Names -----------------------------------------------------------------------------------------

@@ -62,6 +62,8 @@ def test_columns_whose_names_say_nothing_stop_unless_explained() -> None:
     unclear = table("county,v1,V2", "Hartford,120,40")
     assert "v1, V2" in told(unclear)["context.columns"].sentence
     assert told(unclear, context=f"{GOOD} v1 is people, V2 is schools.") == {}
+    assert told(table("county,2021,2022", "Hartford,120,140")) == {}
+    assert told(table("county,7,8", "Hartford,120,140"))["context.columns"].stops
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,62 @@ def test_small_counts_stop_where_they_would_not_be_hidden() -> None:
     ten = table("county,n", "Hartford,120", "Tolland,10")
     assert told(ten, outcome=Outcome(recomputed=False, threshold=11))["counts.small"].stops
     assert told(ten) == {}
+
+
+CROSSTAB = ("county,Farming,Retail,Health", "Hartford,3,120,90", "Tolland,14,40,33")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        table(*CROSSTAB),
+        table("county,All,Farming,Retail", "Hartford,213,3,210", "Tolland,54,14,40"),
+        table("industry,Hartford,Tolland", "Farming,3,14", "Retail,120,40", "Health,90,33"),
+        table("county,workers", "Hartford,120", "Tolland,4", "Windham,90"),
+        table("county,n", "Hartford,$120", "Tolland,4 people", "Windham,1 204"),
+        table("county,n", "Hartford,n = 120", "Tolland,n = 4", "Windham,n=90"),
+        table("county,n", "Hartford,\u2460\u2460", "Tolland,\uff14", "Windham,90"),
+    ],
+)
+def test_small_counts_stop_however_they_are_named_or_written(made: Sheet) -> None:
+    said = told(made, outcome=Outcome(recomputed=False, threshold=10, why="It differs."))
+    assert "(It differs)" in said["counts.small"].sentence
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        table("quarter,mean_pay,n", "1,8123.5,120", "2,8222.1,130", "3,8321.9,140"),
+        table("test,statistic,dof,n", "chi-squared,83.2,5,1200"),
+        table("year,grade,mean_score,n", "2021,3,81.5,900", "2021,5,82.5,880", "2022,3,80.1,850"),
+        table("county,2021,2022", "Hartford,120,131", "Tolland,40,44"),
+        table("county,n,share_of_all", "Hartford,60,0.6", "Tolland,30,0.3", "Windham,10,0.1"),
+        table("county,n,pct_change", "Hartford,120,2.1", "Tolland,40,-1.5", "Windham,90,0.3"),
+        table("county,n,pct", "Hartford,120,31.5", "Tolland,400,25.0", "Windham,90,50.1"),
+        table("term,estimate,std_err,n", "const,1.2,0.5,120", "age,0.3,0.1,120"),
+    ],
+)
+def test_what_only_looks_a_little_like_small_counts_does_not_stop(made: Sheet) -> None:
+    assert told(made, outcome=Outcome(recomputed=False, threshold=10)) == {}
+
+
+def test_numbers_of_any_size_are_looked_at_without_harm() -> None:
+    far = table("place,a,b", f"Hartford,0,{'9' * 400}", f"Tolland,{10**18},nan", "Windham,1e999,3")
+    assert "counts.small" not in told(far, outcome=Outcome(recomputed=False, threshold=10))
+
+
+def test_shares_that_few_people_are_behind_stop() -> None:
+    for share in ("2.5,60.1", "97.5%,60%", "0.025,0.6"):
+        few, many = share.split(",")
+        made = table("county,n,pct", f"Hartford,120,{few}", f"Tolland,400,{many}")
+        said = told(made, outcome=Outcome(recomputed=False, threshold=10))
+        assert said["counts.implied"].stops, share
+
+
+def test_a_crosstab_of_shares_alone_stops() -> None:
+    for rows in (("0.2,0.8", "0.5,0.5"), ("20.1,79.9", "50.0,50.0")):
+        made = table("county,Farming,Retail", f"Hartford,{rows[0]}", f"Tolland,{rows[1]}")
+        assert told(made)["counts.absent"].stops
 
 
 def test_small_counts_that_are_hidden_here_are_said_and_do_not_stop() -> None:

@@ -12,7 +12,7 @@ from egress_review.gauges import answering, lines
 from egress_review.service import ReviewService
 from enclave.errors import Invalid
 from enclave.metrics import address
-from tests.support.idp import free_port
+from tests.support.ports import free_port
 from tests.support.review import World
 
 

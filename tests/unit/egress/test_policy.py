@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from egress_review import permissions, policy
+from egress_review.errors import OwnProject
 from egress_review.model import FileKind, OutputFile, Request, State
 from egress_review.policy import LEDGER, MEANING, MOVES, Act, can, next_state
 from enclave.errors import Conflict, Denied, NotFound
@@ -29,6 +30,7 @@ REQUEST = Request(
     submitted_at=NOW,
     changed_at=NOW,
     agencies=("cscu", "dol"),
+    researchers=frozenset({"rosa", "ravi", "both"}),
 )
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "egress-states.md"
 
@@ -69,7 +71,7 @@ MATRIX = {
     "adam": (False, False, False, False, False),
     "alma": (False, False, False, False, False),
     "gone": (False, False, False, False, False),
-    "both": (True, True, True, False, True),
+    "both": (False, False, False, False, False),
 }
 
 
@@ -92,6 +94,14 @@ def test_a_reviewer_who_is_the_author_is_only_the_author() -> None:
         permissions.check_vote(PEOPLE["both"], own)
     with pytest.raises(Denied):
         permissions.check_see_raw(PEOPLE["both"], own)
+
+
+def test_a_reviewer_who_does_research_in_the_project_is_told_why_they_may_not() -> None:
+    for check in (permissions.check_see, permissions.check_vote, permissions.check_find):
+        with pytest.raises(OwnProject, match="named as a researcher"):
+            check(PEOPLE["both"], replace(REQUEST, checkers=("both",)))
+    elsewhere = replace(REQUEST, researchers=frozenset({"rosa"}))
+    assert permissions.may_vote(PEOPLE["both"], elsewhere)
 
 
 def test_a_request_one_may_not_see_is_not_found_rather_than_denied() -> None:

@@ -177,6 +177,7 @@ def regression(
 
 REFUSED = [
     (regression(dof=9), "model.dof"),
+    (regression(n=10, dof=9_999), "model.dof"),
     (regression(n=4, dof=50), "model.n"),
     (regression(dummies=[("C(town)[T.B]", 2)], others=("age",)), "model.category"),
     (regression(dummies=[("C(town)[T.B]", 98)], others=("age",)), "model.category"),

@@ -36,6 +36,8 @@ RATES = (
     "count_if(sex = 'F')",
     "sum(wage) FILTER (WHERE sex = 'F')",
     "avg(CASE WHEN sex = 'F' THEN wage END)",
+    "count(*) FILTER (WHERE sex = 'F') / nullif(count(*), 0)",
+    "count(nullif(sex, 'M'))",
 )
 
 
@@ -102,6 +104,7 @@ def test_one_of_a_persons_rows_left_out_is_a_person_given_away() -> None:
         ("sum(wage * bonus)", "sum(column)"),
         ("sum(floor(wage / 1000000))", "sum(column)"),
         ("sum(least(wage, 1000))", "sum(column)"),
+        ("sum(nullif(wage, 1000))", "sum(column)"),
         ("sum(CASE WHEN wage > 5 THEN 1 WHEN sex = 'F' THEN 2 END)", "sum(column)"),
         ("sum(CASE WHEN sex = 'F' THEN wage ELSE wage + 1 END)", "sum(column)"),
         ("count(DISTINCT employer)", "sum(column)"),

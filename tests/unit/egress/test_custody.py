@@ -1,0 +1,23 @@
+"""What the room's own key promises."""
+
+from __future__ import annotations
+
+import pytest
+
+from egress_review.custody import Custody, Piece
+from enclave.errors import KeyMissing
+from enclave.settings import Settings
+
+
+def test_a_key_that_is_gone_is_not_made_anew_beside_what_it_sealed(settings: Settings) -> None:
+    key = settings.state_dir / "egress" / "key"
+    Custody(settings)
+    key.unlink()
+    Custody(settings).keep("r-1", Piece.RAW, b"a,b\n")  # nothing was sealed yet: a new one is right
+    kept = key.read_bytes()
+    key.unlink()
+    with pytest.raises(KeyMissing, match="Egress review's key is gone"):
+        Custody(settings)
+    assert not key.exists()
+    key.write_bytes(kept)
+    assert Custody(settings).open("r-1", Piece.RAW) == b"a,b\n"
