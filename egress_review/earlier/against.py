@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
-from egress_review.earlier.partitions import Partitions, as_released
+from egress_review.earlier.partitions import Partitions, as_released, short
 from egress_review.errors import OutputRefused
 from egress_review.sdc import span
 from egress_review.sdc.changes import with_total
 from egress_review.sdc.differencing import compare, resemble, within
 from egress_review.sdc.membership import Membership
-from egress_review.sdc.tables import Table
+from egress_review.sdc.nesting import sums
+from egress_review.sdc.tables import Sum, Table
 
 MOST_PARTITIONS = 40
 MOST_CELLS = 12_000  # of tables searched together; their Gram matrix is this squared, 8 bytes each
@@ -75,6 +76,17 @@ class Against:
         if found and not cells:
             raise OutputRefused(CONFLICT, hint=ELSE)
         return frozenset(self.new.owners[cell] for cell in cells)
+
+    def sums(self, table: Table, earlier: Sequence[Table]) -> tuple[Sum, ...]:
+        """Return the sums that no label says, of the new table and earlier ones of its project."""
+        own = {_marks(one): one for one in earlier}
+        known = [
+            (own[marks], one.kept.membership)
+            for one in self.earlier
+            if one.kept.project == self.new.project
+            and (marks := _marks_kept(one.kept.membership)) in own
+        ]
+        return sums((table, self.new.membership), known)
 
     def resembling(self, table: Table) -> frozenset[int]:
         """Return the published rows to hide where no number is exact, here or in earlier tables.
@@ -137,6 +149,16 @@ class Against:
         before = self.conflicts.get(request)
         least = persons if before is None else min(before.persons, persons)
         self.conflicts[request] = Conflict(request, least)
+
+
+def _marks(table: Table) -> tuple[tuple[int, int], ...]:
+    return tuple(short(cell.mark) for cell in table.cells)
+
+
+def _marks_kept(members: Membership) -> tuple[tuple[int, int], ...]:
+    """Return the marks of the cells that are a table's own, as `_marks` does."""
+    own = members.marks[members.levels >= 0]
+    return tuple((int(rows), int(hashes)) for rows, hashes in own)
 
 
 def with_everyone(table: Membership) -> Membership:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from egress_review.sdc.tables import Cell, Contributors, Kind, Measure, Table
+from egress_review.sdc.tables import Cell, Contributors, Kind, Mark, Measure, Sum, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ def dump(entry: Entry) -> bytes:
         "cells": [_dump_cell(cell) for cell in table.cells],
         "hidden": sorted(table.hidden),
         "primary": sorted(table.primary),
+        "sums": [[_dump_mark(mark) for mark in (total, *parts)] for total, parts in table.sums],
         "numbers": list(entry.numbers),
         "labels": list(entry.labels),
         "reasons": {str(index): list(reasons) for index, reasons in entry.reasons.items()},
@@ -58,6 +59,7 @@ def load(content: bytes) -> Entry:
         cells=tuple(_load_cell(cell) for cell in plain["cells"]),
         hidden=frozenset(plain["hidden"]),
         primary=frozenset(plain["primary"]),
+        sums=tuple(_load_sum(marks) for marks in plain.get("sums", ())),
     )
     bounds = {
         int(index): {name: (_bound(low, -1), _bound(high, 1)) for name, (low, high) in b.items()}
@@ -70,8 +72,17 @@ def load(content: bytes) -> Entry:
 def _dump_cell(cell: Cell) -> list[Any]:
     who = {n: [c.persons, c.missing, list(c.top), c.total] for n, c in cell.contributors.items()}
     level = sorted(cell.level)
-    # a mark may pass 2^64; JSON readers elsewhere would round it
-    return [str(cell.mark[0]), str(cell.mark[1]), level, cell.key, cell.persons, cell.values, who]
+    return [*_dump_mark(cell.mark), level, cell.key, cell.persons, cell.values, who]
+
+
+def _dump_mark(mark: Mark) -> list[str]:
+    """Return a mark as text: it may pass 2^64, and JSON readers elsewhere would round it."""
+    return [str(mark[0]), str(mark[1])]
+
+
+def _load_sum(marks: list[list[str]]) -> Sum:
+    total, *parts = ((int(rows), int(hashes)) for rows, hashes in marks)
+    return total, tuple(parts)
 
 
 def _load_cell(plain: list[Any]) -> Cell:

@@ -157,7 +157,7 @@ def number(
     none = np.zeros(len(cells), dtype=np.bool_)
     numbered = [*(levels[cell.level] for cell in table.cells), *(p.level for p in population.parts)]
     every = [*(cell.mark for cell in table.cells), *(part.mark for part in population.parts)]
-    marks = [_short(mark) for mark in every]
+    marks = [short(mark) for mark in every]
     membership = Membership(
         labels=small,
         counts=counts,
@@ -174,7 +174,8 @@ def number(
     return Partitions(membership, project, epoch, people.size, people.chain, owners)
 
 
-def _short(mark: Mark) -> tuple[int, int]:
+def short(mark: Mark) -> tuple[int, int]:
+    """Return a mark as a membership keeps it."""
     return mark[0], mark[1] % 2**64
 
 
