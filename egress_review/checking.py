@@ -199,7 +199,7 @@ class Checker:
         check_covers(ground.policy, FileKind.TABLE, recomputed=False)
         sheet = kinds.table(name, self._custody.open(request.id, Piece.RAW, file=number))
         looked = kinds.unverified(name, sheet, rules, why)
-        outcome = Outcome(recomputed=False, threshold=rules.safe_threshold)
+        outcome = Outcome(recomputed=False, threshold=rules.safe_threshold, why=why.sentence)
         kinds.check_content(request, name, sheet, outcome)
         return Checked(
             content=looked.content,

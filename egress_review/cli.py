@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 from contextlib import suppress
 
 import click
@@ -22,6 +21,7 @@ from enclave.audit_client import AuditClient
 from enclave.errors import EnclaveError
 from enclave.settings import Settings
 from enclave.store import ControlStore
+from enclave.terminal import sentences
 from enclave.web.serve import server
 
 log = logging.getLogger("egress_review")
@@ -92,18 +92,16 @@ async def _retry(service: ReviewService) -> None:
     """Do in the background what time brings: releases that were late, originals to destroy."""
     while True:
         await asyncio.sleep(SECONDS_BETWEEN_RETRIES)
-        try:
-            await asyncio.to_thread(service.finish_releases)
-            await asyncio.to_thread(service.destroy)
-            await asyncio.to_thread(service.deliver_notices)
-        except EnclaveError as error:
-            log.warning("%s", error.explain())
+        for due in (service.finish_releases, service.destroy, service.deliver_notices):
+            try:
+                await asyncio.to_thread(due)
+            except EnclaveError as error:
+                log.warning("%s", error.explain())
+            except Exception as error:  # the task's edge; no more of it: it may hold values
+                log.error("%s failed: %s", due.__name__, type(error).__name__)
 
 
 def main() -> None:
-    """Run the command; an `EnclaveError` becomes one sentence on stderr and exit code 1."""
-    try:
+    """Run the command; an `EnclaveError` becomes one sentence."""
+    with sentences():
         egress_review()
-    except EnclaveError as error:
-        click.echo(error.explain(), err=True)
-        sys.exit(1)

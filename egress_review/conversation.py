@@ -84,9 +84,10 @@ class Conversing(Transactions):
 
     def _said(self, number: int, request: Request, person: Person) -> Iterator[Said]:
         privy = permissions.may_speak_privately(person, request)
-        blind = self._unread(request, person)
+        is_blind = permissions.is_blind(person, request, self.reviews.opinions(request.id))
+        unread = set(request.checkers) - {person.id} if is_blind else set()
         for one in self.reviews.comments(request.id):
-            if (one.private and not privy) or one.person in blind:
+            if (one.private and not privy) or one.person in unread:
                 continue
             manner = Manner.PRIVATE if one.private else Manner.COMMENT
             manner = Manner.CHANGES if one.asks_for_changes else manner
@@ -97,11 +98,3 @@ class Conversing(Transactions):
         for opinion in self.opinions(person, request):
             told = (opinion.person, Manner.OPINION, opinion.text, opinion.at, opinion.fit)
             yield Said(number, request.id, *told)
-
-    def _unread(self, request: Request, person: Person) -> frozenset[str]:
-        """Return whose words an output checker may not read yet: the other checkers'."""
-        if not permissions.is_checker(person, request):
-            return frozenset()
-        if len(self.reviews.opinions(request.id)) >= request.checkers_needed:
-            return frozenset()
-        return frozenset(request.checkers) - {person.id}

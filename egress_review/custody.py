@@ -7,17 +7,16 @@ synced before the state that needs it is committed.
 from __future__ import annotations
 
 import hashlib
-import secrets
 import shutil
 from enum import StrEnum
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 
-from enclave.durable import sync_directory, write_durably, write_once
-from enclave.errors import KeyMissing, NotFound, Unavailable
+from enclave.durable import sync_directory, write_durably
+from enclave.errors import NotFound, Unavailable
 from enclave.settings import Settings
-from enclave.vault.keys import KEY_BYTES, derive, seal, unseal
+from enclave.vault.keys import derive, room_key, seal, unseal
 
 
 class Piece(StrEnum):
@@ -47,7 +46,8 @@ class Custody:
         self._root = settings.state_dir / "egress"
         for name in ("quarantine", "released"):
             (self._root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._key = _key(self._root / "key")
+        used = any(path.is_file() and path.name != "key" for path in self._root.rglob("*"))
+        self._key = room_key(self._root / "key", whose="Egress review's key", used=used)
 
     def keep(self, request: str, piece: Piece, content: bytes, *, file: int = 1) -> None:
         """Seal one piece of a request's file durably; replaces what was there."""
@@ -132,13 +132,3 @@ def _context(request: str, piece: Piece, file: int) -> bytes:
     """Return what a piece is sealed to: its request, its file and what it is."""
     which = request if file == 1 else f"{request}/{file}"
     return f"enclave/egress/1/{which}/{piece.value}".encode()
-
-
-def _key(path: Path) -> bytes:
-    """Return the room's key, made at the first start; of two starters the first wins."""
-    if not path.exists():
-        write_once(path, secrets.token_bytes(KEY_BYTES))
-    key = path.read_bytes()
-    if len(key) != KEY_BYTES:
-        raise KeyMissing("Egress review's key is damaged.", hint="Restore it from its sealed copy.")
-    return key

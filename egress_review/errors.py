@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enclave.errors import EnclaveError
+from enclave.errors import Conflict, Denied, EnclaveError
 
 # A fault of our own in a computation: nothing passes for it, and another try would end alike.
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -20,6 +20,18 @@ class NotItsAnswer(OutputRefused):
 
     Where every agency of the agreement takes such tables, a person may look at it (`kinds`).
     """
+
+
+class OwnProject(Denied):
+    """A reviewer is named as a researcher in the agreement: they do not decide on its outputs."""
+
+    code = "review.own-project"
+
+
+class NoReviewer(Conflict):
+    """An agency has nobody who could decide on the output: it would wait for ever."""
+
+    code = "review.no-reviewer"
 
 
 class BudgetSpent(EnclaveError):

@@ -115,6 +115,7 @@ class Request:
     file that describes most. `shown` is the salted hash of all that a reviewer decides on: what a
     vote is bound to. `replaces` is the version before it. `checkers` may give opinions; so many
     as `checkers_needed` must before an agency approves. Reviewers could act from `opened_at` on.
+    `researchers` are whom the agreement names as such now, not when it was submitted.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Request:
     opened_at: datetime | None = None
     due_at: datetime | None = None
     destroyed_at: datetime | None = None
+    researchers: frozenset[str] = frozenset()
 
     @property
     def unverified(self) -> tuple[OutputFile, ...]:

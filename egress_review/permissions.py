@@ -6,10 +6,11 @@ A request one may not know of is `NotFound`: its id tells nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 
-from egress_review.model import Request
+from egress_review.errors import OwnProject
+from egress_review.model import Opinion, Request
 from enclave.errors import Denied, EnclaveError, NotFound
 from enclave.model import Person, Role
 
@@ -35,23 +36,50 @@ def is_author(person: Person, request: Request) -> bool:
 
 def is_reviewer(person: Person, request: Request) -> bool:
     """Say whether this person reviews for an agency whose data the output uses (R3, R31)."""
-    return Role.REVIEWER in person.roles and person.agency in request.agencies
+    return _is_for_its_agency(person, request) and not _has_a_part(person, request)
 
 
 def is_checker(person: Person, request: Request) -> bool:
     """Say whether the agreement names this reviewer as an output checker of the request."""
-    return (
-        Role.REVIEWER in person.roles
-        and person.id in request.checkers
-        and not is_author(person, request)
-    )
+    return _is_named_checker(person, request) and not _has_a_part(person, request)
+
+
+def is_blind(person: Person, request: Request, given: Collection[Opinion]) -> bool:
+    """Say whether this output checker and the others do not know yet what each thinks."""
+    return is_checker(person, request) and len(given) < request.checkers_needed
+
+
+def is_barred(person: Person, request: Request) -> bool:
+    """Say whether this person would review or check it, were they no researcher of its project."""
+    concerned = _is_for_its_agency(person, request) or _is_named_checker(person, request)
+    return concerned and person.id in request.researchers
+
+
+def _is_for_its_agency(person: Person, request: Request) -> bool:
+    return Role.REVIEWER in person.roles and person.agency in request.agencies
+
+
+def _is_named_checker(person: Person, request: Request) -> bool:
+    return Role.REVIEWER in person.roles and person.id in request.checkers
+
+
+def _has_a_part(person: Person, request: Request) -> bool:
+    """Say whether the output is this person's own, or of a project they do research in."""
+    return is_author(person, request) or person.id in request.researchers
 
 
 def check_see(person: Person, request: Request) -> None:
     """Raise unless this person asked for the release, reviews or checks it."""
     concerned = (is_author, is_reviewer, is_checker)
-    if not any(rule(person, request) for rule in concerned):
-        raise NotFound("There is no such request.", hint="Your list shows what you may open.")
+    if any(rule(person, request) for rule in concerned):
+        return
+    if is_barred(person, request):
+        raise OwnProject(
+            "You are named as a researcher in this project's agreement, so you do not review what "
+            "leaves it.",
+            hint="Another reviewer of your agency decides; if it has none, ask it to name one.",
+        )
+    raise NotFound("There is no such request.", hint="Your list shows what you may open.")
 
 
 def check_see_raw(person: Person, request: Request) -> None:
@@ -67,10 +95,10 @@ def check_see_raw(person: Person, request: Request) -> None:
 def check_vote(person: Person, request: Request) -> None:
     """Raise unless this person may decide for their agency; the author never votes."""
     check_see(person, request)
-    if not is_reviewer(person, request):
-        raise Denied("Only reviewers of the agencies whose data the output uses decide on it.")
     if is_author(person, request):
         raise Denied("Nobody votes on an output of their own.")
+    if not is_reviewer(person, request):
+        raise Denied("Only reviewers of the agencies whose data the output uses decide on it.")
 
 
 def check_return(person: Person, request: Request) -> None:

@@ -109,8 +109,9 @@ class Releasing(Transactions):
             return request
         try:
             return self._release(request)
-        except EnclaveError as error:
-            log.warning("release of %s waits: %s", request.id, error.sentence)
+        except (EnclaveError, OSError) as error:  # a full disk, say
+            said = error.sentence if isinstance(error, EnclaveError) else type(error).__name__
+            log.warning("release of %s waits: %s", request.id, said)
             return request
 
     def _release(self, request: Request) -> Request:

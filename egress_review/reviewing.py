@@ -69,15 +69,10 @@ class Reviewing(Releasing):
             _check_new(connection, said)
             store.add_comment(connection, said)
             hears = self._reviewers(held) | (set() if private else {held.person})
-            if self._is_blind(connection, held, person):  # that one spoke is a sign too
+            opinions = store.read_opinions(connection, id)
+            if permissions.is_blind(person, held, opinions):  # that one spoke is a sign too
                 hears -= set(held.checkers)
             self._tell(connection, held, Notice.COMMENT, hears - {person.id})
-
-    def _is_blind(self, connection: Connection, request: Request, person: Person) -> bool:
-        """Say whether a person's words are kept from the other output checkers for now."""
-        if not permissions.is_checker(person, request):
-            return False
-        return len(store.read_opinions(connection, request.id)) < request.checkers_needed
 
     def ask_for_changes(self, person: Person, id: str, reason: str, *, shown: str) -> Request:
         """Send the request back to who made it, with what should change in the version `shown`.

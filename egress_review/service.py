@@ -23,7 +23,7 @@ from egress_review.earlier import partitions
 from egress_review.earlier.comparison import Comparing
 from egress_review.earlier.ledger import dump, load
 from egress_review.earlier.restoring import Restoring
-from egress_review.errors import FAULTS, OutputRefused
+from egress_review.errors import FAULTS, NoReviewer, OutputRefused
 from egress_review.methods.case import Perturbed
 from egress_review.model import Request, State
 from egress_review.notices import Notice
@@ -78,10 +78,16 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
             self.custody.keep(request.id, Piece.RAW, content, file=number)
         self.custody.keep(request.id, Piece.SALT, secrets.token_bytes(32))
         commitment = self.custody.commit(request.id, *contents)
-        event = self._event(Action.OUTPUT_SUBMITTED, request, session.person, commitment=commitment)
+        event = self._event(
+            Action.OUTPUT_SUBMITTED,
+            request,
+            session.person,
+            project=request.project,  # the verifier reads details alone
+            commitment=commitment,
+        )
         with self._record(event, request.id) as connection:
             store.add_request(connection, request)
-        return self._check(request)
+        return self._check(self.reviews.request(request.id))
 
     def withdraw(self, person: Person, id: str) -> Request:
         """Take a request back. Raises `NotFound`, `Denied` or `Conflict`."""
@@ -187,6 +193,7 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
             summary=_together(summaries, finding.rules),
             **self._terms(request),
         )
+        self._check_decidable(found)
         files = [Shown(one.full, one.content, one.leaves) for one in finding.files]
         found = replace(found, shown=self._commitment(found, files))
         rewritten = bool(found.summary["hidden"])
@@ -215,11 +222,11 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
         Raises `Conflict` when too few output checkers are left beside the author.
         """
         terms = self.control.policy(request.project).review
-        checkers = tuple(sorted(terms.persons - {request.person}))
+        checkers = tuple(sorted(terms.persons - request.researchers - {request.person}))
         if len(checkers) < terms.checkers:
             raise Conflict(
                 f"The agreement asks for {terms.checkers} output checkers, and names "
-                f"{len(checkers)} beside you.",
+                f"{len(checkers)} who have no part in the project.",
                 hint="The agreement has to name more.",
             )
         opened = now()
@@ -229,6 +236,18 @@ class ReviewService(Reviewing, Comparing, Timing, Destroying):
             "opened_at": opened,
             "due_at": due(opened, terms.days or self.settings.review_days),
         }
+
+    def _check_decidable(self, request: Request) -> None:
+        """Raise `NoReviewer` where an agency has nobody who could decide: it would never end."""
+        people = self.control.people().values()
+        able = {one.agency for one in people if permissions.is_reviewer(one, request)}
+        lacking = ", ".join(agency.upper() for agency in request.agencies if agency not in able)
+        if lacking:
+            raise NoReviewer(
+                f"Nobody could decide on this output for {lacking}: researchers of a project do "
+                "not review what leaves it, and no other reviewer is named.",
+                hint="Ask the agency to name one, then submit again.",
+            )
 
     def _keep(self, request: Request, number: int, checked: Checked) -> None:
         """Seal what a file's review, and every later check, will need."""

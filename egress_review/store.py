@@ -7,7 +7,7 @@ without its audit event. No rule is decided here; `service` asks `policy` and `p
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,8 +40,10 @@ from egress_review.model import (
     State,
     Vote,
 )
+from enclave import documents, tables
 from enclave.errors import Conflict, NotFound
 from enclave.events import Action, Receipt
+from enclave.model import Policy
 
 metadata = MetaData()
 
@@ -173,9 +175,7 @@ class ReviewStore:
         if states is not None:
             query = query.where(requests.c.state.in_([state.value for state in states]))
         with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-            held = _read_files(connection, [row.id for row in rows])
-            return tuple(_request(row, held[row.id]) for row in rows)
+            return _requests(connection, connection.execute(query).all())
 
     def replacing(self, id: str) -> tuple[Request, ...]:
         """Return the requests submitted in place of one, oldest first."""
@@ -230,7 +230,23 @@ def read_request(connection: Connection, id: str) -> Request:
     row = connection.execute(select(requests).where(requests.c.id == id)).first()
     if row is None:
         raise NotFound("There is no such request.", hint="Your list shows what you may open.")
-    return _request(row, _read_files(connection, [id])[id])
+    return _requests(connection, [row])[0]
+
+
+def _requests(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[Request, ...]:
+    held = _read_files(connection, [row.id for row in rows])
+    named = _read_researchers(connection, {row.project for row in rows})
+    return tuple(_request(row, held[row.id], named[row.project]) for row in rows)
+
+
+def _read_researchers(
+    connection: Connection, projects: Collection[str]
+) -> Mapping[str, frozenset[str]]:
+    """Return whom each project's agreement names as a researcher as the transaction sees it."""
+    agreed = tables.projects.c
+    query = select(agreed.id, agreed.policy).where(agreed.id.in_(projects))
+    rows = connection.execute(query)
+    return {row.id: documents.read(Policy, row.policy).researchers for row in rows}
 
 
 def _read_files(
@@ -418,8 +434,8 @@ def _file(row: Row[Any]) -> OutputFile:
     )
 
 
-def _request(row: Row[Any], held: tuple[OutputFile, ...]) -> Request:
-    plain = dict(row._mapping) | {"files": held}
+def _request(row: Row[Any], held: tuple[OutputFile, ...], researchers: frozenset[str]) -> Request:
+    plain = dict(row._mapping) | {"files": held, "researchers": researchers}
     for name in ("agencies", "views", "checkers"):
         plain[name] = tuple(json.loads(plain[name]))
     plain["summary"] = json.loads(plain["summary"])

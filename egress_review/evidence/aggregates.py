@@ -152,7 +152,8 @@ def has_aggregate(item: Node) -> bool:
 
 
 def _is_aggregate(node: Node) -> bool:
-    known = sql_tree.functions("aggregate", "macro", "table_macro")
+    # A macro can stand for an aggregate; nullif(a, b), the usual guard of a division, does not.
+    known = sql_tree.functions("aggregate", "macro", "table_macro") - {"nullif"}
     return is_a(node, "FUNCTION") and node["function_name"].lower() in known
 
 
@@ -383,6 +384,17 @@ def _under_casts(node: Node) -> Node:
 
 def _fuzzy(node: Node, columns: Columns) -> Base | None:
     """Return the base of (quantile_cont(x, p-0.05) + quantile_cont(x, p+0.05)) / 2, or None."""
+    ends = fuzzy_ends(node)
+    if not ends:
+        return None
+    low, high, call = ends
+    condition = _only(call["filter"]) if call["filter"] else None
+    base = _plain(Of.POSITION, sql_tree.arguments(call)[0], condition, columns)
+    return replace(base, share=round((low + high) / 2, 6))
+
+
+def fuzzy_ends(node: Node) -> tuple[float, float, Node] | None:
+    """Return the shares and the call of the mean of two percentiles a step beside a middle."""
     if not (calls(node, "/") and number(sql_tree.arguments(node)[1]) == 2.0):
         return None
     total = sql_tree.arguments(node)[0]
@@ -396,9 +408,7 @@ def _fuzzy(node: Node, columns: Columns) -> Base | None:
     same = {**other, "arguments": [other["arguments"][0]]}
     if sql_tree.canonical(alike) != sql_tree.canonical(same) or abs(high - low - 2 * STEP) > 1e-9:
         return None
-    condition = _only(call["filter"]) if call["filter"] else None
-    base = _plain(Of.POSITION, sql_tree.arguments(call)[0], condition, columns)
-    return replace(base, share=round((low + high) / 2, 6))
+    return low, high, call
 
 
 def _percentile(node: Node) -> tuple[float, Node] | None:

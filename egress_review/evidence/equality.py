@@ -16,7 +16,7 @@ from egress_review.files.model import Sheet
 from egress_review.render import show
 
 Line = tuple[Any, ...]
-NULLS = frozenset({"", "nan", "none", "null", "<na>", "nat"})
+NULLS = frozenset({"", "na", "nan", "none", "null", "<na>", "nat"})
 NEAR = 1e-9  # floating-point sums depend on their order, so also on the number of threads
 
 
@@ -26,7 +26,9 @@ def compare(sheet: Sheet, columns: tuple[str, ...], lines: Sequence[Line]) -> No
         extra = sheet.columns[:1] in ((("",)), (("Unnamed: 0",)))
         raise OutputRefused(
             f"The table's columns are not those of its query: {', '.join(columns)[:200]}.",
-            hint="Write it with index=False." if extra else "Submit the query's answer as it is.",
+            hint="Write it with index=False."
+            if extra
+            else "Choose, name (AS …) and work out columns in the query; submit its whole answer.",
         )
     if len(sheet.rows) != len(lines):
         raise OutputRefused(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from egress_review.errors import OutputRefused
 from egress_review.evidence import sql_tree
 from egress_review.evidence.aggregates import (
     POSSIBLE,
@@ -29,6 +30,14 @@ from enclave.model import PERSON_ID
 __all__ = ["POSSIBLE", "Shape", "Source", "Views", "understand"]
 
 MOST_SUBSETS = 12  # conditions in one query; each is held against all earlier releases
+_ROWS = (
+    "The query it was made from lists rows, not groups of people, so what was worked out from them "
+    "cannot be checked."
+)
+_COUNT_THERE = (
+    "Count and average in the query itself: SELECT county, count(*) AS n, avg(wage) AS mean_wage "
+    "FROM wages GROUP BY county. What a model found goes as summarise(results)."
+)
 _COUNTS = (Of.ROWS, Of.PERSONS, Of.NONNULL)
 
 
@@ -74,13 +83,13 @@ def understand(sql: str, views: Views) -> Shape:
         if list(sql_tree.find(item, "WINDOW")) or list(sql_tree.find(item, "SUBQUERY")):
             raise refuse("It uses a window or another query inside a column")
     if any(is_a(item, "STAR") for item in node["select_list"]):
-        raise refuse("It lists rows, not groups of people")
+        raise OutputRefused(_ROWS, hint=_COUNT_THERE)
     groups = _groups(node, columns)
     outputs = tuple(
         beneath(item, columns) if has_aggregate(item) else None for item in node["select_list"]
     )
     if not any(outputs):
-        raise refuse("It lists rows, not groups of people")
+        raise OutputRefused(_ROWS, hint=_COUNT_THERE)
     for group in groups:
         if any(part["column_names"][-1].lower() == PERSON_ID for part in _references(group)):
             raise refuse("It groups by person, so each row is one person")
@@ -94,7 +103,7 @@ def understand(sql: str, views: Views) -> Shape:
 def _only_select(sql: str) -> Node:
     node = sql_tree.parse(sql)
     if node is None:
-        raise refuse("It is not one readable query")
+        raise refuse("Its query is not one SELECT (a UNION or PIVOT, say)")
     if node["cte_map"]["map"]:
         raise refuse("It is more than one plain SELECT over views")
     if any(modifier["type"] != "ORDER_MODIFIER" for modifier in node["modifiers"]):

@@ -23,6 +23,7 @@ from egress_review.evidence import equality, evidence_sql, lineage_sql, measured
 from egress_review.evidence.evidence_sql import Units
 from egress_review.evidence.lineage_sql import Shape, Views
 from egress_review.evidence.reading import Line
+from egress_review.evidence.sql_tree import Node, is_a
 from egress_review.evidence.standing import Read, side_by_side
 from egress_review.files.model import MOST_ROWS, Sheet
 from egress_review.sdc.tables import Cell, Contributors, Mark, Table
@@ -67,9 +68,8 @@ class Evidence:
 
     `numbers` says which of the columns are aggregates (the others are labels); `labels`, per
     label, which dimension it prints as it is, if it does; `views` is what the query reads.
-    `dropped` are lines that its HAVING left out: they are hidden in whatever is released. `made`
-    says per dimension whether its values are calculated (bands) and not a column's own. `sql` is
-    the query that was recomputed.
+    `dropped` are lines that its HAVING left out: they are hidden in whatever is released. `sql` is
+    the query that was recomputed; `items` and `groups` are the trees of its columns and groups.
     """
 
     columns: tuple[str, ...]
@@ -80,8 +80,14 @@ class Evidence:
     population: Population
     views: tuple[str, ...]
     dropped: frozenset[int] = frozenset()
-    made: tuple[bool, ...] = ()
     sql: str = ""
+    items: tuple[Node, ...] = ()
+    groups: tuple[Node, ...] = ()
+
+    @property
+    def made(self) -> tuple[bool, ...]:
+        """Say per group whether its values are calculated (bands) and not a column's own."""
+        return tuple(not is_a(group, "COLUMN_REF") for group in self.groups)
 
 
 def recompute(
@@ -138,7 +144,8 @@ def _gather(
         population=_population(read, people, found),
         views=tuple(source.view for source in shape.sources),
         dropped=frozenset(n for n, line in enumerate(lines) if not line.kept),
-        made=tuple(group.get("class") != "COLUMN_REF" for group in shape.groups),
+        items=tuple(shape.node["select_list"]),
+        groups=shape.groups,
     )
 
 

@@ -5,13 +5,16 @@ A list of rows, or of one person a row, is no summary, whoever would look at it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from egress_review.evidence import sql_tree
+from egress_review.evidence.aggregates import fuzzy_ends
 from egress_review.evidence.sql_tree import Node, is_a
 from enclave.model import PERSON_ID
 
 # Aggregates whose value comes from all of a group; the others can be one person's own, or a list.
 OF_ALL = frozenset(
-    {"count", "count_star", "sum", "avg", "mean", "median", "quantile_cont", "quantile_disc"}
+    {"count", "count_star", "sum", "avg", "mean"}
     | {"stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop", "skewness"}
     | {"kurtosis", "corr", "covar_samp", "covar_pop", "approx_count_distinct", "entropy"}
     | {"regr_slope", "regr_intercept", "regr_r2", "regr_count"}
@@ -35,10 +38,24 @@ def summarises(sql: str, amounts: frozenset[str] = frozenset()) -> bool:
 
 
 def _aggregates(item: Node) -> frozenset[str]:
-    """Return the names of the aggregates in a column of the answer."""
+    """Return the names of a column's aggregates; a fuzzy percentile is a mean."""
     names = sql_tree.functions("aggregate")
-    found = (call["function_name"].lower() for call in sql_tree.find(item, "FUNCTION"))
+    found = (call["function_name"].lower() for call in _calls(item))
     return frozenset(name for name in found if name in names)
+
+
+def _calls(node: object) -> Iterator[Node]:
+    if isinstance(node, list):
+        for one in node:
+            yield from _calls(one)
+    elif isinstance(node, dict):
+        if is_a(node, "FUNCTION") and (ends := fuzzy_ends(node)):
+            yield from _calls(ends[2]["arguments"][0])
+            yield {**node, "function_name": "avg"}
+            return
+        if is_a(node, "FUNCTION"):
+            yield node
+        yield from _calls(list(node.values()))
 
 
 def _names_person(node: Node) -> bool:

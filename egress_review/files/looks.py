@@ -6,9 +6,12 @@ A guess is only ever a reason to ask the researcher; nothing passes because of o
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 
 from egress_review.files.model import Sheet
 
+MANY_COLUMNS = 2  # so many alike are a crosstab
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _FILLER_WORDS = (
     "the and for with from this that see above below please thanks attached here new final latest "
@@ -18,7 +21,8 @@ _FILLER_WORDS = (
 )
 _FILLERS = frozenset(_FILLER_WORDS.split())
 _CRYPTIC = re.compile(
-    r"(v|var|variable|x|y|z|col|column|field|feature|level_|index_?|q)\d+|unnamed.*|\d+",
+    r"(v|var|variable|x|y|z|col|column|field|feature|level_|index_?|q)\d+|unnamed.*|"
+    r"(?!(19|20)\d\d$)\d+",  # a year says what it is
     re.IGNORECASE,
 )
 _BY_HAND = re.compile(
@@ -52,6 +56,13 @@ _EXTREME = re.compile(
     re.IGNORECASE,
 )
 _WHOLE = re.compile(r"\d+(\.0+)?")
+_SHARE = re.compile(r"(.*_)?(pct|percent|percentage|share|proportion)(_.*)?", re.IGNORECASE)
+_CHANGE = re.compile(r"chang|growth|diff|gap|delta", re.IGNORECASE)
+_DRESSED = re.compile(
+    r"(?:n ?=)?[$€£~≈=+' ]*(\d{1,3}(?:[ ,'\u2019_]\d{3})+|\d+)(\.\d*)?(?:[eE]\+?0+)?"
+    r" ?(?:[%*†‡]*|people|persons?|students|graduates|workers)",
+    re.IGNORECASE,
+)
 
 
 def meaningful(text: str) -> set[str]:
@@ -67,6 +78,11 @@ def is_count(column: str) -> bool:
 def is_derived(column: str) -> bool:
     """Say whether a column is named like a mean, rate or share."""
     return bool(_DERIVED.fullmatch(column))
+
+
+def is_share(column: str) -> bool:
+    """Say whether a column is named like a part of a group, and not like a change of one."""
+    return bool(_SHARE.fullmatch(column)) and not _CHANGE.search(column)
 
 
 def is_extreme(column: str) -> bool:
@@ -105,6 +121,81 @@ def number_columns(sheet: Sheet) -> list[int]:
         if numbers and 2 * numbers >= len(cells):
             found.append(place)
     return found
+
+
+def count_columns(sheet: Sheet, threshold: int) -> list[int]:
+    """Return the columns that seem to hold counts: by their names, or by what is in them.
+
+    A crosstab's columns are named after categories. Where no column is named like a count, or
+    several are not, whole numbers that go on from small to large are counts; years and what is
+    numbered one after the other (quarters, grades) are not.
+    """
+    named = [place for place in number_columns(sheet) if is_count(sheet.columns[place])]
+    others = [
+        place
+        for place in number_columns(sheet)
+        if place not in named
+        and not is_derived(sheet.columns[place])
+        and _has_whole_amounts([row[place] for row in sheet.rows if row[place]])
+    ]
+    cells = [float(row[place]) for place in others for row in sheet.rows if is_whole(row[place])]
+    large = sum(1 for cell in cells if cell >= threshold)
+    if (named and len(others) < MANY_COLUMNS) or 2 * large < len(cells):
+        return named
+    return [*named, *others]
+
+
+def _has_whole_amounts(cells: Sequence[str]) -> bool:
+    if not all(map(is_whole, cells)):
+        return False
+    found = {int(cell.partition(".")[0]) for cell in cells}
+    in_order = not found or max(found) - min(found) == len(found) - 1
+    return not in_order and not all(1900 <= one < 2100 for one in found)
+
+
+def holds_only_shares(sheet: Sheet) -> bool:
+    """Say whether each row is a whole taken apart: numbers that add up to 1 or 100."""
+    places = [n for n in number_columns(sheet) if not is_count(sheet.columns[n])]
+    if len(places) < MANY_COLUMNS or len(sheet.rows) < MANY_COLUMNS:
+        return False
+    sums = [sum(_value(row[place]) for place in places) for row in sheet.rows]
+    return all(abs(one - 1) < 0.02 for one in sums) or all(abs(one - 100) < 2 for one in sums)
+
+
+def _value(cell: str) -> float:
+    return float(cell) if _is_number(cell) else 0.0
+
+
+def parts(sheet: Sheet) -> Iterator[tuple[float, float]]:
+    """Yield (part, whole) in persons for each share that stands beside the one count of its row.
+
+    A share of a column's own total, which goes up with the count, is none of the row's people.
+    """
+    counts = [place for place in number_columns(sheet) if is_count(sheet.columns[place])]
+    if len(counts) != 1:
+        return
+    for place in number_columns(sheet):
+        pairs = [(_value(row[place]), _value(row[counts[0]])) for row in sheet.rows]
+        ratios = [share / count for share, count in pairs if count]
+        if not is_share(sheet.columns[place]) or not ratios:
+            continue
+        if max(ratios) - min(ratios) <= 0.05 * max(ratios):
+            continue
+        whole = 1 if all(share <= 1 for share, _ in pairs) else 100
+        yield from ((share * count / whole, count) for share, count in pairs if count)
+
+
+def plain(sheet: Sheet) -> Sheet:
+    """Return a table whose numbers are written plainly: 1,234 as 1234, 45 % and $45 as 45."""
+    rows = tuple(tuple(map(_plain, row)) for row in sheet.rows)
+    return Sheet(sheet.columns, rows)
+
+
+def _plain(cell: str) -> str:
+    found = _DRESSED.fullmatch(unicodedata.normalize("NFKC", cell.strip()))
+    if not found:
+        return cell
+    return re.sub(r"[ ,'\u2019_]", "", found[1]) + (found[2] or "")
 
 
 def _is_number(cell: str) -> bool:

@@ -18,6 +18,7 @@ from egress_review.render import MARK
 
 LEAST_WORDS = 3  # that are not fillers, in title and context together
 
+GUESSED = 5_000  # cells; a larger table leaves only if it is recomputed, so no guess is needed
 MANY_COUNTS = 4  # so many that are all multiples of five are not so by chance
 
 
@@ -53,8 +54,8 @@ class Outcome:
     """What a check of one table found, where one was made.
 
     `recomputed`: it is its query's answer, so small groups are hidden here; `hidden` of `rows`
-    would be. `threshold` is the agencies', `base` what their counts are rounded to (1: they are
-    not).
+    would be. If it is not, `why` is what the recomputation said. `threshold` is the agencies',
+    `base` what their counts are rounded to (1: they are not).
     """
 
     recomputed: bool
@@ -62,6 +63,7 @@ class Outcome:
     hidden: int = 0
     threshold: int = 10
     base: int = 1
+    why: str = ""
 
 
 def precheck(
@@ -76,11 +78,12 @@ def precheck(
     for one in files:
         outcome = checked.get(one.name)
         if isinstance(one.content, Sheet):
-            found += chain(
-                _redaction(one.name, one.content, outcome),
-                _counts(one.name, one.content, outcome),
-                _underlying(one.name, one.content, outcome),
-            )
+            found += _redaction(one.name, one.content, outcome)
+            if len(one.content.rows) * len(one.content.columns) <= GUESSED:
+                found += chain(
+                    _counts(one.name, one.content, outcome),
+                    _underlying(one.name, one.content, outcome),
+                )
         elif isinstance(one.content, Model):
             found += _model(one.content)
     found += _plots(files)
@@ -166,17 +169,28 @@ def _counts(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice
             )
         return
     threshold, base = (outcome.threshold, outcome.base) if outcome else (10, 1)
+    why = f" ({outcome.why.rstrip('.')})" if outcome and outcome.why else ""
+    sheet = looks.plain(sheet)
     counts = [
         float(row[place])
-        for place in looks.number_columns(sheet)
+        for place in looks.count_columns(sheet, threshold)
         for row in sheet.rows
-        if looks.is_count(sheet.columns[place]) and looks.is_whole(row[place])
+        if looks.is_whole(row[place])
     ]
+    behind = [part for one, whole in looks.parts(sheet) for part in (one, whole - one)]
+    if any(0.5 <= part < threshold - 0.5 for part in behind):
+        yield Advice(
+            "counts.implied",
+            f"{name}: a share, times the count beside it, is fewer than {threshold} people{why}.",
+            "Submit the answer of a query that can be recomputed, or group more coarsely.",
+            True,
+        )
     if any(0 < count < threshold for count in counts):
         yield Advice(
             "counts.small",
-            f"{name}: it shows counts below {threshold}, and it is no query's answer as it is.",
-            "Submit the query's own answer, where they are hidden here, or group more coarsely.",
+            f"{name}: it shows counts below {threshold}, and nothing hides them: it is no query's "
+            f"answer as it is, or of one that cannot be recomputed{why}.",
+            "Submit the answer of a query that can be recomputed, or group more coarsely.",
             True,
         )
     if base > 1 and any(count % base for count in counts):
@@ -199,7 +213,9 @@ def _counts(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice
 def _underlying(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice]:
     if outcome is not None and outcome.recomputed:
         return  # the counts behind each number come from its lineage
-    derived = any(map(looks.is_derived, sheet.columns))
+    derived = any(map(looks.is_derived, sheet.columns)) or looks.holds_only_shares(
+        looks.plain(sheet)
+    )
     if derived and not any(map(looks.is_count, sheet.columns)):
         yield Advice(
             "counts.absent",

@@ -20,6 +20,11 @@ MOST_LINES = 5_000
 MOST_LETTERS = 1_000  # in one line
 MOST_NUMBERS = 200  # in prose; code has as many as it likes
 PRINTED_ROWS = 4  # so many lines of numbers one after the other are a table
+LISTED = 24  # so many exact numbers within as many lines are a list of values
+_ADDRESS = re.compile(r"\S*://\S*|\b10\.\d{4,}/\S*")
+_PACKED = re.compile(
+    r"(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])[A-Za-z0-9+/=_-]{60,}|[0-9a-fA-F]{65,}"
+)  # packed bytes; a SHA-256 is shorter
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?%?(?![\w.]*\w)")
 _FIELDS = re.compile(r"\s*[|,;\t]\s*|\s{2,}")
 _MARKUP = re.compile(r"<\s*[A-Za-z/!?]|&#|&[A-Za-z]{2,8};")
@@ -41,7 +46,10 @@ _SECRETS: Mapping[str, re.Pattern[str]] = {
     "a password in an address": re.compile(r"\b[a-z][a-z0-9+]*://[^\s/:@]+:[^\s/@]+@"),
 }
 _MARKED_UP = (".md", ".txt")
-_INSTEAD = "Submit the table as .csv, where its numbers are checked, and name it in the text."
+_INSTEAD = (
+    "Submit the table as .csv, where its numbers are checked, and name it in the text; a "
+    "regression as summarise(results)."
+)
 
 
 def read_prose(name: str, content: bytes) -> Prose:
@@ -67,6 +75,13 @@ def read_prose(name: str, content: bytes) -> Prose:
             f"From line {first} on the text holds rows of a table, which nobody checked.",
             hint=_INSTEAD,
         )
+    listed = listed_numbers(lines)
+    if listed:
+        raise OutputRefused(
+            f"From line {listed} on the text lists many exact numbers, which nobody checked.",
+            hint=_INSTEAD,
+        )
+    _refuse_first(lines, _unreadable, "Line {line} has {what}.", "Take it out, or write words.")
     return Prose(name, text, _notes(lines, is_prose=is_prose))
 
 
@@ -92,6 +107,33 @@ def printed_rows(lines: Sequence[str]) -> int:
         if run >= PRINTED_ROWS:
             return number - run + 1
     return 0
+
+
+def listed_numbers(lines: Sequence[str]) -> int:
+    """Return the first line, from 1, of a stretch with as many exact numbers as lines; else 0.
+
+    Numbers of four figures with decimals, or of five and more: amounts, in whatever form they are
+    dumped (JSON, bullets, a vector in code), and not years, pages or counts in sentences.
+    """
+    filled = [(number, _exact(line)) for number, line in enumerate(lines, start=1) if line.strip()]
+    for start in range(len(filled)):
+        stretch = filled[start : start + LISTED]
+        if stretch[0][1] and sum(count for _, count in stretch) >= LISTED:
+            return stretch[0][0]
+    return 0
+
+
+def _exact(line: str) -> int:
+    numbers = _NUMBER.findall(_ADDRESS.sub(" ", line))
+    return sum(1 for one in numbers if _figures(one) >= (4 if "." in one else 5))
+
+
+def _figures(number: str) -> int:
+    return len(re.sub(r"\D", "", number).strip("0"))
+
+
+def _unreadable(line: str) -> str:
+    return "a word of letters and digits that nobody can read" if _PACKED.search(line) else ""
 
 
 def _row_of(line: str) -> int:
@@ -138,13 +180,14 @@ def _loads(line: str) -> str:
 
 
 def _notes(lines: Sequence[str], *, is_prose: bool) -> tuple[Note, ...]:
-    numbers = sum(len(_NUMBER.findall(line)) for line in lines)
+    numbers = sum(len(_NUMBER.findall(_ADDRESS.sub(" ", line))) for line in lines)
     if is_prose and numbers > MOST_NUMBERS:
         raise OutputRefused(f"The text holds more than {MOST_NUMBERS} numbers.", hint=_INSTEAD)
     links = sum(line.count("://") for line in lines)
     found = [Note("text.unchecked", "A text is not checked against data: please read all of it.")]
     if numbers:
-        found.append(Note("text.numbers", f"It has {numbers} numbers."))
+        found.append(Note("text.numbers", f"It has {numbers} number{'s' * (numbers != 1)}."))
     if links:
-        found.append(Note("text.links", f"It has {links} links; a link can carry a message."))
+        said = f"It has {links} link{'s' * (links != 1)}; a link can carry a message."
+        found.append(Note("text.links", said))
     return tuple(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,12 @@ def read_csv(content: bytes) -> Sheet:
         raise OutputRefused(f"Line {lines.line_num} is not readable as CSV.") from None
     except ValueError:
         raise OutputRefused("The file is empty.", hint="It needs a line of column names.") from None
+    if len(columns) == 1 and re.search(r"[;\t|]", columns[0]):
+        raise OutputRefused(
+            "The table's values are not separated by commas.",
+            hint="Write it with to_csv(index=False), or write.csv in R: a comma between values, a "
+            "point in decimals.",
+        )
     return _sheet(columns, rows)
 
 
@@ -102,7 +109,9 @@ def _sheet(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Sheet:
     for number, row in enumerate((columns, *rows), start=1):
         if len(row) != len(columns):
             raise OutputRefused(
-                f"Row {number} has {len(row)} cells where the heading has {len(columns)}."
+                f"Row {number} has {len(row)} cells where the heading has {len(columns)}.",
+                hint="One line of column names, then the rows: titles, notes and sources belong in "
+                "the context.",
             )
         if any(len(cell) > MOST_CHARACTERS for cell in row):
             raise OutputRefused(

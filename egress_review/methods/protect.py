@@ -6,7 +6,6 @@ could undo. Raises rather than release less than was asked without saying so.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,14 +17,15 @@ from egress_review.evidence.recompute import Evidence
 from egress_review.files.tables import read_csv
 from egress_review.render import MARK, show, write_csv
 from egress_review.sdc import proofs
-from egress_review.sdc.attacker import Interval, Unknown, attack
-from egress_review.sdc.certificate import Certificate, certify, publish
+from egress_review.sdc.attacker import Interval, Unknown, attack, attack_inside
+from egress_review.sdc.certificate import Certificate, certify, insiders, publish
 from egress_review.sdc.choices import advise
 from egress_review.sdc.linking import Problem, link
 from egress_review.sdc.primary import Reason, sensitive
 from egress_review.sdc.suppress import Pattern, suppress
 from egress_review.sdc.system import Need
 from egress_review.sdc.tables import Table
+from egress_review.sdc.until import Until
 from egress_review.sdc.witness import prove
 from enclave.errors import Unavailable
 from enclave.model import DisclosureRules
@@ -80,20 +80,22 @@ def protect(
     """
     reasons = sensitive(evidence.table, rules)
     before = [entry.table for entry in earlier]
-    until = time.monotonic() + budget
-    table, solved = _hide(evidence.table, reasons, before, rules, budget)
+    nested = replace(evidence.table, sums=against.sums(evidence.table, before))
+    evidence = replace(evidence, table=nested)
+    until = Until(budget)
+    table, solved = _hide(evidence, reasons, before, rules, budget)
     for _ in range(MOST_ROUNDS):
         more = against.must_yield(table)
         if not more:
             break
         reasons |= {i: (*reasons.get(i, ()), Reason.DIFFERENCING) for i in sorted(more)}
-        left = max(1.0, until - time.monotonic())
-        table, solved = _hide(evidence.table, reasons, before, rules, left)
+        table, solved = _hide(evidence, reasons, before, rules, max(1.0, until.left))
     else:
         raise OutputRefused(CONFLICT, hint=ELSE)
     content = released_bytes(evidence, table.hidden)
     proof = prove_pattern(table, solved)
     certificate, bounds = _certify(table, before, rules, content=content)
+    _certify_inside((*before, table), _lone(evidence))
     named = {index: tuple(r.value for r in found) for index, found in reasons.items()}
     entry = Entry(table, named, _cell_bounds(table, bounds), evidence.numbers, evidence.labels)
     full = released_bytes(evidence, frozenset())
@@ -101,13 +103,14 @@ def protect(
 
 
 def _hide(
-    table: Table,
+    evidence: Evidence,
     reasons: Mapping[int, tuple[Reason, ...]],
     before: Sequence[Table],
     rules: DisclosureRules,
     budget: float,
 ) -> tuple[Table, Solved]:
     """Return the table with its pattern. Raises `OutputRefused`."""
+    table = evidence.table
     conflict = any(Reason.DIFFERENCING in found for found in reasons.values())
     if reasons and len(reasons) >= NOTHING_LEFT * len(table.cells):
         if conflict:
@@ -118,13 +121,19 @@ def _hide(
             hint=_COARSER,
         )
     table = replace(table, primary=frozenset(reasons))
-    problem = link(table, before, rules)
+    problem = link(table, before, rules, lone=_lone(evidence))
     pattern = suppress(problem.system, budget=budget)
     if conflict and (problem.conflicts or pattern.unprotected):
         raise OutputRefused(CONFLICT, hint=ELSE)
     check_possible(table, problem, pattern, before=before)
     hidden = frozenset(i for i, gate in enumerate(problem.gates) if pattern.hidden[gate])
     return replace(table, hidden=hidden), Solved(problem, pattern)
+
+
+def _lone(evidence: Evidence) -> dict[int, int]:
+    """Return, by row, who its only person is."""
+    cells = enumerate(evidence.population.cells)
+    return {index: int(members[0]) for index, members in cells if len(members) == 1}
 
 
 def prove_pattern(table: Table, solved: Solved) -> bytes:
@@ -233,6 +242,17 @@ def _certify(
             hint=_COARSER,
         )
     return certificate, bounds
+
+
+def _certify_inside(tables: Sequence[Table], lone: Mapping[int, int]) -> None:
+    """Let the independent attacker in as each person who is alone in a hidden row, in its time."""
+    seen = attack_inside([publish(one) for one in tables], insiders(tables, lone))
+    if seen:
+        raise OutputRefused(
+            f"{len(seen)} hidden numbers could still be worked out by who is alone in another "
+            "row, so the table was not accepted.",
+            hint=_COARSER,
+        )
 
 
 def hidden_in(content: bytes) -> frozenset[int]:

@@ -118,10 +118,11 @@ def judge_model(model: Model, rules: DisclosureRules) -> tuple[Note, ...]:
 
 
 def _model(model: Model, rules: DisclosureRules) -> Iterator[Note]:
-    if model.residual_dof < rules.safe_dof_threshold:
+    dof = min(model.residual_dof, model.n - len(model.parameters))  # what it says may be anything
+    if dof < rules.safe_dof_threshold:
         yield Note(
             "model.dof",
-            f"The model has {model.residual_dof} residual degrees of freedom; at least "
+            f"The model has {dof} residual degrees of freedom; at least "
             f"{rules.safe_dof_threshold} are asked for.",
         )
     if model.n < rules.safe_threshold:

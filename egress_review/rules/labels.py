@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping
 
 from egress_review.evidence import sql_tree
 from egress_review.evidence.aggregates import BOOLEANS
-from egress_review.evidence.lineage_sql import Shape, understand
 from egress_review.evidence.recompute import Evidence
 from egress_review.evidence.sql_tree import Node, is_a
 from egress_review.model import Note
 from egress_review.rules.judging import passed
-from enclave.model import PERSON_ID, DisclosureRules, FieldType, Method, Policy
+from enclave.model import DisclosureRules, FieldType, Method, Policy
 
 MOST_TYPED_DIGITS = 4  # of one number or word: a year, a limit of a band
 MOST_TYPED = 40  # digits of a column in all
@@ -40,11 +39,9 @@ def judge_labels(evidence: Evidence, policy: Policy, rules: DisclosureRules) -> 
 
     A private answer has the listed labels whoever is in it, and no refusal may hang on who is.
     """
-    views = {view.name: (PERSON_ID, *(one.name for one in view.columns)) for view in policy.views}
-    shape = understand(evidence.sql, views)
     private = policy.protection.method is Method.PRIVATE
-    values = () if private else _values(evidence, shape, _types(policy), rules)
-    return (*values, *_typed(evidence, shape))
+    values = () if private else _values(evidence, _types(policy), rules)
+    return (*values, *_typed(evidence))
 
 
 def _types(policy: Policy) -> Types:
@@ -59,10 +56,8 @@ def _types(policy: Policy) -> Types:
 # Values in labels ------------------------------------------------------------------------------
 
 
-def _values(
-    evidence: Evidence, shape: Shape, types: Types, rules: DisclosureRules
-) -> Iterator[Note]:
-    for dimension, group in enumerate(shape.groups):
+def _values(evidence: Evidence, types: Types, rules: DisclosureRules) -> Iterator[Note]:
+    for dimension, group in enumerate(evidence.groups):
         persons = _by_label(evidence, dimension)
         few = {one for one, count in persons.items() if 0 < count < rules.safe_threshold}
         typed = {text for one in _printed(group) if (text := _constant(one)) is not None}
@@ -122,12 +117,12 @@ def _name(reference: Node) -> str:
 # What was typed --------------------------------------------------------------------------------
 
 
-def _typed(evidence: Evidence, shape: Shape) -> Iterator[Note]:
+def _typed(evidence: Evidence) -> Iterator[Note]:
     """Say which columns print more than a few digits of the query's own text."""
     named = [
         name
-        for name, item in zip(evidence.columns, shape.node["select_list"], strict=True)
-        if _says_much(item)
+        for name, item in zip(evidence.columns, evidence.items, strict=True)
+        if _says_much(item, name)
     ]
     if named:
         yield Note(
@@ -137,8 +132,8 @@ def _typed(evidence: Evidence, shape: Shape) -> Iterator[Note]:
         )
 
 
-def _says_much(item: Node) -> bool:
-    words = [text for one in _printed(item) if (text := _constant(one)) is not None]
+def _says_much(item: Node, name: str) -> bool:
+    words = [name, *(text for one in _printed(item) if (text := _constant(one)) is not None)]
     digits = [_significant(number) for text in words for number in _DIGITS.findall(text)]
     return max(digits, default=0) > MOST_TYPED_DIGITS or sum(digits) > MOST_TYPED
 

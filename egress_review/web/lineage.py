@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from enclave.model import Lineage, View
+from enclave.web.words import count
 
 LAYERS = ("Agencies", "Datasets", "Views", "Columns", "Queries", "Output")
 MOST_IN_A_LAYER = 14
@@ -102,7 +103,10 @@ def _draw(
     for query, _, columns in asked:
         edges += [((3, column), (4, query)) for column in columns]
     edges += [((4, query), (5, file)) for file, queries in outputs.items() for query in queries]
-    said = f"{len(sources)} views, {len(asked)} queries, {len(outputs)} files."
+    said = (
+        f"{count(len(sources), 'view')}, {count(len(asked), 'query', 'queries')}, "
+        f"{count(len(outputs), 'file')}."
+    )
     return _laid_out(dict.fromkeys(edges), tuple(outputs), said)
 
 

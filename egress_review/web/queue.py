@@ -7,7 +7,7 @@ however many requests there are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request as HttpRequest
@@ -51,10 +51,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """What is open: waiting for the reviewer's own agency, and for anybody else."""
+    """What is open: waiting for the reviewer's own agency, and for anybody else.
+
+    `barred` are projects of others, whose reviewer this person does not become as a researcher.
+    """
 
     mine: tuple[Listed, ...]
     others: tuple[Listed, ...]
+    barred: tuple[str, ...]
 
 
 EMPTY = {
@@ -80,14 +84,18 @@ def queue(request: HttpRequest) -> Response:
         "others": lambda: open_ones.others,
         "decided": lambda: closed(service, person, names),
     }[which]()
+    table = _table(request, which, chosen, names)
+    if open_ones.barred and which == "mine":
+        table = replace(table, empty="Nothing else waits for your agency.")
     return render(
         request,
         "queue.html",
-        table=_table(request, which, chosen, names),
+        table=table,
         which=which,
         counts={"mine": len(open_ones.mine), "others": len(open_ones.others)},
         first=first_of(open_ones.mine),
         agency=names.agency(person.agency or ""),
+        barred=open_ones.barred,
     )
 
 
@@ -97,7 +105,9 @@ def lists(service: ReviewService, person: Person, names: Names) -> Lists:
     listed = _listed(service, person, found, names)
     mine = tuple(one for one in listed if _is_mine(service, person, one))
     rest = {one.request.id for one in mine}
-    return Lists(mine, tuple(one for one in listed if one.request.id not in rest))
+    others = tuple(one for one in listed if one.request.id not in rest)
+    barred = {one.project for one in found if permissions.is_barred(person, one)}
+    return Lists(mine, others, tuple(sorted(barred)))
 
 
 def _urgency(one: Request) -> tuple[bool, datetime]:

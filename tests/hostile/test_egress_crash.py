@@ -22,7 +22,7 @@ from enclave.sessions import poke
 from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
 from tests.support.cut import cuts
-from tests.support.idp import free_port
+from tests.support.ports import free_port
 from tests.support.review import BOTH, PAY, SUMS, World, table
 from tests.support.review_fixtures import egress_audit, world
 

@@ -75,6 +75,8 @@ def test_what_is_typed_in_a_query_is_not_taken_for_recomputed(world: World) -> N
         assert request.state is State.PROTECTED, request.sentence
         (note,) = [one for one in request.files[0].notes if one.code == "query.typed"]
         assert note.sentence.startswith("k: "), number
+    request = world.submit('SELECT county, count(*) AS "n, top 98731.55" FROM wages GROUP BY 1')
+    assert "query.typed" in {one.code for one in request.files[0].notes}
 
 
 def test_ordinary_words_and_bands_are_no_typed_numbers(world: World) -> None:
@@ -126,3 +128,13 @@ def test_a_number_has_one_form_and_a_code_stays_as_it_is() -> None:
     for cell in ("09001", "0.5", "1e+400", "A1", "", "2024", "-3", "1.5.2"):
         assert one_number(cell) == cell
     assert (one_number("0.00"), one_number("-0"), one_number("1200")) == ("0", "0", "1200")
+
+
+def test_a_heading_that_is_not_its_querys_is_not_its_answer(world: World) -> None:
+    """Control: equality.compare, the columns. A heading can say something, or swap two columns."""
+    sql = "SELECT county, count(*) AS n, count(DISTINCT person_id) AS people FROM wages GROUP BY 1"
+    answer = world.answer(sql)
+    for heading in (b"county,people,n", b"county,n of 98731,people", b"county,n"):
+        request = world.submit(sql, content=answer.replace(b"county,n,people", heading, 1))
+        assert request.state is State.REFUSED, heading
+        assert heading == b"county,n" or "columns are not those" in request.sentence

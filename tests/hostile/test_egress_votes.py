@@ -8,15 +8,18 @@ so there both locks have to go, and PostgreSQL shows it.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import update
 
 from egress_review import store
 from egress_review.custody import Piece
+from egress_review.errors import OwnProject
 from egress_review.model import State
 from egress_review.submission import CERTIFICATE
 from enclave.errors import Conflict, Denied, NotFound, Unavailable
+from enclave.model import Person, Review
 from tests.support.postgres import on_both_databases
 from tests.support.review import BOTH, PEOPLE, World
 from tests.support.review_fixtures import egress_audit, world
@@ -79,6 +82,45 @@ def test_the_author_never_votes_even_as_their_agencys_reviewer(world: World) -> 
         world.vote("both", request)
     with pytest.raises(Denied):
         world.service.view_raw(PEOPLE["both"], request)
+
+
+def test_a_researcher_of_the_project_neither_sees_nor_decides_as_reviewer(world: World) -> None:
+    """Control: permissions._has_a_part, by the agreement as it is now (store._read_researchers)."""
+    request = world.in_review()
+    world.vote("carl", request)
+    service, shown = world.service, request.shown
+
+    def tries(person: Person) -> list[Callable[[], object]]:
+        return [
+            lambda: world.vote(person.id, request),
+            lambda: world.vote(person.id, request, approve=False),
+            lambda: service.view_raw(person, service.reviews.request(request.id)),
+            lambda: service.comment(person, request.id, "Fine.", private=True),
+            lambda: service.comment(person, request.id, "Fine."),
+            lambda: service.ask_for_changes(person, request.id, "Coarser.", shown=shown),
+            lambda: service.thread(person, request.id),
+        ]
+
+    world.agree(researchers=frozenset({"rosa", "both", "dirk"}))  # dirk since it was submitted
+    for person in ("both", "dirk"):
+        for act in tries(PEOPLE[person]):
+            with pytest.raises(OwnProject):
+                act()
+    assert [vote.person for vote in service.reviews.votes(request.id)] == ["carl"]
+    assert world.vote("dora", request).state is State.RELEASED
+
+
+def test_an_output_nobody_could_decide_on_is_refused_and_does_not_wait(world: World) -> None:
+    """Control: service._check_decidable; output checkers: service._terms."""
+    world.agree(researchers=frozenset({"rosa", "both", "dora", "dirk"}))
+    refused = world.submit()
+    assert refused.state is State.REFUSED
+    assert "for DOL" in refused.sentence
+    assert "review.no-reviewer" in refused.sentence
+    world.agree(review=Review(0, 1, frozenset({"both", "otto"})))
+    assert world.submit().checkers == ("otto",)
+    world.agree(review=Review(0, 1, frozenset({"both"})))
+    assert world.submit().state is State.REFUSED
 
 
 @pytest.mark.parametrize("person", ["otto", "rosa", "ravi", "adam", "alma", "gone"])
