@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ ENDS = frozenset({Action.QUERY_OUTCOME, Action.QUERY_DENIED, Action.INTERRUPTED}
 _IDENTIFIER = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
 MASK = "[identifier removed]"
 _NONCE = 16  # bytes
+LONGEST_NAME = 500  # letters of who, where and on which data: each stands on many pages at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ def _is_of(body: bytes, event: Event) -> bool:
 
 def _object(batch: Batch, event: Event) -> str | None:
     """Return why this event may not stand in the log as it is, or None."""
+    if max(map(len, _names(event))) > LONGEST_NAME:
+        return f"A name in this event has more than {LONGEST_NAME} letters."
     if event.intent is None:
         missing = event.action in (Action.QUERY_INTENT, Action.QUERY_OUTCOME)
         return "A query's intent and outcome carry the query's id." if missing else None
@@ -118,10 +121,30 @@ def _object(batch: Batch, event: Event) -> str | None:
     return None
 
 
+def _names(event: Event) -> Iterator[str]:
+    """Yield the names in an event: what lists, filters and charts are made of."""
+    yield event.actor
+    yield event.project or ""
+    yield event.session or ""
+    yield from event.agencies
+    yield from event.datasets
+    yield from event.columns
+
+
+def _cut(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name[:LONGEST_NAME] for name in names)
+
+
 def _refusal(event: Event, objection: str) -> Event:
     """Return what is stored in place of a refused event, so that its number is not missing."""
     return replace(
         event,
+        actor=event.actor[:LONGEST_NAME],
+        project=event.project and event.project[:LONGEST_NAME],
+        session=event.session and event.session[:LONGEST_NAME],
+        agencies=_cut(event.agencies),
+        datasets=_cut(event.datasets),
+        columns=_cut(event.columns),
         action=Action.ACCESS_DENIED,
         verdict=Verdict.DENIED,
         detail={"refused": objection, "attempted": event.action.value},

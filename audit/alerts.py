@@ -27,9 +27,9 @@ from audit.saved import Rule, Saved, Search, Trigger, may_use, now_ms
 from audit.scope import sight_of
 from audit.search import Browser, Wanted
 from audit.sending import deliver, title, whereto
-from audit.sentences import TITLES, Fact
+from audit.sentences import TITLES, Fact, visible
 from audit.thresholds import Thresholds
-from audit.watch import Watch
+from audit.watch import Standing
 from audit.webhook import NotDelivered
 from enclave.errors import EnclaveError, NotFound
 from enclave.events import Action, Event, Scalar, Verdict
@@ -54,7 +54,7 @@ class Sources:
     index: Indexer
     findings: Findings
     thresholds: Thresholds
-    watch: Watch
+    standing: Callable[[], Standing]
     read: Callable[[Search], Wanted]
 
 
@@ -70,10 +70,13 @@ class Alerts:
     def run(self, stop: threading.Event) -> None:
         """Look again and again until told to stop."""
         while not stop.is_set():
-            with _only_one(self._on.files) as is_ours:
-                while is_ours and not stop.is_set():
-                    self.look()
-                    stop.wait(LOOK_SECONDS)
+            try:
+                with _only_one(self._on.files) as is_ours:
+                    while is_ours and not stop.is_set():
+                        self.look()
+                        stop.wait(LOOK_SECONDS)
+            except OSError as error:  # the log's directory is away, say
+                logger.error("alerts: %s", error)
             stop.wait(LOOK_SECONDS)
 
     def look(self) -> None:
@@ -83,6 +86,8 @@ class Alerts:
                 step()
             except (EnclaveError, sqlite3.Error, OSError, ValueError) as error:
                 logger.error("alerts: %s: %s", step.__name__, error)
+            except Exception as error:  # the thread's edge: alerts must not end unnoticed
+                logger.error("alerts: %s: %s", step.__name__, type(error).__name__)
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -141,7 +146,7 @@ class Alerts:
         self._outbox.found(rule, hits, max(end, rule.next))
 
     def _state_of_verification(self, rules: list[Rule]) -> None:
-        standing = self._on.watch.look()
+        standing = self._on.standing()
         level = standing.level.value
         if level != self._outbox.mood():
             told = [rule.id for rule in rules if rule.trigger is Trigger.UNVERIFIED]
@@ -228,7 +233,7 @@ def telling(alerts: Alerts) -> Iterator[None]:
 
 
 def _of_entry(fact: Fact) -> Hit:
-    where = f" in {fact.project}" if fact.project else ""
+    where = f" in {visible(fact.project, kept='')}" if fact.project else ""
     return Hit(
         f"{ENTRY}{fact.index}",
         f"Entry {fact.index:,}: {TITLES[fact.action].lower()}{where}.",

@@ -175,7 +175,8 @@ class _Asked:
         self.state = replace(
             self.state, trouble=str(trouble), conflict=trouble.conflict, failures=failures
         )
-        self.due = time.monotonic() + min(_BACKOFF[0] * 2.0 ** (failures - 1), _BACKOFF[1])
+        doubled = _BACKOFF[0] * 2.0 ** min(failures - 1, 10)  # after 17 hours 2.0**1024 overflows
+        self.due = time.monotonic() + min(doubled, _BACKOFF[1])
 
 
 class Cosigner:

@@ -19,6 +19,7 @@ from audit.merkle import EMPTY_ROOT
 from audit.note import Checkpoint, NoteError, Unsupported, Verifier
 from audit.signers import Signers, generate
 from audit.store import StoreDamaged, place_in
+from enclave.durable import sync_directory
 from enclave.errors import EnclaveError
 from enclave.settings import Settings
 
@@ -92,24 +93,14 @@ class OneWriter:
         os.close(self._handle)
 
 
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable: what was renamed or removed stays so."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def write_durably(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Replace a file so that a crash leaves the old or the new one, never a piece of either."""
-    draft = path.with_name(path.name + ".new")
+    draft = path.with_name(path.name + ".new")  # one writer, so one name: a crash leaves no heap
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        os.write(handle, text.encode())
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
         os.fsync(handle)
-    finally:
-        os.close(handle)
     draft.replace(path)
     sync_directory(path.parent)
 

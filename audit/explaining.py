@@ -106,19 +106,21 @@ class _Shown:
 
 
 def _denials(at: _Shown) -> str:
-    return f"was refused {at['counted']} times {at.span}"
+    return f"was refused {at.count('counted', 'time')} {at.span}"
 
 
 def _night(at: _Shown) -> str:
     before = f"on {at['nights']} of {at.count('days', 'day')} before"
-    return f"did {at['acts']} things in the night of {at.night}, and worked at night {before}"
+    return (
+        f"did {at.count('acts', 'thing')} in the night of {at.night}, and worked at night {before}"
+    )
 
 
 def _volume(at: _Shown) -> str:
     about = at.finding.about
     verb = "received" if about == "rows" else "asked"
     return (
-        f"{verb} {at['today']} {about} in one day; on their {at['days']} past days with queries "
+        f"{verb} {at['today']} {about} in one day; on {at.count('days', 'past day')} with queries "
         f"the median is {at['median']}"
     )
 
@@ -136,13 +138,13 @@ def _dataset(at: _Shown) -> str:
 
 def _columns(at: _Shown) -> str:
     return (
-        f"asked for {at['columns']} columns in one day that they had never asked for before; "
-        f"{at['known']} were known"
+        f"asked for {at.count('columns', 'column')} in one day that they had never asked for "
+        f"before; {at['known']} were known"
     )
 
 
 def _logins(at: _Shown) -> str:
-    return f"failed to log in {at['counted']} times in a row {at.span}"
+    return f"failed to log in {at.count('counted', 'time')} in a row {at.span}"
 
 
 def _command(at: _Shown) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from audit.anomalies import Detector, Finding, Past, finding
 from audit.log import LogReader
-from audit.sentences import read
+from audit.sentences import told
 from audit.thresholds import Thresholds
 from enclave.errors import EnclaveError
 from enclave.events import Action
@@ -265,12 +265,10 @@ def _look(
     leaf, purged = b"", False
     for entry in log.entries(begin, end):
         leaf = entry.leaf
-        if entry.body is None:
-            continue
-        try:
-            fact = read(entry.index, entry.body)
-        except (ValueError, KeyError, TypeError, IndexError):
-            logger.warning("entry %d cannot be read as an event", entry.index)
+        fact = told(entry.index, entry.body)
+        if fact is None:
+            if entry.body is not None:
+                logger.warning("entry %d cannot be read as an event", entry.index)
             continue
         purged = purged or fact.action is Action.AUDIT_PURGED
         found.update((each.id, each) for each in detector.see(fact))

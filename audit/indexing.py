@@ -209,6 +209,7 @@ class Gathered:
         self.ended: list[tuple[str, int]] = []
         self.purged = False
         self._parts: defaultdict[Part, list[int]] = defaultdict(list)
+        self._terms: dict[Part, set[Term]] = {}
 
     def add(self, entry: Entry) -> None:
         """Take in one entry; one whose text was removed is not indexed, nor what is no event."""
@@ -217,11 +218,15 @@ class Gathered:
         place = entry.index % SEGMENT
         try:
             event = from_json(entry.body)
-            for part in terms.parts(event):
-                self._parts[part].append(place)
-        except (ValueError, KeyError, TypeError, IndexError):
+            parts = list(terms.parts(event))
+            for part in parts:
+                if part not in self._terms:
+                    self._terms[part] = terms.of_part(part)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             logger.warning("entry %d cannot be read as an event", entry.index)
             return
+        for part in parts:
+            self._parts[part].append(place)
         ours = event["unmapped"]["enclave"]
         self.moments.append((entry.index, event["time"]))
         self._note(ours["action"], ours["intent"], place)
@@ -241,7 +246,7 @@ class Gathered:
         """Return each term's places, ascending and distinct."""
         found: defaultdict[Term, list[list[int]]] = defaultdict(list)
         for part, places in self._parts.items():
-            for term in terms.of_part(part):
+            for term in self._terms[part]:
                 found[term].append(places)
         return {term: _together(lists) for term, lists in found.items()}
 

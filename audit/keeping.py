@@ -28,8 +28,8 @@ def retention(before: datetime, ground: str, dry_run: bool) -> None:
     """
     from audit import retention as removing
     from audit.keeper import keeping
-    from enclave.governance.cli import actor
     from enclave.settings import Settings
+    from enclave.terminal import actor
 
     settings = Settings()
     if dry_run:
@@ -78,8 +78,8 @@ def rotate_key(overlap_days: float | None) -> None:
     """
     from audit.keeper import keeping
     from audit.rekeying import rotate_key
-    from enclave.governance.cli import actor
     from enclave.settings import Settings
+    from enclave.terminal import actor
 
     with keeping(Settings(), actor=actor()) as keeper:
         done = rotate_key(keeper, overlap_days=overlap_days)
@@ -103,8 +103,8 @@ def rotate(origin: str | None, without_witnesses: bool) -> None:
     own; its private key is deleted. Run this again, or start the service, if it was cut short.
     """
     from audit import rotation
-    from enclave.governance.cli import actor
     from enclave.settings import Settings
+    from enclave.terminal import actor
 
     settings = Settings()
     if rotation.finish(settings):

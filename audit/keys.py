@@ -26,6 +26,7 @@ _SEED_BYTES = 32
 _STAMP = struct.Struct(">Q")
 _LATEST = 2**63 - 1
 _NAME = re.compile(r"[^\s+\x00-\x1f]+")
+_TEXT = re.compile(r"[^\ud800-\udfff]+")  # a policy's octets that are no UTF-8 are read as these
 _SIZE = re.compile(r"0|[1-9][0-9]*")
 
 
@@ -38,16 +39,23 @@ class Unsupported(NoteError):
 
 
 def decode(text: str) -> bytes:
-    """Return the bytes of standard base64; raises NoteError for anything else."""
+    """Return the bytes of standard base64; raises NoteError for anything else.
+
+    Padding too many and bits beyond the last byte are refused (RFC 4648 3.5): Python forgives both,
+    and what one verifier forgives another does not.
+    """
     try:
-        return base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise NoteError("not base64") from error
+    if base64.b64encode(raw).decode() != text:
+        raise NoteError("not base64 as it is written")
+    return raw
 
 
 def whole_number(text: str) -> int:
-    """Return a decimal number without sign or leading zeroes; raises NoteError."""
-    if not _SIZE.fullmatch(text) or len(text) > 19:
+    """Return a decimal number below 2^63, without sign or leading zeroes; raises NoteError."""
+    if not _SIZE.fullmatch(text) or len(text) > 19 or int(text) > _LATEST:
         raise NoteError("not a number as the specification writes one")
     return int(text)
 
@@ -59,6 +67,8 @@ def _key_id(name: str, kind: int, public: bytes) -> bytes:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise NoteError("a key name has no spaces and no plus sign")
+    if not _TEXT.fullmatch(name):
+        raise NoteError("a key name is UTF-8")
 
 
 def _split(text: str) -> tuple[str, str, bytes]:

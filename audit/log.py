@@ -161,14 +161,7 @@ class LogReader:
 
     def last_checkpoint(self) -> str | None:
         """Return the newest signed checkpoint in the database, or None."""
-        return self._last("checkpoint")
-
-    def last_cosigned(self) -> str | None:
-        """Return the newest checkpoint that a quorum of witnesses has signed as well, or None."""
-        return self._last("cosigned")
-
-    def _last(self, table: str) -> str | None:
-        rows = self._store.ask(f"SELECT note FROM {table} ORDER BY size DESC LIMIT 1")  # noqa: S608 - our own words
+        rows = self._store.ask("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")
         return str(rows[0][0]) if rows else None
 
     def tile(self, level: int, n: int) -> bytes:
@@ -270,11 +263,9 @@ class Log(LogReader):
 
     def keep_checkpoint(self, size: int, note: str) -> None:
         """Store a signed checkpoint; one of the same size stays as it is."""
-        self._keep("checkpoint", size, note)
-
-    def keep_cosigned(self, size: int, note: str) -> None:
-        """Store a checkpoint with its witnesses' signatures; one of the same size stays."""
-        self._keep("cosigned", size, note)
+        self._store.run(
+            "INSERT INTO checkpoint (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING", (size, note)
+        )
 
     def scrub(self) -> None:
         """Leave nothing of a removed text in the database's files; see each store's own."""
@@ -283,12 +274,6 @@ class Log(LogReader):
     def seal(self) -> None:
         """Leave a closed log so that it can be read where nothing can be written."""
         self._store.seal()
-
-    def _keep(self, table: str, size: int, note: str) -> None:
-        self._store.run(
-            f"INSERT INTO {table} (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING",  # noqa: S608 - our own words
-            (size, note),
-        )
 
 
 Intent = tuple[int | None, int | None]

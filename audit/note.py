@@ -35,6 +35,7 @@ __all__ = [
     "Signer",
     "Unsupported",
     "Verifier",
+    "lines_of",
     "open_note",
     "read_note",
     "sign_note",
@@ -73,13 +74,18 @@ def split_note(note: str) -> tuple[str, str]:
     return text + "\n", block
 
 
+def lines_of(block: str) -> list[str]:
+    """Return the signature lines of a note, each with its newline: nothing else ends one."""
+    return [f"{line}\n" for line in block.removesuffix("\n").split("\n")]
+
+
 def _signatures(block: str) -> Iterator[tuple[str, bytes, bytes]]:
     """Yield (name, key id, signature) of each signature line."""
-    lines = block.removesuffix("\n").split("\n")
+    lines = lines_of(block)
     if len(lines) > MAX_SIGNATURES:
         raise NoteError("a note with too many signatures")
     for line in lines:
-        name, _, encoded = line.removeprefix(MARK).partition(" ")
+        name, _, encoded = line.removeprefix(MARK).removesuffix("\n").partition(" ")
         raw = decode(encoded)
         if not line.startswith(MARK) or not name or len(raw) < 5:
             raise NoteError("a signature line is malformed")
@@ -131,7 +137,7 @@ def sign_note(text: str, signers: Iterable[Signer], *, at: int = 0) -> str:
 def with_lines(note: str, lines: Iterable[str]) -> str:
     """Return the note with further signature lines; a line it already has is not repeated."""
     text, block = split_note(note)
-    kept = dict.fromkeys([*block.splitlines(keepends=True), *lines])
+    kept = dict.fromkeys([*lines_of(block), *lines])
     return f"{text}\n{''.join(kept)}"
 
 

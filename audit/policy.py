@@ -7,7 +7,7 @@ offline verifier carries this module; it needs nothing of ours but `note` and `k
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from audit.note import COSIGNATURE, ED25519, ML_DSA_44, Checkpoint, NoteError, Verifier, read_note
@@ -94,17 +94,21 @@ class Policy:
         return reading.finish()
 
     def for_log(self, verifiers: Iterable[Verifier]) -> Policy:
-        """Return this policy with these keys as its logs if the file names none itself."""
-        return self if self.logs else replace(self, logs=tuple(map(LogKey, verifiers)))
+        """Return this policy with these keys as its logs if the file names none itself.
+
+        Raises PolicyError where a witness has a log's own key: that is no other party's word.
+        """
+        logs = self.logs or tuple(map(LogKey, verifiers))
+        own = {log.verifier.public for log in logs}
+        for witness in self.witnesses:
+            if witness.verifier.public in own:
+                raise PolicyError(f"the witness {witness.name} has the log's own key")
+        return self if self.logs else replace(self, logs=logs)
 
     @property
     def needs_witnesses(self) -> bool:
         """Whether any cosignature is asked for at all."""
         return self.quorum != NONE
-
-    def satisfied_by(self, names: Collection[str]) -> bool:
-        """Say whether the quorum holds when exactly these witnesses have cosigned."""
-        return self._reached({name: 0 for name in names}) is not None
 
     def _reached(self, times: dict[str, int]) -> int | None:
         """Return since when the quorum holds: its last needed cosignature's time; None if not."""

@@ -40,7 +40,6 @@ CREATE TABLE tile (
   PRIMARY KEY (level, n)
 );
 CREATE TABLE checkpoint (size BIGINT PRIMARY KEY, note TEXT NOT NULL);
-CREATE TABLE cosigned (size BIGINT PRIMARY KEY, note TEXT NOT NULL);
 CREATE TABLE intent (id TEXT PRIMARY KEY, begun BIGINT, ended BIGINT);
 CREATE INDEX intent_open ON intent (begun) WHERE ended IS NULL;
 CREATE TABLE head (one BOOLEAN PRIMARY KEY CHECK (one), size BIGINT NOT NULL);
@@ -87,8 +86,6 @@ CREATE TRIGGER tile_grows BEFORE UPDATE ON tile FOR EACH ROW
     OR substring(NEW.hashes FROM 1 FOR octet_length(OLD.hashes)) IS DISTINCT FROM OLD.hashes)
   EXECUTE FUNCTION log_refuses('a tile only grows');
 CREATE TRIGGER checkpoint_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoint
-  FOR EACH STATEMENT EXECUTE FUNCTION log_refuses('a checkpoint is never changed');
-CREATE TRIGGER cosigned_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON cosigned
   FOR EACH STATEMENT EXECUTE FUNCTION log_refuses('a checkpoint is never changed');
 CREATE TRIGGER intent_stays BEFORE DELETE OR TRUNCATE ON intent
   FOR EACH STATEMENT EXECUTE FUNCTION log_refuses('an intent is never deleted');

@@ -1,12 +1,12 @@
 """What becomes of a signed checkpoint: it is shown to witnesses, and entries are proved by it.
 
 Holds the policy, the witnesses' side and the newest cosigned checkpoint. Never touches the log's
-tables: it reads through readers of its own, and hands what is to be kept back to the service.
+tables: it reads through readers of its own, and keeps what the quorum cosigned in a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -67,27 +67,17 @@ def load_policy(settings: Settings, verifiers: tuple[Verifier, ...]) -> Policy |
 
 
 class Publication:
-    """The newest checkpoints, and who has cosigned them.
+    """The newest checkpoints, and who has cosigned them."""
 
-    `keep(size, note)` is called, on a thread of its own, for each checkpoint the quorum has
-    cosigned, after the file beside the log has it.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        verifiers: tuple[Verifier, ...],
-        keep: Callable[[int, str], None] = lambda size, note: None,
-    ):
+    def __init__(self, settings: Settings, verifiers: tuple[Verifier, ...]):
         self._files = AuditFiles.of(settings)
-        self._keep = keep
         self.policy = load_policy(settings, verifiers)
         self._cosigner: Cosigner | None = None
         if self.policy is not None and any(witness.url for witness in self.policy.witnesses):
             self._cosigner = Cosigner(
                 self.policy,
                 self._reader,
-                self._kept,
+                self._keep,
                 states=states_file(self._files),
                 heartbeat=settings.audit_cosign_late_seconds / 2,
             )
@@ -98,9 +88,8 @@ class Publication:
         with closing(open_reader(self._files.place)) as reader:
             yield reader
 
-    def _kept(self, checkpoint: Checkpoint, note: str) -> None:
+    def _keep(self, checkpoint: Checkpoint, note: str) -> None:
         write_durably(self._files.cosigned, note)
-        self._keep(checkpoint.size, note)
 
     def publish(self, note: str) -> None:
         """Take a newly signed checkpoint; returns at once."""

@@ -29,13 +29,14 @@ from audit.custody import (
     make_keys,
     show_public,
     sign_checkpoint,
-    sync_directory,
     write_durably,
 )
 from audit.keeper import SOURCE, Keeper, keeping
 from audit.log import Sender, open_writer
 from audit.publication import PolicyRefused, Publication, load_policy, newest_note
 from audit.signers import Signers
+from audit.watch import left_wrong
+from enclave.durable import sync_directory
 from enclave.errors import Conflict, Invalid
 from enclave.events import Action, Event, Scalar
 from enclave.settings import Settings
@@ -132,9 +133,9 @@ def _check_policy(settings: Settings, signers: Signers) -> None:
     try:
         load_policy(settings, signers.verifiers)
     except PolicyRefused as error:
-        lines = ", ".join(f"log {verifier.export()}" for verifier in signers.verifiers)
+        lines = "".join(f"\nlog {verifier.export()}" for verifier in signers.verifiers)
         raise PolicyRefused(
-            error.sentence, hint=f"Add to it, then run this again: {lines}"
+            error.sentence, hint=f"Add to it, then run this again:{lines}"
         ) from error
 
 
@@ -153,10 +154,7 @@ def _close(keeper: Keeper, signers: Signers) -> None:
 
 def _cosign(keeper: Keeper, *, without_witnesses: bool) -> None:
     """Have the last checkpoint cosigned by the quorum, where there is one."""
-    publication = Publication(
-        keeper.settings, keeper.signers.verifiers, lambda size, note: cosigned.append((size, note))
-    )
-    cosigned: list[tuple[int, str]] = []
+    publication = Publication(keeper.settings, keeper.signers.verifiers)
     try:
         if publication.policy is None or not publication.policy.needs_witnesses:
             return
@@ -164,8 +162,6 @@ def _cosign(keeper: Keeper, *, without_witnesses: bool) -> None:
         held = publication.cosigned(keeper.log.size, COSIGN_SECONDS)
     finally:
         publication.stop()
-    for size, note in cosigned:
-        keeper.log.keep_cosigned(size, note)
     if not held and not without_witnesses:
         raise Conflict(
             "The witnesses' quorum has not cosigned the log's last checkpoint.",
@@ -175,6 +171,7 @@ def _cosign(keeper: Keeper, *, without_witnesses: bool) -> None:
 
 def _begin(keeper: Keeper, new: AuditFiles, signers: Signers) -> None:
     """Make the new log in its own directory, with its first entry, signed."""
+    wrong = left_wrong(entry.body or b"" for entry in keeper.log.entries())
     keeper.log.seal()  # what is moved is one file, with nothing of it in another
     keeper.log.close()
     for path in new.directory.iterdir():
@@ -191,6 +188,7 @@ def _begin(keeper: Keeper, new: AuditFiles, signers: Signers) -> None:
         "size": keeper.log.size,
         "checkpoint": _last_note(keeper),
         "key": keeper.signers.verifier.export(),
+        "found_wrong": wrong,
     }
     event = Event(Action.AUDIT_ROTATED, keeper.actor, detail=detail)
     with closing(open_writer(new.place)) as log:

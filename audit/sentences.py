@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
 from enclave.events import Action, Verdict
 
-_YEAR_10000 = 253_402_300_800_000  # ms since 1970; no calendar here goes beyond
+MOST_LISTED = 20  # names of data in one sentence
+LAST_DAY = 253_402_214_400_000  # ms since 1970: of year 9999, in any zone; no calendar goes beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def _is_whole(fact: Fact) -> bool:
     return (
         all(type(text) is str for text in texts)
         and type(fact.time) is int
-        and 0 <= fact.time < _YEAR_10000
+        and 0 <= fact.time < LAST_DAY
         and type(fact.detail) is dict
     )
 
@@ -206,6 +209,21 @@ _SERVICES = {
 }
 
 
+def visible(value: Any, *, kept: str = "\n\t\N{NO-BREAK SPACE}") -> Any:
+    """Return a text with every letter that one cannot see written out, but for those in `kept`.
+
+    What is no text, or is markup already, comes back as it is.
+
+    A sender chooses its names: one that turns the reading order round, breaks a line or hides
+    between two letters would make a page, or a mail, say what the log does not.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(
+        c if c in kept or c.isprintable() else c.encode("unicode_escape").decode() for c in value
+    )
+
+
 def is_person(actor: str) -> bool:
     """Whether an actor is a person rather than one of our services."""
     return actor not in _SERVICES
@@ -231,11 +249,13 @@ def _phrase(fact: Fact) -> str:
         case Action.OUTPUT_VOTED | Action.OUTPUT_REJECTED if "decision" in fact.detail:
             agency = fact.detail.get("agency")
             decision = f"voted to {fact.detail['decision']} an output"
-            return decision + (f" for {agency.upper()}" if agency else "")
+            return decision + (f" for {str(agency).upper()}" if agency else "")
         case Action.ACCESS_DENIED | Action.ACCESS_GRANTED | Action.ACCESS_REVOKED:
             return _access(fact)
         case Action.QUERY_OUTCOME if fact.verdict is Verdict.FAILED:
             return f"queried {data}, and the query failed"
+        case Action.AUDIT_VERIFIED if fact.verdict is Verdict.FAILED:
+            return "verified the audit log, and something was wrong"
         case action:
             project, command = fact.project or "a project", fact.detail.get("command", "a command")
             return _PHRASES[action].format(data=data, project=project, command=command)
@@ -263,7 +283,8 @@ def _login(fact: Fact) -> str:
 
 def _rows(fact: Fact) -> str:
     rows = fact.detail.get("rows")
-    if fact.action not in (Action.QUERY_OUTCOME, Action.DELIVERY_STORED) or rows is None:
+    told = fact.action in (Action.QUERY_OUTCOME, Action.DELIVERY_STORED)
+    if not told or type(rows) is not int:  # a sender may put anything there
         return ""
     got = "and received " if fact.action is Action.QUERY_OUTCOME else ""
     return f" {got}{'(' if not got else ''}{rows:,} row{'s' * (rows != 1)}{')' if not got else ''}"
@@ -272,4 +293,6 @@ def _rows(fact: Fact) -> str:
 def _listed(words: tuple[str, ...]) -> str:
     if len(words) < 2:
         return "".join(words)
+    if len(words) > MOST_LISTED:
+        return f"{', '.join(words[:MOST_LISTED])} and {len(words) - MOST_LISTED:,} more"
     return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -58,7 +58,7 @@ class Service:
     def __init__(self, settings: Settings):
         self._settings = settings
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit-log")
-        self._writer = Writer(settings, self._thread.submit)
+        self._writer = Writer(settings)
         self._queue: deque[_Waiting | Conversation] = deque()  # a conversation: it said goodbye
         self._wake = asyncio.Event()
         self._stopping = False

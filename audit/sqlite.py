@@ -38,10 +38,6 @@ CREATE TABLE IF NOT EXISTS checkpoint (
   size INTEGER PRIMARY KEY,
   note TEXT NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS cosigned (
-  size INTEGER PRIMARY KEY,
-  note TEXT NOT NULL
-) STRICT;
 CREATE TABLE IF NOT EXISTS intent (
   id TEXT PRIMARY KEY,
   begun INTEGER,
@@ -67,10 +63,6 @@ BEGIN SELECT raise(ABORT, 'a tile only grows'); END;
 CREATE TRIGGER IF NOT EXISTS checkpoint_stays BEFORE DELETE ON checkpoint
 BEGIN SELECT raise(ABORT, 'a checkpoint is never deleted'); END;
 CREATE TRIGGER IF NOT EXISTS checkpoint_same BEFORE UPDATE ON checkpoint
-BEGIN SELECT raise(ABORT, 'a checkpoint is never changed'); END;
-CREATE TRIGGER IF NOT EXISTS cosigned_stays BEFORE DELETE ON cosigned
-BEGIN SELECT raise(ABORT, 'a checkpoint is never deleted'); END;
-CREATE TRIGGER IF NOT EXISTS cosigned_same BEFORE UPDATE ON cosigned
 BEGIN SELECT raise(ABORT, 'a checkpoint is never changed'); END;
 CREATE TRIGGER IF NOT EXISTS intent_stays BEFORE DELETE ON intent
 BEGIN SELECT raise(ABORT, 'an intent is never deleted'); END;

@@ -11,9 +11,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
-from audit.sentences import TITLES, Fact, sentence
+from audit.sentences import LAST_DAY, TITLES, Fact, sentence
 from enclave.events import Action, Verdict
 
 DAY_MS = 86_400_000
@@ -53,11 +54,13 @@ Part = tuple[str, Any]
 
 
 def parts(event: Mapping[str, Any]) -> Iterator[Part]:
-    """Take a stored event apart; what is no event raises KeyError or TypeError."""
+    """Take a stored event apart; what is no event raises KeyError, TypeError or ValueError."""
     ours, policies = event["unmapped"]["enclave"], event["authorizations"]
     yield "actor", event["actor"]["user"]["uid"]
     yield "act", (ours["action"], ours["verdict"])
     yield "source", ours["source"]
+    if type(event["time"]) is not int or not 0 <= event["time"] < LAST_DAY:
+        raise ValueError("no time")
     yield "hour", event["time"] // HOUR_MS
     for name in ("project", "intent", "session"):
         if ours[name] is not None:
@@ -84,7 +87,7 @@ def of_part(part: Part) -> set[Term]:
             hours = DAY_MS // HOUR_MS
             return {(Kind.DAY.value, value // hours), (Kind.HOUR.value, value)}
         case "intent" | "session":
-            return {(name, value)}
+            return {(name, "" + value)}  # TypeError for what is no text
         case "number":
             return {(Kind.WORD.value, folded(value))}
         case "text" | "clause" | "source":
@@ -149,13 +152,17 @@ class Beginning:
 
 
 def asked(words: str | None) -> tuple[Beginning, ...]:
-    """Return what each word of a search must begin; nothing where nothing was asked."""
-    pieces = folded(words or "").replace("\0", " ").split()[:MOST_WORDS]
-    found = []
-    for piece in pieces:
-        parts = tuple(part[:MOST_LETTERS] for part in _WORD.findall(piece))
-        if parts:  # else it is punctuation alone
+    """Return what each word of a search must begin; nothing where nothing was asked.
+
+    What goes beyond `MOST_WORDS` is not looked for, counting the parts of `a.b.c` as words: each
+    is a reading of the index, and an address can hold thousands.
+    """
+    found, left = [], MOST_WORDS
+    for piece in folded(words or "").replace("\0", " ").split()[:MOST_WORDS]:
+        parts = tuple(part[:MOST_LETTERS] for part in islice(_WORD.findall(piece), left))
+        if parts:  # else it is punctuation alone, or one too many
             found.append(Beginning(piece[:MOST_LETTERS], () if parts == (piece,) else parts))
+        left -= len(parts)
     return tuple(found)
 
 

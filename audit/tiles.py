@@ -32,8 +32,8 @@ from audit.note import Checkpoint, split_note
 WIDTH = 256  # hashes of a full tile, entries of a full bundle
 FORMAT = "enclave/export/1"
 _LONGEST = 0xFFFF  # bytes of an entry in a bundle: its length is a uint16
-_SIDECAR = "enclave/entries"
-_BUNDLE = "tile/entries"
+_SIDECAR = Path("enclave/entries")
+_BUNDLE = Path("tile/entries")
 
 Progress = Callable[[int, int], None]
 """`progress(done, total)` in entries."""
@@ -98,7 +98,7 @@ class _Source:
                     yield path, self._tile(level, n, width)
             level, hashes = level + 1, hashes // WIDTH
         for n, width in pieces(self.size):
-            if not self.has(resource(_SIDECAR, n, width)):
+            if not self.has(resource(str(_SIDECAR), n, width)):
                 yield from self._entries(n, width)
             self.progress(min((n + 1) * WIDTH, self.size), self.size)
 
@@ -118,9 +118,9 @@ class _Source:
         if bundle is None:
             self.count.bare += 1
         else:
-            yield resource(_BUNDLE, n, width), bundle
+            yield resource(str(_BUNDLE), n, width), bundle
         lines = (json.dumps(_line(entry, bundle is None), ensure_ascii=False) for entry in entries)
-        yield resource(_SIDECAR, n, width), ("\n".join(lines) + "\n").encode()
+        yield resource(str(_SIDECAR), n, width), ("\n".join(lines) + "\n").encode()
 
 
 def _bundle(entries: list[Entry]) -> bytes | None:
@@ -174,7 +174,7 @@ def export(
     os.sync()  # one for all of them: the checkpoint must not reach the disk before its tiles
     _write(directory / "checkpoint", note.encode())
     os.sync()
-    _remove_outgrown(directory, checkpoint.size)
+    _remove_outgrown(directory)
     return Exported(checkpoint.size, written, source.count.removed, source.count.bare)
 
 
@@ -185,29 +185,17 @@ def _write(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def _remove_outgrown(directory: Path, size: int) -> None:
-    """Remove the partial tiles and bundles of smaller checkpoints: wider ones begin with them."""
-    kept = {
-        directory / resource(kind, n, width).rpartition("/")[0]: width
-        for kind, n, width in _partial(size)
-    }
+def _remove_outgrown(directory: Path) -> None:
+    """Remove what is partial where the whole is there.
+
+    Not before: whoever reads along by an older checkpoint needs the narrower ones (tlog-tiles).
+    """
     for partial in [*directory.glob("tile/**/*.p"), *directory.glob("enclave/**/*.p")]:
-        if partial not in kept:
+        whole = partial.relative_to(directory).with_suffix("")
+        if whole.is_relative_to(_BUNDLE):  # one with removed texts is never written: its sidecar is
+            whole = _SIDECAR / whole.relative_to(_BUNDLE)
+        if (directory / whole).exists():
             shutil.rmtree(partial)
-            continue
-        for old in partial.iterdir():
-            if old.name != str(kept[partial]):
-                old.unlink()
-
-
-def _partial(size: int) -> Iterator[tuple[str, int, int]]:
-    """Yield (kind, n, width) of everything that is partial at this size."""
-    level, hashes = 0, size
-    while hashes:
-        if hashes % WIDTH:
-            for kind in (f"tile/{level}", *((_BUNDLE, _SIDECAR) if level == 0 else ())):
-                yield kind, hashes // WIDTH, hashes % WIDTH
-        level, hashes = level + 1, hashes // WIDTH
 
 
 def stream(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,8 +31,10 @@ from audit.policy import Judgement, Policy
 from audit.publication import PolicyRefused, load_policy, witness_states
 from audit.sentences import told
 from audit.store import StoreError
+from enclave.events import Action, Verdict
 from enclave.settings import Settings
 
+VERIFIED_ALL = "verification"  # the page of the site that verifies everything
 LATE_SECONDS = 60.0  # entries that wait longer than this for a checkpoint are late
 
 
@@ -276,3 +278,23 @@ def spoken(seconds: float) -> str:
             return f"{number} {unit}{'s' * (number != 1)}"
     number = int(seconds)
     return f"{number} second{'s' * (number != 1)}"
+
+
+def left_wrong(texts: Iterable[bytes]) -> bool:
+    """Whether the site found something wrong in a log and did not verify all of it afterwards.
+
+    `texts` are the log's entries in order; a log that followed another inherits its answer.
+    """
+    wrong = False
+    for text in texts:
+        if b'"audit.verified"' not in text and b'"audit.rotated"' not in text:
+            continue
+        fact = told(0, text)
+        if fact is None:
+            continue
+        if fact.action is Action.AUDIT_ROTATED:
+            wrong = fact.detail.get("found_wrong") is True
+        elif fact.action is Action.AUDIT_VERIFIED:
+            passed = fact.detail.get("page") == VERIFIED_ALL and fact.detail.get("passed") is True
+            wrong = not passed and (wrong or fact.verdict is Verdict.FAILED)
+    return wrong

@@ -8,6 +8,7 @@ nothing of the log but its signature and its proofs, and imports nothing of the 
 from __future__ import annotations
 
 import base64
+import re
 import sqlite3
 import threading
 import time
@@ -21,7 +22,7 @@ from typing_extensions import override
 
 from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer, Verifier, decode, whole_number
 from audit.merkle import EMPTY_ROOT, ProofError, verify_consistency
-from audit.note import Checkpoint, read_note, split_note
+from audit.note import Checkpoint, lines_of, read_note, split_note
 from audit.witness_store import FORKED, Refusal, Seen, Store, WitnessStopped
 
 MAX_BODY = 256 * 1024  # bytes: 63 hashes and a note with 16 signatures of 5 kB fit
@@ -153,16 +154,12 @@ class Witness:
         """
         keys = [log for log in self.logs if log.name == origin]
         text, block = split_note(note)
-        lines = block.splitlines(keepends=True)
         return f"{text}\n" + "".join(
-            line for line in lines if read_note(f"{text}\n{line}", keys).signed
+            line for line in lines_of(block) if read_note(f"{text}\n{line}", keys).signed
         )
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
     def __init__(self, address: tuple[str, int], witness: Witness):
         self.witness = witness
         self._free = threading.BoundedSemaphore(_AT_ONCE)
@@ -209,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = lengths[0] if sure else ""
         if not self.path.endswith("/add-checkpoint"):
             self._answer(Reply(404, "no such call\n"), close=True)
-        elif not length.isascii() or not length.isdigit() or int(length) > MAX_BODY:
+        elif not re.fullmatch("[0-9]{1,9}", length) or int(length) > MAX_BODY:
             self._answer(Reply(400, "a body of a length that may be read is needed\n"), close=True)
         else:
             body = self.rfile.read(int(length))

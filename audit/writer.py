@@ -7,7 +7,7 @@ log that `custody` refuses. A release is signed before its receipt is given.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,7 +16,6 @@ from audit.closed import Earlier
 from audit.custody import AuditFiles, LogRefused, open_log, sign_checkpoint
 from audit.gauges import Counting
 from audit.log import Log, Sender
-from audit.note import Checkpoint
 from audit.publication import Publication
 from audit.signers import Signers
 from audit.store import StoreError
@@ -29,10 +28,10 @@ FAILURES = (StoreError, OSError, LogRefused)
 
 
 class Writer:
-    """The one hand that writes. `later` runs work on the log's thread, from any other."""
+    """The one hand that writes."""
 
-    def __init__(self, settings: Settings, later: Callable[[Callable[[], None]], object]):
-        self._settings, self._later = settings, later
+    def __init__(self, settings: Settings):
+        self._settings = settings
         self.files = AuditFiles.of(settings)
         self.counting = Counting()
         self.signed = -1  # size of the last signed checkpoint
@@ -48,7 +47,7 @@ class Writer:
         """Open the log and say so in it. Raises LogRefused or StoreError."""
         self._log, self._signers = self._open_log()
         self._earlier = Earlier(self.files)
-        self.publication = Publication(self._settings, self._signers.verifiers, self._take_cosigned)
+        self.publication = Publication(self._settings, self._signers.verifiers)
         started = Event(Action.SERVICE_STARTED, "system", detail={"entries": self._log.size})
         self._append_own(self._log, started)
         self.sign()
@@ -107,26 +106,12 @@ class Writer:
         checkpoint = sign_checkpoint(self._opened(), self.files, self._signers)
         self.signed = checkpoint.size
         self.counting.signed(checkpoint.size)
-        self._publish(checkpoint, self.files.checkpoint.read_text())
+        self.publication.publish(self.files.checkpoint.read_text())
 
     def sign_if_grown(self) -> None:
         """Sign if there is anything new."""
         if self._log is not None and self._log.size != self.signed:
             self.sign()
-
-    def _publish(self, checkpoint: Checkpoint, note: str) -> None:
-        """Hand on what was signed and stored. Appends wait meanwhile, so this waits for nobody."""
-        self.publication.publish(note)
-
-    def _take_cosigned(self, size: int, note: str) -> None:
-        """Take a cosigned checkpoint from the witnesses' thread to the log's."""
-        with suppress(RuntimeError):  # the service has ended: the file has it
-            self._later(lambda: self._keep_cosigned(size, note))
-
-    def _keep_cosigned(self, size: int, note: str) -> None:
-        if self._log is not None:
-            with suppress(StoreError):  # the file has it; the table follows with the next
-                self._log.keep_cosigned(size, note)
 
     def end_intents(
         self, present: Collection[tuple[str, str]], source: str | None, instance: str | None

@@ -38,7 +38,7 @@ from enclave.events import Action, Event, Stamp, encode
 from enclave.settings import Settings
 from tests.support.audit import AuditProcess
 from tests.support.audit_bulk import steps, write_log
-from tests.support.idp import free_port
+from tests.support.ports import free_port
 from tests.support.postgres import Postgres
 
 PARTS = os.environ.get("PARTS", "batches,callers,proofs,growth").split(",")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.note import Checkpoint, NoteError, Verifier, split_note
-from audit.verifier.checks import Check, Unreadable, plain
+from audit.verifier.checks import Check, Unreadable, counted, plain
 from audit.verifier.engine import (
     Belief,
     Log,
@@ -155,9 +155,9 @@ class _Chain:
             return (Check(_LINK, "no", ("its first entry holds no checkpoint",)),)
         ended = (older.origin, whole.size, whole.root())
         if (checkpoint.origin, checkpoint.size, checkpoint.root) != ended:
-            said = f"it names {checkpoint.size:,} entries of {plain(checkpoint.origin)}"
+            said = f"it names {counted(checkpoint.size, 'entry')} of {plain(checkpoint.origin)}"
             return (Check(_LINK, "no", (f"{said}, that log has {whole.size:,}, or others",)),)
-        return (Check(_LINK, f"yes, {whole.size:,} entries of {plain(older.origin)}"),)
+        return (Check(_LINK, f"yes, {counted(whole.size, 'entry')} of {plain(older.origin)}"),)
 
 
 def _checkpoint(told: Told) -> Checkpoint | None:

@@ -65,6 +65,12 @@ class Findings:
         return Check(question, answer, self.named, notes)
 
 
+def counted(number: int, one: str) -> str:
+    """Return a count with its noun: 1 entry, 2,000 entries."""
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def plain(text: str) -> str:
     """Return text a log may have chosen, fit for one line of a terminal.
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audit.verifier.checks import Check, Findings, Unreadable
+from audit.verifier.checks import Check, Findings, Unreadable, counted
 from audit.verifier.keeping import Keeping, Told, candidates, check_removed, hand_over
 from audit.verifier.known import KNOWN
 from audit.verifier.outputs import Outputs
@@ -90,6 +90,8 @@ class Read:
                 self.unknown.add(f"entry {index:,}: {facts[2].decode(errors='replace')}")
             elif facts[2].startswith(b"output."):
                 self.outputs.take(index, facts)
+            elif facts[2] in (b"access.granted", b"access.revoked"):
+                self.outputs.learn(facts)
             else:
                 self.keeping.take(index, facts)
 
@@ -229,9 +231,9 @@ def believe(log: Log, trust: Trust, more: tuple[Mark, ...] = ()) -> Belief:
     trust, handed = hand_over(trust, log.read.keeping.rotated, log.series, roots.get)
     judged = [judge(trust, note, name=name, kept=True) for name, note in log.kept.items()]
     if trust.policy is not None and trust.policy.needs_witnesses:
-        judged.append(judge_cosigned(trust, [*log.kept.values(), *log.cosigned]))
+        judged.append(judge_cosigned(trust, list(log.kept.values()), log.cosigned))
     judged.append(judge(trust, log.shown or "", name="its own present checkpoint", kept=False))
-    marks = (*(mark for mark, _ in judged if mark is not None), *more)
+    marks = (*(mark for found, _ in judged for mark in found), *more)
     checks = tuple(check for _, check in judged)
     return Belief(trust, checks, handed, marks, tuple(_held(log.read.whole, m) for m in marks))
 
@@ -272,7 +274,7 @@ def judge_log(
 
 
 def _text_checks(whole: Whole, unknown: Findings) -> tuple[Check, ...]:
-    kept = f"all {whole.size:,} entries re-hashed"
+    kept = f"all {counted(whole.size, 'entry')} re-hashed"
     if whole.removed:
         kept += f", {len(whole.removed):,} of them by their leaf alone: their text is removed"
     strange = tuple(f"an action unknown here, and passed over: {one}" for one in unknown.named)
@@ -290,10 +292,14 @@ def _held(whole: Whole, mark: Mark) -> Check:
     checkpoint = mark.checkpoint
     root = whole.roots.get(checkpoint.size)
     if root is None:
-        held = f"the log has {whole.size:,} entries, the checkpoint covers {checkpoint.size:,}"
+        held = (
+            f"the log has {counted(whole.size, 'entry')}, the checkpoint covers {checkpoint.size:,}"
+        )
         return Check(question, "no", (held,))
     if root != checkpoint.root:
-        return Check(question, "no", (f"another root over the first {checkpoint.size:,} entries",))
+        return Check(
+            question, "no", (f"another root over the first {counted(checkpoint.size, 'entry')}",)
+        )
     later = whole.size - checkpoint.size
     newer = f"; newer and not covered: {later:,}" if later else ""
-    return Check(question, f"yes, {checkpoint.size:,} entries{newer}")
+    return Check(question, f"yes, {counted(checkpoint.size, 'entry')}{newer}")

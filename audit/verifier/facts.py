@@ -18,6 +18,7 @@ UTF-8 bytes without their quotes; time and seq in decimal; agencies and detail a
 """
 
 LARGEST = 1 << 20  # bytes; the service takes no event near this size
+_NO_NUMBER = 10**15  # no time and no sender's number has more digits than `SHAPE` reads
 
 
 class NotAnEvent(ValueError):
@@ -51,8 +52,18 @@ SHAPE = re.compile(
 
 def read(body: bytes) -> Facts:
     """Return an entry's facts; raises NotAnEvent."""
-    found = None if b"\\" in body else SHAPE(body)
+    found = SHAPE(body) if is_simple(body) else None
     return cast(Facts, found.groups()) if found else parse(body)
+
+
+def is_simple(body: bytes) -> bool:
+    """Say whether `SHAPE` may read a text: it has no backslash and is UTF-8."""
+    if b"\\" in body:
+        return False
+    try:
+        return body.isascii() or bool(body.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def parse(body: bytes) -> Facts:
@@ -67,7 +78,7 @@ def parse(body: bytes) -> Facts:
         )
         if not all(type(text) is str for text in [*texts, *sender, intent or "", *agencies]):
             raise NotAnEvent("a name that is no text")
-        if not all(type(number) is int and number >= 0 for number in (time, seq)):
+        if not all(type(number) is int and 0 <= number < _NO_NUMBER for number in (time, seq)):
             raise NotAnEvent("a number that is none")
         if type(agencies) is not list or type(detail) is not dict:
             raise NotAnEvent("a list or object that is none")

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from audit.note import NoteError, Verifier
-from audit.verifier.checks import Check, Findings, plain
+from audit.verifier.checks import Check, Findings, counted, plain
 from audit.verifier.facts import Facts, strict_json
 from audit.verifier.trust import Trust, signed_by, size_of, spoken_time
 
@@ -89,7 +89,11 @@ def check_removed(
         )
     if mine:
         _check_young(removed, mine, wrong)
-    answer = f"yes, {len(removed):,} in {len(mine):,} removals" if removed else "none was removed"
+    answer = (
+        f"yes, {len(removed):,} in {counted(len(mine), 'removal')}"
+        if removed
+        else "none was removed"
+    )
     return wrong.answer("Is each removed text covered by an event?", answer, tuple(notes))
 
 

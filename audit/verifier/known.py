@@ -6,6 +6,7 @@ Those that are none of these are named in the report: a log cannot hide what lef
 from __future__ import annotations
 
 _ROOMS = {
+    "access": "denied granted revoked",
     "query": "intent outcome denied explained",
     "output": "submitted refused protected budget-spent viewed commented returned checked voted "
     "released rejected withdrawn downloaded destroyed notices-chosen",

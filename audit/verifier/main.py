@@ -176,7 +176,8 @@ def run_log(options: argparse.Namespace) -> int:
             "other than its operator has kept."
         )
     if not options.directory.is_dir():
-        raise Unreadable(f"{options.directory} is not a directory.")
+        name = plain(str(options.directory))
+        raise Unreadable(f"The copy is no directory (a tar file is unpacked first): {name}")
     kept = {_name(path, options.checkpoint): read_text(path) for path in options.checkpoint}
     question = Question(
         options.directory, trust, kept, options.open_minutes * 60, max(1, options.jobs)
@@ -216,7 +217,9 @@ def run_proof(options: argparse.Namespace) -> int:
 
 
 def _name(path: Path, paths: list[Path]) -> str:
-    return "your checkpoint" if len(paths) == 1 else f"your checkpoint {plain(str(path))}"
+    if len(paths) == 1:
+        return "your checkpoint"
+    return f"your checkpoint {paths.index(path) + 1} ({plain(path.name)})"
 
 
 def _inputs(options: argparse.Namespace) -> list[Path]:

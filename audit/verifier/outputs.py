@@ -1,6 +1,7 @@
-"""Each release has every agency's vote and not its author's; nothing else is downloaded.
+"""Each release has every agency's vote and no researcher's; nothing else is downloaded.
 
-An agency votes by a person of its own, all on one version; a file is the same at each download.
+An agency votes by a person of its own, all on one version, whom the log does not name as a
+researcher of the project at that time; a file is the same at each download.
 
 Where retention has removed the text of a submission it says how much could no longer be judged; it
 never takes the removed for granted.
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit.verifier.checks import Check, Findings
+from audit.verifier.checks import Check, Findings, counted
 from audit.verifier.facts import Facts, strict_json
 from audit.verifier.queries import beyond
 
@@ -24,6 +25,7 @@ class _Output:
     """One output on its way: its author, and each agency's latest approval by whom."""
 
     author: bytes | None = None
+    project: str = ""
     agencies: set[str] = field(default_factory=set)  # as it was submitted: a release needs them all
     votes: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # who, on which version
     released: str | None = None  # what the release says its files are
@@ -31,14 +33,26 @@ class _Output:
 
 
 class Outputs:
-    """A release has the vote of every agency and not its author's; nothing else is downloaded."""
+    """A release has the vote of every agency and no researcher's; nothing else is downloaded."""
 
     def __init__(self) -> None:
         self._outputs: dict[str, _Output] = {}
+        self._researchers: dict[str, set[bytes]] = {}  # of each project, as the log has told so far
         self._wrong = Findings()
         self._left = Findings()
         self._releases = self._beyond = 0
         self.removed = False
+
+    def learn(self, facts: Facts) -> None:
+        """Learn from one event whom a project's agreement names as a researcher, or no longer."""
+        try:
+            detail = strict_json(facts[9])
+        except ValueError:
+            return  # a text that is no event is found elsewhere
+        if detail.get("project"):  # without one it is of a role
+            named = self._researchers.setdefault(str(detail["project"]), set())
+            change = named.add if facts[2] == b"access.granted" else named.discard
+            change(str(detail.get("person")).encode())
 
     def take(self, index: int, facts: Facts) -> None:
         """Learn from one event."""
@@ -50,26 +64,46 @@ class Outputs:
             return
         output = self._outputs.setdefault(str(detail.get("request")), _Output())
         if action == b"output.submitted":
-            output.author = facts[1]
+            self._submit(place, output, facts, detail)
             output.agencies = set(map(str, agencies))
-            output.votes.clear()  # they were on something else
         elif action == b"output.withdrawn":
             output.votes.clear()
         elif action in VOTES:
-            # A later decision of the same agency replaces its earlier one.
-            agency = str(detail.get("agency"))
-            output.votes.pop(agency, None)
-            if detail.get("decision") == "approve" and facts[3] == b"allowed":
-                output.votes[agency] = facts[1], str(detail.get("shown"))
+            self._vote(place, output, facts, detail)
         elif action == b"output.released":
-            self._releases += 1
-            self._check_release(place, output, agencies)
-            said, before = str(detail.get("sha256")), output.released
-            if before is not None and before != said:
-                self._wrong.add(f"{place}: released again, with other files")
-            output.released = said
+            self._release(place, output, facts, detail, agencies)
         elif action == b"output.downloaded":
             self._check_download(place, output, detail)
+
+    def _submit(self, place: str, output: _Output, facts: Facts, detail: dict[str, Any]) -> None:
+        if output.author not in (None, facts[1]):
+            self._wrong.add(f"{place}: submitted again, by another person")
+        output.author, output.project = facts[1], str(detail.get("project") or "")
+        output.votes.clear()  # they were on something else
+
+    def _vote(self, place: str, output: _Output, facts: Facts, detail: dict[str, Any]) -> None:
+        """Take an agency's decision; a later one replaces its earlier one."""
+        if output.released is not None:
+            self._wrong.add(f"{place}: voted on after its release")
+        if facts[1] in self._researchers.get(output.project, ()):
+            self._wrong.add(f"{place}: a researcher of the project voted on it")
+        agency = str(detail.get("agency"))
+        output.votes.pop(agency, None)
+        if detail.get("decision") == "approve" and facts[3] == b"allowed":
+            output.votes[agency] = facts[1], str(detail.get("shown"))
+
+    def _release(
+        self, place: str, output: _Output, facts: Facts, detail: dict[str, Any], agencies: list[Any]
+    ) -> None:
+        if facts[3] != b"allowed":
+            self._wrong.add(f"{place}: a release that was refused")
+            return
+        self._releases += 1
+        self._check_release(place, output, agencies)
+        said, before = str(detail.get("sha256")), output.released
+        if before is not None and before != said:
+            self._wrong.add(f"{place}: released again, with other files")
+        output.released = said
 
     def _check_download(self, place: str, output: _Output, detail: dict[str, Any]) -> None:
         if output.released is None:
@@ -107,8 +141,8 @@ class Outputs:
         notes = beyond(self._beyond, "releases and downloads", "submissions")
         return (
             self._wrong.answer(
-                "Does each release have the vote of every agency, and not its author's?",
-                f"yes, {self._releases:,} releases",
+                "Does each release have the vote of every agency, and no researcher's?",
+                f"yes, {counted(self._releases, 'release')}",
                 notes,
             ),
             self._left.answer("Was nothing downloaded that was not released?", "nothing was"),

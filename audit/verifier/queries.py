@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from audit.verifier.checks import Check, Findings
+from audit.verifier.checks import Check, Findings, counted
 from audit.verifier.facts import Facts, strict_json
 
 INTENT, OUTCOME, DENIED = b"query.intent", b"query.outcome", b"query.denied"
@@ -36,7 +36,8 @@ class Answered:
         """Learn from one event."""
         action, intent, begun = facts[2], facts[5], self._begun
         refused = facts[3] == b"denied" or action == DENIED
-        if action == INTENT and intent and not (intent in begun or intent in self.settled):
+        new = not (intent in begun or intent in self.settled)
+        if action == INTENT and intent and new and not refused:
             begun[intent] = index
         elif action != INTENT and intent in begun and not refused:
             del begun[intent]
@@ -81,7 +82,9 @@ class Queries:
             self._take(event)
 
     def _take(self, event: Event) -> None:
-        index, action, intent, _, _ = event
+        index, action, intent, refused, returned = event
+        if refused and returned:
+            self._denied.add(f"entry {index:,}: a refusal reports rows")
         if intent is None:
             if action in (INTENT, OUTCOME):
                 self._ends.add(f"entry {index:,}: a query without an id")
@@ -92,15 +95,13 @@ class Queries:
             return
         if state is not None:
             self._ends.add(f"entry {index:,}: intent {_name(intent)} begins twice")
-        self._state[intent] = index
+        self._state[intent] = _REFUSED if refused else index
         self._begun += 1
 
     def _end(self, event: Event, intent: bytes, state: int | None) -> None:
-        index, action, _, refused, returned = event
+        index, action, _, refused, _ = event
         if action == OUTCOME and (refused or state == _REFUSED):
             self._denied.add(f"entry {index:,}: a denied query has an outcome")
-        elif refused and returned:
-            self._denied.add(f"entry {index:,}: a refusal reports rows")
         if state is not None and state < 0:
             self._ends.add(f"entry {index:,}: intent {_name(intent)} ends twice")
         elif state is None and action != DENIED:
@@ -120,7 +121,9 @@ class Queries:
                     running += 1
                 else:
                     ends.add(f"entry {index:,}: intent {_name(intent)} has no end")
-        answer = f"yes, {self._begun:,} intents" + (f"; still open: {running:,}" if running else "")
+        answer = f"yes, {counted(self._begun, 'intent')}" + (
+            f"; still open: {running:,}" if running else ""
+        )
         notes = beyond(self._beyond, "ends", "beginnings")
         return (
             ends.answer("Does each query's intent have exactly one end?", answer, notes),

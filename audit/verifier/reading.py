@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from audit.merkle import HASH_SIZE, Frontier, leaf_hash, leaf_hashes, parents
 from audit.verifier.checks import Findings, Unreadable, plain
-from audit.verifier.facts import SHAPE, Facts, NotAnEvent, parse
+from audit.verifier.facts import SHAPE, Facts, NotAnEvent, is_simple, parse
 from audit.verifier.queries import QUERIES, Answered
 from audit.verifier.sources import CHUNK, Row, Source
 
@@ -22,7 +22,7 @@ Sender = tuple[bytes, bytes]
 Told = tuple[int, Facts]
 """An entry's index and facts."""
 
-_ROOMS = (b"output.", b"audit.", b"query.")
+_ROOMS = (b"output.", b"audit.", b"query.", b"access.")
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ def _read_texts(found: Stretch, rows: list[Row], times: list[bytes]) -> None:
     shape, following, take = SHAPE, found.following, found.queries.take
     for index, _, body, source, instance, number in rows:
         assert body is not None
-        match = None if b"\\" in body else shape(body)
+        match = shape(body) if is_simple(body) else None
         try:
             facts: Facts = match.groups() if match else parse(body)  # type: ignore[assignment]
         except NotAnEvent as error:

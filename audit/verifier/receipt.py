@@ -18,7 +18,7 @@ from audit.merkle import ProofError, leaf_hash
 from audit.note import ED25519, ML_DSA_44, NoteError
 from audit.policy import NONE, Judgement, LogKey, Policy
 from audit.proof import HEADER, Proof
-from audit.verifier.checks import Check, Findings, Unreadable, plain
+from audit.verifier.checks import Check, Findings, Unreadable, counted, plain
 from audit.verifier.engine import open_source
 from audit.verifier.facts import Facts, NotAnEvent, read, strict_json
 from audit.verifier.report import sha256
@@ -48,7 +48,7 @@ def check_proof(text: str, leaf: bytes, policy: Policy) -> tuple[Check, Judgemen
         return Check(question, "no", (plain(str(error)),)), None
     checkpoint = judged.checkpoint
     answer = f"yes, entry {proof.index:,} of {plain(checkpoint.origin)}"
-    notes = [f"its checkpoint covers {checkpoint.size:,} entries"]
+    notes = [f"its checkpoint covers {counted(checkpoint.size, 'entry')}"]
     if policy.needs_witnesses:
         who = ", ".join(map(plain, judged.cosigned))
         when = "" if judged.since is None else f", since {spoken_time(judged.since)}"
@@ -172,7 +172,7 @@ def _proofs(steps: list[_Step], agencies: list[Any], policy: Policy) -> Check:
         "--log to see that they say what the certificate says"
     )
     return found.answer(
-        "Are its votes and its release in the log?", f"yes, {len(steps):,} entries", (note,)
+        "Are its votes and its release in the log?", f"yes, {counted(len(steps), 'entry')}", (note,)
     )
 
 
@@ -192,17 +192,21 @@ def _entries(steps: list[_Step], body: dict[str, Any], logged: str, log: Path) -
                 found.add(f"{place}: is not {step.action} of this request")
             elif step.action == "output.voted" and said[1].get("decision") == "approve":
                 voted.add(str(said[1].get("agency")))
-            elif step.action == "output.released" and said[1].get("sha256") != logged:
-                found.add(f"{place}: released another file")
+            elif step.action == "output.released":
+                if said[1].get("sha256") != logged:
+                    found.add(f"{place}: released another file")
+                if said[2] != sorted(set(map(str, body["lineage"]["agencies"]))):
+                    found.add(f"{place}: is on the data of {', '.join(said[2])}")
     for agency in sorted(set(map(str, body["lineage"]["agencies"])) - voted):
         found.add(f"no vote of {agency} is among them")
     return found.answer("Do those entries say what the certificate says?", "yes")
 
 
-def _said(text: bytes) -> tuple[str, dict[str, Any]] | None:
+def _said(text: bytes) -> tuple[str, dict[str, Any], list[str]] | None:
+    """Return an entry's action, detail and agencies; None when it is no event."""
     try:
         facts: Facts = read(text)
-        return facts[2].decode(), strict_json(facts[9])
+        return facts[2].decode(), strict_json(facts[9]), sorted(set(strict_json(facts[4])))
     except (NotAnEvent, ValueError):
         return None
 

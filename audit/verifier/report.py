@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from audit import ed25519
-from audit.verifier.checks import Check, Unreadable, plain
+from audit.verifier.checks import Check, Unreadable, counted, plain
 from audit.verifier.engine import Report
 from audit.verifier.sources import reason
 from audit.verifier.trust import spoken_time
@@ -80,13 +80,14 @@ def lines(reports: list[Report]) -> Iterator[str]:
     """Yield a report for a person, line by line."""
     for report in reports:
         if len(reports) > 1:
-            yield f"Log {report.directory} ({plain(report.origin) or 'of no known origin'})"
+            origin = plain(report.origin) or "of no known origin"
+            yield f"Log {plain(str(report.directory))} ({origin})"
         for check in report.checks:
             yield from _check(check)
         yield ""
     if passed(reports):
         for report in reports:
-            yield f"VERIFIED: {report.entries:,} entries of {plain(report.origin)}"
+            yield f"VERIFIED: {counted(report.entries, 'entry')} of {plain(report.origin)}"
             yield f"  root {report.root}"
     else:
         wrong = sum(not check.passed for report in reports for check in report.checks)
@@ -94,8 +95,8 @@ def lines(reports: list[Report]) -> Iterator[str]:
         yield "  Keep this report, the log as it is, and your checkpoint."
     for report in reports:
         yield (
-            f"Covered by a checkpoint that is not the operator's word: {report.covered:,} entries; "
-            f"newer and exposed: {report.exposed:,}."
+            "Covered by a checkpoint that is not the operator's word: "
+            f"{counted(report.covered, 'entry')}; newer and exposed: {report.exposed:,}."
         )
     yield ""
     yield "What this cannot show:"
@@ -114,6 +115,7 @@ def paper(reports: list[Report], setting: Setting) -> str:
     head = [
         "Verification of an audit log",
         "",
+        f"Result: {'VERIFIED' if passed(reports) else 'NOT VERIFIED'}, what was asked stands below",
         f"Made: {spoken_time(setting.at)} on {setting.host}, Python {setting.python}",
         f"Verifier, SHA-256: {setting.verifier}",
         f"Signatures checked by: {setting.signatures}",

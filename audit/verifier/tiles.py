@@ -17,6 +17,9 @@ from audit.note import Checkpoint, NoteError, split_note
 from audit.verifier.checks import Unreadable, plain
 from audit.verifier.sources import CHUNK, Row, read_small, read_text
 
+_Line = tuple[bytes | None, bytes | None, bytes | None, int | None]
+"""(text, source, instance, seq) of an entry."""
+
 _LARGEST_BUNDLE = 80 << 20  # bytes: 256 of the largest events the service takes, and their frame
 
 
@@ -38,8 +41,11 @@ class Tiles:
             raise Unreadable(f"The export's checkpoint is none: {plain(str(error))}.") from error
 
     def count(self) -> int:
-        """Return how many entries the export says it has."""
-        return self._size
+        """Return how many entries the export says it has, at most to its first missing tile."""
+        n = 0  # what follows a hole is not read, and a checkpoint can name any number
+        while n * CHUNK < self._size and self.tile(0, n, min(CHUNK, self._size - n * CHUNK)):
+            n += 1
+        return min(self._size, (n + 1) * CHUNK)
 
     def rows(self, begin: int, end: int) -> Iterator[list[Row]]:
         """Yield the entries in order; raises Unreadable where something is missing or broken."""
@@ -47,33 +53,29 @@ class Tiles:
             width = min(CHUNK, self._size - n * CHUNK)
             leaves = self.tile(0, n, width)
             if leaves is None or len(leaves) != width * HASH_SIZE:
-                raise Unreadable(f"tile 0/{n:,} is missing or too short.")
+                raise Unreadable(f"tile 0/{n:,} is missing or of another length.")
             yield self._rows(n, [leaves[i : i + HASH_SIZE] for i in range(0, len(leaves), 32)])
 
     def _rows(self, n: int, leaves: list[bytes]) -> list[Row]:
         first, path = n * CHUNK, self._path("tile/entries", n, len(leaves))
         if path.is_file():
             texts = _bundle(read_small(path, _LARGEST_BUNDLE))
-            rows: list[Row] = [
-                (first + place, leaf, text, None, None, None)
-                for place, (leaf, text) in enumerate(zip(leaves, texts, strict=False))
-            ]
+            lines: list[_Line] = [(text, None, None, None) for text in texts]
         else:
-            lines = _sidecar(self._path("enclave/entries", n, len(leaves)))
-            rows = [
-                (first + place, leaf, *line)
-                for place, (leaf, line) in enumerate(zip(leaves, lines, strict=False))
-            ]
-        if len(rows) != len(leaves):
-            raise Unreadable(f"the bundle of entries {first:,} and on is too short.")
-        return rows
+            lines = list(_sidecar(self._path("enclave/entries", n, len(leaves))))
+        if len(lines) != len(leaves):
+            raise Unreadable(
+                f"the bundle of entries {first:,} and on holds {len(lines):,} for {len(leaves):,}."
+            )
+        return [(first + place, leaf, *lines[place]) for place, leaf in enumerate(leaves)]
 
     def tile(self, level: int, n: int, width: int) -> bytes | None:
-        """Return the first hashes of a stored tile; None where there is none."""
+        """Return the first hashes of a stored tile; None where there is none of its length."""
         for stored in dict.fromkeys((width, CHUNK)):
             path = self._path(f"tile/{level}", n, stored)
             if path.is_file():
-                return read_small(path)[: width * HASH_SIZE]
+                hashes = read_small(path)
+                return hashes[: width * HASH_SIZE] if len(hashes) == stored * HASH_SIZE else None
         return None
 
     def _path(self, kind: str, n: int, width: int) -> Path:
@@ -105,7 +107,7 @@ def _bundle(content: bytes) -> Iterator[bytes]:
         place += length
 
 
-def _sidecar(path: Path) -> Iterator[tuple[bytes | None, bytes | None, bytes | None, int | None]]:
+def _sidecar(path: Path) -> Iterator[_Line]:
     """Yield (text, source, instance, seq) of each line; raises Unreadable."""
     try:
         for line in read_small(path, _LARGEST_BUNDLE).decode().split("\n")[:-1]:

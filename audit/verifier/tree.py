@@ -12,7 +12,7 @@ from itertools import accumulate
 from operator import itemgetter
 
 from audit.merkle import Frontier
-from audit.verifier.checks import Check, Findings
+from audit.verifier.checks import Check, Findings, counted
 from audit.verifier.reading import Sender, Stretch
 from audit.verifier.sources import CHUNK
 
@@ -158,7 +158,9 @@ class Whole:
         if self._skipped:
             notes = (f"{self._skipped:,} numbers stood in texts that retention removed",)
         return found.answer(
-            "Is every sender's numbering gapless?", f"yes, {len(self._next):,} senders", notes
+            "Is every sender's numbering gapless?",
+            f"yes, {counted(len(self._next), 'sender')}",
+            notes,
         )
 
     def clock(self) -> Check:

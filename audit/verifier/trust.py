@@ -7,15 +7,17 @@ for one of the auditor's.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from audit.keys import MARK, decode
 from audit.note import Checkpoint, NoteError, Unsupported, Verifier, read_note, split_note
-from audit.policy import Policy
-from audit.verifier.checks import Check, plain
+from audit.policy import Judgement, Policy
+from audit.verifier.checks import Check, counted, plain
 
+_AHEAD = 600.0  # seconds by which two clocks may differ without a word
 _SIGNED_BY = re.compile(rf"^{MARK}(\S+) ([A-Za-z0-9+/]{{8}})", re.MULTILINE)
 
 
@@ -66,26 +68,26 @@ class Mark:
     kept: bool
 
 
-def judge(trust: Trust, note: str, *, name: str, kept: bool) -> tuple[Mark | None, Check]:
+def judge(trust: Trust, note: str, *, name: str, kept: bool) -> tuple[list[Mark], Check]:
     """Judge one checkpoint: `kept` by the auditor, or the one the log shows today."""
     question = f"Is {name} signed by a key you believe?"
     try:
         checkpoint, remarks = trust.open(note)
     except (NoteError, UnicodeError) as error:
-        return None, Check(question, "no", (plain(str(error)),))
-    answer = f"yes, it covers {checkpoint.size:,} entries"
-    return Mark(name, checkpoint, kept), Check(question, answer, (), remarks)
+        return [], Check(question, "no", (plain(str(error)),))
+    answer = f"yes, it covers {counted(checkpoint.size, 'entry')}"
+    return [Mark(name, checkpoint, kept)], Check(question, answer, (), remarks)
 
 
-def judge_cosigned(trust: Trust, notes: Iterable[str]) -> tuple[Mark | None, Check]:
-    """Find the largest checkpoint the policy's quorum has cosigned.
+def judge_cosigned(trust: Trust, kept: list[str], shown: list[str]) -> tuple[list[Mark], Check]:
+    """Find the largest checkpoint the policy's quorum has cosigned, and every one the log shows.
 
     The witnesses' word, not the operator's: such a checkpoint counts like one kept elsewhere.
     """
     question = "Has the policy's quorum of witnesses cosigned?"
     assert trust.policy is not None
-    best, remarks, wrong = None, set[str](), []
-    for note in notes:
+    held, remarks, wrong = dict[str, Judgement](), set[str](), []
+    for note in (*kept, *shown):
         try:
             judged = trust.policy.judge(note)
         except (NoteError, UnicodeError) as error:
@@ -93,20 +95,29 @@ def judge_cosigned(trust: Trust, notes: Iterable[str]) -> tuple[Mark | None, Che
             continue
         remarks |= {
             f"{plain(name)}'s cosignature was not checked here" for name in judged.unchecked
+        } | {
+            f"{plain(name)} names a time ahead of this computer's clock: {spoken_time(at)}"
+            for name, at in judged.cosigned.items()
+            if at > time.time() + _AHEAD
         }
         if not judged.quorum:
             names = ", ".join(map(plain, judged.cosigned)) or "nobody"
-            wrong.append(
-                f"a checkpoint of {judged.checkpoint.size:,} entries is cosigned by {names} only"
-            )
-        elif best is None or judged.checkpoint.size > best.checkpoint.size:
-            best = judged
-    if best is None:
-        return None, Check(question, "no", tuple(wrong) or ("no cosigned checkpoint",))
+            covered = counted(judged.checkpoint.size, "entry")
+            wrong.append(f"a checkpoint of {covered} is cosigned by {names} only")
+        else:
+            held[note] = judged
+    if not held:
+        return [], Check(question, "no", tuple(wrong) or ("no cosigned checkpoint",))
+    best = max(held.values(), key=lambda judged: judged.checkpoint.size)
     since = "" if best.since is None else f", at {spoken_time(best.since)}"
-    answer = f"yes, {best.checkpoint.size:,} entries{since}"
-    mark = Mark("the cosigned checkpoint", best.checkpoint, kept=True)
-    return mark, Check(question, answer, (), tuple(sorted(remarks)))
+    who = ", ".join(map(plain, best.cosigned))
+    answer = f"yes, {counted(best.checkpoint.size, 'entry')}{since}, by {who}"
+    others = (held[note].checkpoint for note in shown if note in held)
+    marks = [
+        Mark("the cosigned checkpoint", checkpoint, kept=True)
+        for checkpoint in dict.fromkeys((best.checkpoint, *others))
+    ]
+    return marks, Check(question, answer, (), tuple(sorted(remarks)))
 
 
 def spoken_time(seconds: float) -> str:

@@ -54,7 +54,7 @@ def alerts_of(room: Room) -> Alerts:
         index=room.index,
         findings=room.findings,
         thresholds=room.thresholds,
-        watch=room.watch,
+        standing=room.standing,
         read=lambda search: asking.read(dict(parse_qsl(search.asked))),
     )
     return Alerts(room.settings, room.store, room.audit, room.saved, on=sources)
@@ -155,6 +155,7 @@ def one(room: Room, request: Request) -> Response:
         request,
         "alert.html",
         rule=rule,
+        state=_state(rule, messages[0] if messages else None).text,
         name=name,
         how=_how(rule),
         search=searches.get(rule.search or ""),

@@ -118,7 +118,9 @@ def _filters(
     people = [(id, names.get(id, id)) for id in reader.per(Sought(scope), "person")]
     return (
         Filter("kind", "Kind", "select", kinds),
-        Filter("person", "Person", "select", tuple(sorted(people, key=lambda p: p[1]))),
+        Filter(
+            "person", "Person", "select", tuple(sorted(people, key=lambda p: tables.in_order(p[1])))
+        ),
         Filter("since", "From day (UTC)", "date"),
         Filter("until", "To day (UTC)", "date"),
     )

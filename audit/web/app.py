@@ -18,8 +18,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from audit.scope import ADMITTED
+from audit.sentences import visible
 from audit.watch import spoken
 from audit.web import alerts, anomalies, closed, downloads, events, evidence, reach, saved, stories
+from audit.web.asking import segment
 from audit.web.room import Room
 from audit.web.stories import clock
 from enclave.settings import Settings
@@ -51,13 +53,13 @@ PAGES: dict[str, Page] = {
     "/events/{index:int}": events.entry,
     "/events/{index:int}/proof": events.proof,
     "/projects": stories.projects,
-    "/projects/{project}": stories.project,
+    "/projects/{project:path}": stories.project,
     "/people": stories.people,
-    "/people/{person}": stories.person,
+    "/people/{person:path}": stories.person,
     "/columns": reach.columns,
-    "/columns/{column}": reach.column,
+    "/columns/{column:path}": reach.column,
     "/agencies": reach.agencies,
-    "/agencies/{agency}": reach.agency,
+    "/agencies/{agency:path}": reach.agency,
     "/anomalies": anomalies.listing,
     "/anomalies/{id}": anomalies.one,
     "/saved": saved.listing,
@@ -113,7 +115,9 @@ def routes(room: Room) -> list[Route | Mount]:
 
 def add_filters(app: Starlette) -> None:
     """Teach the site's templates our own words."""
-    app.state.web.pages.filters.update(spoken=spoken, clock=clock)
+    pages = app.state.web.pages
+    pages.filters.update(spoken=spoken, clock=clock, visible=visible, segment=segment)
+    pages.finalize = visible  # of every expression in a template, but for what is markup already
 
 
 def make_audit_app(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import quote
 
 from starlette.requests import Request
 
@@ -15,7 +16,7 @@ from audit.search import Browser, Wanted
 from audit.sentences import TITLES, Fact
 from enclave.errors import Invalid
 from enclave.events import Action, Scalar, Verdict
-from enclave.web.tables import Filter
+from enclave.web.tables import Filter, in_order
 
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.ALLOWED: "Allowed",
@@ -23,6 +24,11 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.REWRITTEN: "Rewritten",
     Verdict.FAILED: "Failed",
 }
+
+
+def segment(name: str) -> str:
+    """Return a name as one segment of an address: a slash in it ends nothing."""
+    return quote(name, safe="")
 
 
 def wanted(request: Request) -> Wanted:
@@ -85,7 +91,7 @@ def filters(browser: Browser, names: Mapping[str, str]) -> tuple[Filter[Fact], .
     actions = [(a.value, TITLES[a]) for a in Action if a.value in occurring]
     return (
         Filter("words", "Words in the event"),
-        Filter("person", "Person", "select", tuple(sorted(people, key=lambda p: p[1]))),
+        Filter("person", "Person", "select", tuple(sorted(people, key=lambda p: in_order(p[1])))),
         _of(browser, "project", "Project"),
         Filter("agency", "Agency", "select", _pairs(browser.choices("agency"), upper=True)),
         _of(browser, "dataset", "Dataset"),
@@ -102,4 +108,5 @@ def _of(browser: Browser, column: str, label: str) -> Filter[Fact]:
 
 
 def _pairs(values: list[str], *, upper: bool = False) -> tuple[tuple[str, str], ...]:
-    return tuple((value, value.upper() if upper else value) for value in values)
+    ordered = sorted(values, key=in_order)
+    return tuple((value, value.upper() if upper else value) for value in ordered)

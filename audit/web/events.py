@@ -16,8 +16,9 @@ from audit.log import Entry
 from audit.note import Checkpoint
 from audit.retention import origin_of
 from audit.search import Browser, Wanted
-from audit.sentences import TITLES, Fact, is_person, sentence, told
+from audit.sentences import MOST_LISTED, TITLES, Fact, is_person, sentence, told
 from audit.web import asking, charting
+from audit.web.memory import ONE
 from audit.web.room import Room
 from enclave.events import Action, Verdict
 from enclave.web import tables, words
@@ -63,8 +64,13 @@ def under(fact: Fact) -> str | None:
 def _data(fact: Fact) -> Cell | None:
     if not fact.agencies and not fact.datasets:
         return None
-    agencies = ", ".join(agency.upper() for agency in fact.agencies)
-    return Cell(agencies or "unnamed", note=", ".join(fact.datasets) or None)
+    agencies = _some(tuple(agency.upper() for agency in fact.agencies))
+    return Cell(agencies or "unnamed", note=_some(fact.datasets) or None)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
 
 
 def verdict(fact: Fact) -> Cell:
@@ -193,10 +199,9 @@ def proof(room: Room, request: Request) -> Response:
         with closing(room.log()) as log:
             path = merkle.inclusion_proof(log.node, found.index, checkpoint.size)
             worked = _work(found, checkpoint, path)
-    verified = worked is not None and worked.problem is None
-    room.contradicted |= worked is not None and worked.problem is not None
-    kept = {"entry": found.index, "passed": verified}
-    room.look(request, "proof", kept, action=Action.AUDIT_VERIFIED)
+    wrong = worked is not None and worked.problem is not None
+    kept = {"entry": found.index, "passed": worked is not None and not wrong}
+    room.verified(request, ONE, kept, wrong=wrong)
     note = room.files.checkpoint.read_text()
     fact = told(found.index, found.body)
     return room.show(

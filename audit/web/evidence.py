@@ -13,8 +13,8 @@ from audit.custody import known_keys
 from audit.publication import export_extras, lodged_policy, newest_note
 from audit.tiles import stream
 from audit.verify import verify
+from audit.web.memory import ALL
 from audit.web.room import Room
-from enclave.events import Action
 from enclave.web.app import Attachment
 
 
@@ -48,9 +48,8 @@ def verify_all(room: Room, request: Request) -> Response:
         place=room.files.place,
     )
     kept = {"entries": report.entries, "passed": report.passed}
-    room.look(request, "verification", kept, action=Action.AUDIT_VERIFIED)
+    room.verified(request, ALL, kept, wrong=not report.passed)
     room.report = (time.time(), report)
-    room.contradicted = room.contradicted and not report.passed
     return RedirectResponse("/verification#report", 303)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -214,7 +214,7 @@ def _name(kind: Kind, name: str, names: Mapping[str, str]) -> Cell:
     text = name.upper() if kind is Kind.AGENCY else name
     person = names.get(name) if kind is Kind.ACTOR else None
     note = name if person else None
-    return Cell(person or text, f"{PLACES[kind]}{quote(name, safe='')}", note=note)
+    return Cell(person or text, f"{PLACES[kind]}{asking.segment(name)}", note=note)
 
 
 def address(asked: Wanted) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -28,9 +27,10 @@ from audit.shelf import Shelf
 from audit.store import StoreError
 from audit.thresholds import load
 from audit.verify import Report
-from audit.watch import Level, Standing, Watch, spoken
+from audit.watch import Level, Standing, Watch
+from audit.web.memory import ALL, Memory
 from enclave.errors import NotFound, Unavailable
-from enclave.events import Action, Event, Scalar
+from enclave.events import Action, Event, Scalar, Verdict
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.web.app import render, signed_in
@@ -54,26 +54,28 @@ class Room:
         self.findings = Findings(self.files.findings, self.log, self.thresholds)
         self.saved = Saved(self.files.site)
         self.report: tuple[float, Report] | None = None
-        self.contradicted = False  # an entry was proved here, and its proof failed
+        self.memory = Memory()
 
     def standing(self) -> Standing:
-        """Return the state of verification: what the watch sees, unless this site saw worse.
-
-        Names no entry: a steward must not learn of others' entries from it.
-        """
+        """Return the state of verification: what the watch sees, unless this site saw worse."""
         seen = self.watch.look()
-        worse = self._worse()
-        if worse is None or seen.level is Level.RED:
-            return seen
-        return replace(seen, level=Level.RED, heading="Not verified", sentence=worse)
+        if not self.memory.is_known:
+            self._recall()
+        worse = self.memory.sentence()
+        if worse is not None and seen.level is not Level.RED:
+            return replace(seen, level=Level.RED, heading="Not verified", sentence=worse)
+        if not self.memory.is_known and seen.level is Level.GREEN:
+            sentence = "What this site found before it was started is still being read."
+            return replace(seen, level=Level.AMBER, heading="Not known yet", sentence=sentence)
+        return seen
 
-    def _worse(self) -> str | None:
-        if self.report is not None and not self.report[1].passed:
-            ago = spoken(time.time() - self.report[0])
-            return f"Every entry was verified here {ago} ago, and something was wrong."
-        if self.contradicted:
-            return "An entry was verified here, and it is not what the log signed."
-        return None
+    def _recall(self) -> None:
+        try:
+            if self.index.keep_level(INDEX_STEP) == 0:
+                with Browser.open(self.files.index, self.log, shelf=self.shelf) as browser:
+                    self.memory.recall(browser)
+        except (OSError, sqlite3.Error, StoreError) as error:
+            logger.warning("what was found before cannot be read yet: %s", error)
 
     def names(self) -> Mapping[str, str]:
         """Return people's names by id."""
@@ -85,14 +87,32 @@ class Room:
         page: str,
         detail: Mapping[str, Scalar] | None = None,
         *,
-        action: Action = Action.AUDIT_SEARCHED,
         project: str | None = None,
     ) -> None:
         """Log that the auditor looks at something; raises AuditUnavailable, and then no page."""
         person = signed_in(request).id
         self.audit.append(
-            Event(action, person, project=project, detail={"page": page, **(detail or {})})
+            Event(
+                Action.AUDIT_SEARCHED,
+                person,
+                project=project,
+                detail={"page": page, **(detail or {})},
+            )
         )
+
+    def verified(
+        self, request: Request, page: str, detail: Mapping[str, Scalar], *, wrong: bool
+    ) -> None:
+        """Log that something was verified here, and remember what is wrong, logged or not."""
+        if wrong:
+            self.memory.note(page)
+        verdict = Verdict.FAILED if wrong else Verdict.ALLOWED
+        person = signed_in(request).id
+        self.audit.append(
+            Event(Action.AUDIT_VERIFIED, person, verdict, detail={"page": page, **detail})
+        )
+        if page == ALL and not wrong:
+            self.memory.clear()
 
     def scope(self, request: Request) -> str | None:
         """Return the agency whose data this person is confined to; None for an auditor.

@@ -57,10 +57,10 @@ def listing(room: Room, request: Request) -> Response:
     room.look(request, "saved")
     columns: list[Column[Search]] = [
         Column("name", "Search", lambda s: Cell(s.name, f"/events?{s.asked}", note=described(s))),
+        Column("open", "More", lambda s: Cell("Details", f"/saved/{s.id}"), sortable=False),
         Column("owner", "Saved by", lambda s: names.get(s.owner, s.owner)),
         Column("shared", "Shared", lambda s: "yes" if s.shared else "no"),
         Column("made", "Saved", lambda s: words.when_ms(s.made), sort=lambda s: s.made),
-        Column("open", "", lambda s: Cell("Details", f"/saved/{s.id}"), sortable=False),
     ]
     at = tables.state(request, columns, sort="name")
     table = tables.of(

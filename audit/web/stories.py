@@ -47,7 +47,11 @@ def projects(room: Room, request: Request) -> Response:
     # a steward is not told which projects there are beside those with the own agency's data
     rows = sorted(tallies if room.scope(request) else {*states, *tallies})
     shown: list[Column[str]] = [
-        Column("project", "Project", lambda p: Cell(p, f"/projects/{p}", note=_title(room, p))),
+        Column(
+            "project",
+            "Project",
+            lambda p: Cell(p, f"/projects/{asking.segment(p)}", note=_title(room, p)),
+        ),
         Column("state", "State", lambda p: _state(states.get(p))),
         *_counts(tallies),
     ]
@@ -125,9 +129,9 @@ def _policy(room: Room, project: str) -> Policy | None:
 
 def _person(id: str, person: Person | None) -> Cell:
     if person is None:
-        return Cell(id, f"/people/{id}", note="not registered")
+        return Cell(id, f"/people/{asking.segment(id)}", note="not registered")
     agency = f", {person.agency.upper()}" if person.agency else ""
-    return Cell(person.name, f"/people/{id}", note=f"{id}{agency}")
+    return Cell(person.name, f"/people/{asking.segment(id)}", note=f"{id}{agency}")
 
 
 def _roles(person: Person | None) -> str | None:

@@ -151,6 +151,21 @@ def test_the_auditors_site_turns_red_after_a_rewrite_of_what_it_has_seen(
     assert Watch(watched, late=float("inf")).look().level is Level.RED
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM entry WHERE idx = (SELECT max(idx) FROM entry)",
+        "UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE level = 0",
+    ],
+)
+def test_the_auditors_site_turns_red_when_the_file_is_changed_below_the_same_checkpoint(
+    watched: AuditFiles, statement: str
+) -> None:
+    """The checkpoint has been seen before: only the log itself tells."""
+    tamper(watched, statement)
+    assert Watch(watched, late=float("inf")).look().level is Level.RED
+
+
 @pytest.mark.parametrize("attack", [edit, swap, insert])
 def test_the_log_s_own_service_believes_a_rewrite_which_is_why_one_keeps_a_checkpoint(
     settings: Settings, attack: object

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from html import unescape
@@ -23,14 +23,16 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 import audit.web.room
+from audit.anomalies import EVERYTHING
 from audit.custody import AuditFiles
-from audit.findings import Reader
+from audit.findings import Reader, Sought
 from audit.log import open_reader
 from audit.outbox import Outbox
 from audit.saved import Channel, Rule, Search, Trigger, new_id, now_ms
 from audit.scope import Sight
 from audit.search import Browser
 from audit.sentences import Fact, read
+from audit.verify import Check, Report
 from audit.web.alerts import alerts_of
 from audit.web.app import FORMS, add_filters, make_site, routes
 from audit.web.room import Room
@@ -54,6 +56,10 @@ SECRET = Event(
     datasets=("benefits",), columns=("benefits.amount",), clause="dsa-secret", session="s-secret",
     detail={"sql": "SELECT secretword FROM benefits", "code": "secret.code"},
 )  # fmt: skip
+BEGUN = Event(  # a query whose end is on the steward's data, its beginning on another's alone
+    Action.QUERY_INTENT, "rosa", project="credential-pay", agencies=("dss",), intent="half",
+    detail={"sql": "SELECT secretword"},
+)  # fmt: skip
 FILTERS = (
     "", "agency=dss", "agency=dol&agency=dss", "person=zoe", "project=secret-project",
     "dataset=benefits", "column=benefits.amount", "action=query.denied", "verdict=denied",
@@ -76,8 +82,8 @@ OPEN = ("/checkpoint", "/public-key", "/policy", "/verify.pyz")
 # Pages of one thing, tried below with other people's ids.
 OF_ONE = (
     "/events/{index:int}", "/events/{index:int}/proof", "/anomalies/{id}", "/saved/{id}",
-    "/alerts/{id}", "/projects/{project}", "/people/{person}", "/columns/{column}",
-    "/agencies/{agency}", "/closed/{name}/{file}",
+    "/alerts/{id}", "/projects/{project:path}", "/people/{person:path}", "/columns/{column:path}",
+    "/agencies/{agency:path}", "/closed/{name}/{file}",
 )  # fmt: skip
 
 
@@ -97,6 +103,8 @@ class Hunt:
         for number in range(12):
             self.watched.happen(replace(SECRET, intent=f"q-secret-{number}"))
         self.watched.happen(replace(SECRET, action=Action.DELIVERY_REFUSED, intent=None))
+        ended = replace(BEGUN, action=Action.QUERY_OUTCOME, agencies=("dol",), detail={})
+        self.watched.happen(BEGUN, ended)
         self.room = Room(ours, self.watched.store, self.watched.book)
         self.facts = self._facts()
         self.secret = [fact.index for fact in self.facts if fact.actor == "zoe"]
@@ -211,6 +219,34 @@ def test_counts_and_charts_are_made_of_the_own_entries(hunt: Hunt, stella: Visit
     assert numbers[2:4] == [str(len(projects)), str(len(people))]
 
 
+@pytest.mark.parametrize(
+    ("path", "fits"),
+    [
+        ("/events", lambda fact: True),
+        ("/agencies/dol", lambda fact: True),
+        ("/people/rosa", lambda fact: fact.actor == "rosa"),
+        ("/projects/credential-pay", lambda fact: fact.project == "credential-pay"),
+        ("/columns/wages.wage", lambda fact: "wages.wage" in fact.columns),
+    ],
+)
+def test_timelines_and_heat_maps_add_up_to_the_own_entries(
+    hunt: Hunt, stella: Visitor, path: str, fits: Callable[[Fact], bool]
+) -> None:
+    own = sum(fits(fact) and fact.action is not Action.AUDIT_SEARCHED for fact in hunt.own)
+    assert own < len(hunt.facts)
+    drawn = re.findall(r"<desc[^>]*>([\d,]+) entr", stella.get(path).text)
+    assert drawn == [f"{own:,}"] * 2
+
+
+def test_a_story_tells_a_query_s_end_without_a_beginning_that_is_another_s(
+    stella: Visitor, alma: Visitor
+) -> None:
+    for path in ("/people/rosa", "/projects/credential-pay"):
+        pages = [f"{path}?page={number}" for number in range(1, 9)]
+        assert any("secretword" in alma.get(page).text for page in pages), path
+        assert not any(told(stella.get(page).text, "") for page in pages), path
+
+
 def test_filters_offer_nothing_that_occurs_elsewhere_only(hunt: Hunt, stella: Visitor) -> None:
     offered = set(re.findall(r'<option value="([^"]+)"', stella.get("/events").text))
     own = {a for fact in hunt.own for a in (*fact.agencies, *fact.datasets, fact.actor)}
@@ -247,6 +283,28 @@ def test_a_full_verification_and_its_report_are_for_auditors(hunt: Hunt, stella:
     assert hunt.room.report is None
 
 
+def test_a_report_that_names_entries_is_shown_to_auditors_alone(
+    hunt: Hunt, stella: Visitor, alma: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Findings of a verification name entries by number, whosoever data they are on."""
+    wrong = Check("Is every text an event?", "1 found", ("entry 4,711: secretword",))
+    monkeypatch.setattr(hunt.room, "report", (0.0, Report("", 1, "", 0, (wrong,))))
+    assert "4,711" in alma.get("/verification").text
+    assert "4,711" not in stella.get("/verification").text
+
+
+def test_an_anomaly_shows_no_entry_of_others_even_if_it_were_counted_with_them(
+    hunt: Hunt, stella: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hunt.room.findings.catch_up()
+    with hunt.room.findings.read() as reader:
+        (found, *_) = reader.find(Sought(EVERYTHING))
+    counted = replace(found, scope="dol", person="rosa", entries=tuple(hunt.secret))
+    monkeypatch.setattr(Reader, "one", lambda *_: counted)
+    page = stella.get("/anomalies/any")
+    assert (page.status_code, told(page.text, "")) == (200, [])
+
+
 def test_anomalies_of_others_are_not_found(hunt: Hunt, stella: Visitor, alma: Visitor) -> None:
     ids = set(re.findall(r"/anomalies/([0-9a-f]{16})", alma.get("/anomalies").text))
     assert ids  # twelve refusals in a row
@@ -281,6 +339,7 @@ def test_auditors_searches_and_alerts_are_not_found(
 ) -> None:
     search, rule = others
     assert "secretword" not in stella.get("/saved").text + stella.get("/alerts/new").text
+    assert rule.id not in stella.get("/alerts").text
     for path in (f"/saved/{search.id}", f"/alerts/{rule.id}"):
         assert stella.get(path).status_code == 404
     tries = {

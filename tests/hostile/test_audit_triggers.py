@@ -38,8 +38,6 @@ TRIGGERS = {
     "tile_grows": ("UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE n = 0", START),
     "checkpoint_stays": ("DELETE FROM checkpoint", COPY),
     "checkpoint_same": ("UPDATE checkpoint SET note = 'another'", COPY),
-    "cosigned_stays": ("DELETE FROM cosigned", COPY),
-    "cosigned_same": ("UPDATE cosigned SET note = 'another'", COPY),
     "intent_stays": ("DELETE FROM intent", COPY),
     "intent_ends": ("UPDATE intent SET ended = 1 WHERE ended IS NOT NULL", COPY),
 }
@@ -51,8 +49,6 @@ def told() -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="enc-"))
     tell(Settings(state_dir=place / "s", run_dir=place / "r"), days=3)
     files = AuditFiles(place / "s" / "audit")
-    with closing(_opened(files)) as connection:
-        connection.execute("INSERT INTO cosigned VALUES (1, 'a note')")
     yield files.directory
     shutil.rmtree(place)
 

@@ -34,7 +34,6 @@ from tests.support.rewrites import tamper
 EXAMPLES = int(os.environ.get("FUZZ", "60"))
 bounded = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

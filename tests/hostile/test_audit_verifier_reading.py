@@ -177,8 +177,8 @@ def witnessed(forged: Forged) -> Witnessed:
 
 
 def test_no_checkpoint_at_all_has_no_quorum(witnessed: Witnessed) -> None:
-    mark, check = judge_cosigned(Trust.of([], witnessed.policy), [])
-    assert mark is None
+    marks, check = judge_cosigned(Trust.of([], witnessed.policy), [], [])
+    assert marks == []
     assert not check.passed
 
 
@@ -189,8 +189,7 @@ def test_the_largest_cosigned_checkpoint_counts_wherever_it_stands(
     notes = [witnessed.cosign(witnessed.forged.note)]
     witnessed.forged.write(LOGIN, LOGIN)
     notes.append(witnessed.cosign(witnessed.forged.sign()))
-    mark, check = judge_cosigned(Trust.of([], witnessed.policy), notes[::order])
-    assert mark is not None
+    (mark,), check = judge_cosigned(Trust.of([], witnessed.policy), notes[::order], [])
     assert mark.checkpoint.size == 2
     assert check.passed
 
@@ -277,7 +276,7 @@ def _shorten(directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"), [(_cut, "is missing or too short"), (_shorten, "on is too short")]
+    ("change", "sentence"), [(_cut, "is missing or of another length"), (_shorten, "holds 1 for 3")]
 )
 def test_a_tile_or_bundle_cut_short_is_named(
     forged: Forged, tmp_path: Path, change: Callable[[Path], None], sentence: str
@@ -311,7 +310,7 @@ def test_a_tile_beyond_the_thousandth_lies_where_tlog_tiles_says(
     for number, name in ((1_234_067, "x001/x234/067"), (1000, "x001/000")):
         path = directory / "tile" / "0" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"%032d" % number)
+        path.write_bytes(b"%032d" % number * 256)
         assert Tiles(directory).tile(0, number, 1) == b"%032d" % number
 
 

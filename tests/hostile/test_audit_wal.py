@@ -279,7 +279,7 @@ def test_what_no_checkpoint_covers_yet_can_be_rolled_back_and_its_sender_notices
 ) -> None:
     """The residual risk, stated: entries newer than the last checkpoint, their sender gone."""
     service = AuditProcess(settings.model_copy(update={"audit_checkpoint_seconds": 600})).start()
-    with service.client("hub", timeout=2) as client:
+    with service.client("hub", timeout=5) as client:
         for number in range(8):
             client.append(Event(Action.LOGIN, f"p{number}"))
         service.kill()

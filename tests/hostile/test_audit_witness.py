@@ -124,6 +124,18 @@ def test_a_log_rewritten_and_signed_with_the_real_key_turns_red_and_leaves_evide
         assert Checkpoint.open(refusal.note, *log_keys(forged.settings)).size == 25
 
 
+def test_a_log_rewritten_beside_the_cosigned_checkpoint_of_the_honest_one_turns_red(
+    world: World,
+) -> None:
+    """The operator asks no witness any more, and shows what they cosigned before."""
+    forged = copy_of(world, "forged")
+    for path in (forged.files.log, forged.files.checkpoint, forged.files.seen,
+                 forged.files.log.with_name("log.db-wal")):  # fmt: skip
+        path.unlink(missing_ok=True)
+    forged.grow(25, seed=99)
+    assert forged.look().level is Level.RED
+
+
 def test_a_log_put_back_with_all_its_files_turns_red(world: World) -> None:
     before = copy_of(world, "before")
     world.grow(5)

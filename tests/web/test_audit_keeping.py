@@ -51,8 +51,8 @@ class Enclave:
         self.files = AuditFiles.of(settings)
         self.service = AuditProcess(settings).start()
         self.store = ControlStore(settings.database_url)
-        self.client = AuditClient(settings, "audit-web", timeout=5)
-        with closing(AuditClient(settings, "admin", timeout=5)) as admin:
+        self.client = AuditClient(settings, "audit-web")
+        with closing(AuditClient(settings, "admin")) as admin:
             audit_story.enter_people(self.store, admin)
 
     def stop(self) -> None:

@@ -47,7 +47,7 @@ class AuditSite:
 
     def __init__(self, settings: Settings, service: AuditProcess, store: ControlStore):
         self.settings, self.service, self.store = settings, service, store
-        self.client = AuditClient(settings, "audit-web", timeout=5)
+        self.client = AuditClient(settings, "audit-web")
         self.rooms = service.client()  # what other rooms say
         audit_story.enter_people(store, self.rooms)
 
@@ -430,12 +430,33 @@ REWRITES: dict[bytes, bytes] = {
     b'"uid":"': b'"uid":7,"was":"',
     b'"time":1': b'"time":9999999991',
     b'"rows":': b'"rows":"many","were":',
+    b'"intent":"': b'"intent":7,"was":"',
+    b'"project":"': b'"project":{},"was":"',
+    b'"time":': b'"time":1.5,"was":',
 }
 
 
 def test_a_text_that_somebody_has_rewritten_takes_no_page_away(
-    visitor: Visitor, site: AuditSite
+    visitor: Visitor, site: AuditSite, people: IdentityProviderProcess
 ) -> None:
+    def started_anew() -> str:
+        """The overview of the site in a new process, with none of the files it may lose."""
+        for name in ("index.db*", "site.db*", "findings.db*", "seen*"):
+            for file in site.settings.audit_dir.glob(name):
+                file.unlink()
+        anew = Visitor(make_audit_app(site.settings, site.store, site.client), people)
+        anew.log_in("alma")
+        for path in (
+            *PAGES.values(),
+            "/anomalies",
+            "/events.jsonl",
+            "/alerts",
+            "/saved",
+            "/closed",
+        ):
+            assert anew.get(path).status_code < 500, path
+        return anew.get("/").text
+
     visitor.log_in("alma")
     assert visitor.get("/events").status_code == 200  # the index knows the honest texts
     with closing(open_reader(site.settings)) as log:
@@ -453,14 +474,18 @@ def test_a_text_that_somebody_has_rewritten_takes_no_page_away(
         assert "No event" in visitor.get(f"/events/{entry.index}").text
         assert "No: this entry was changed" in visitor.get(f"/events/{entry.index}/proof").text
     assert "An entry was verified here, and it is not" in visitor.get("/").text
+    assert "An entry was verified here, and it is not" in started_anew()
     visitor.post("/verification")
     assert "Something is wrong" in visitor.get("/verification").text
     assert "aud-bar--red" in visitor.get("/").text
+    assert "and something was wrong" in started_anew()
     for entry in rewritten.values():
         honest = f"x'{(entry.body or b'').hex()}'"
         tamper(site.service.files, f"UPDATE entry SET body = {honest} WHERE idx = {entry.index}")
+    assert "aud-bar--red" in started_anew()  # nothing has verified it yet
     visitor.post("/verification")
     assert "aud-bar--amber" in visitor.get("/").text  # as before: no witness here
+    assert "No witness" in started_anew()
 
 
 @pytest.mark.parametrize("who", ["rosa", "dora", "adam"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from audit.cosign import Caller, Cosigner, WitnessTrouble, read_states
+from audit.cosign import Caller, Cosigner, WitnessState, WitnessTrouble, read_states
 from audit.keys import Signer
 from audit.note import Checkpoint, read_note
 from audit.policy import Policy
@@ -129,6 +131,31 @@ def test_a_witness_that_is_away_is_asked_again_and_named_meanwhile(
     finally:
         cosigner.stop()
     assert kept[0] == 7
+
+
+def test_a_witness_that_was_away_for_days_is_still_asked(
+    running: RunningWitness, tmp_path: Path
+) -> None:
+    """Doubled a thousand times, the pause was too large for a number, and nobody was asked more."""
+    policy = Policy.parse(f"log {LOG.verifier.export()}\n{running.line}quorum a\n")
+    states = tmp_path / "witnesses.json"
+    states.write_text(json.dumps([asdict(WitnessState("a", failures=5000))]))
+    running.stop()
+    cosigner = Cosigner(
+        policy,
+        lambda: nullcontext(TREE),
+        lambda checkpoint, note: None,
+        states=states,
+        heartbeat=60,
+    )
+    cosigner.start()
+    try:
+        cosigner.publish(note(7)[1])
+        _until(lambda: read_states(states)["a"].failures == 5001)
+        running.start()
+        assert cosigner.confirm(7, 20)
+    finally:
+        cosigner.stop()
 
 
 def _until(true: object, seconds: float = 20) -> None:

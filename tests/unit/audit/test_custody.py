@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from audit import rekeying
-from audit.custody import AuditFiles, LogRefused, kept_checkpoint, known_keys, open_log
+from audit.custody import (
+    AuditFiles,
+    LogRefused,
+    kept_checkpoint,
+    known_keys,
+    open_log,
+    write_durably,
+)
 from audit.keeper import keeping
 from audit.log import open_reader
 from audit.note import ED25519, ML_DSA_44, Checkpoint, NoteError, Signer, Verifier, read_note
@@ -27,6 +35,20 @@ from tests.support.ml_dsa import needs_ml_dsa
 
 ORIGIN = "enclave.test/audit"
 TEXT = Checkpoint(ORIGIN, 0, bytes(32)).text()
+
+
+def test_a_file_that_does_not_fit_leaves_the_one_before_whole(tmp_path: Path) -> None:
+    """The kernel takes what fits and says how much that was; it is no error until the next call."""
+    path = tmp_path / "checkpoint"
+    write_durably(path, "old")
+    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_durably(path, "n" * 300)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+    assert path.read_text() == "old"
 
 
 class Clock:

@@ -87,7 +87,7 @@ def test_keys_of_small_order_are_judged_as_openssl_judges_them(key: bytes) -> No
                 assert verify_plainly(key, message, signature) is expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     seed=st.binary(min_size=32, max_size=32),
     message=st.binary(max_size=80),

@@ -27,12 +27,7 @@ from enclave.metrics import address
 from enclave.settings import Settings
 from tests.support.audit import AuditProcess
 from tests.support.audit_story import tell
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.ports import free_port
 
 
 @pytest.fixture

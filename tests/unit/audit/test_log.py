@@ -169,8 +169,6 @@ CHANGES = [
     "UPDATE tile SET hashes = {zeros} WHERE level = 0",
     "DELETE FROM checkpoint",
     "UPDATE checkpoint SET note = 'x'",
-    "DELETE FROM cosigned",
-    "UPDATE cosigned SET note = 'x'",
     "DELETE FROM intent",
     "UPDATE intent SET ended = 9",
 ]
@@ -186,7 +184,6 @@ ONLY_POSTGRES = [
 def test_the_database_itself_refuses_to_change_the_past(log: Log, place: Path | str) -> None:
     fill(log, 3)
     log.keep_checkpoint(3, "note")
-    log.keep_cosigned(3, "note")
     with log.write() as batch:
         batch.begin_intent("q", 0)
         batch.end_intent("q", 1)
@@ -229,8 +226,7 @@ def test_where_no_log_is_nothing_can_be_read(place: Path | str) -> None:
 def test_a_checkpoint_of_a_size_is_kept_once(log: Log) -> None:
     for size, note in ((1, "one"), (2, "two"), (2, "other")):
         log.keep_checkpoint(size, note)
-        log.keep_cosigned(size, f"cosigned {note}")
-    assert (log.last_checkpoint(), log.last_cosigned()) == ("two", "cosigned two")
+    assert log.last_checkpoint() == "two"
 
 
 def test_what_somebody_else_has_written_is_taken_up(log: Log, place: Path | str) -> None:

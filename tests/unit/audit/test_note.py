@@ -114,6 +114,16 @@ def test_a_malformed_note_is_refused(signer: Signer, note: str) -> None:
         open_note(note, [signer.verifier])
 
 
+@pytest.mark.parametrize("encoded", ["AAAAAAA==", "AAAAAAB="])
+def test_padding_too_many_and_bits_of_no_byte_are_no_base64_as_elsewhere(
+    signer: Signer, encoded: str
+) -> None:
+    note = signer.sign(Checkpoint(ORIGIN, 7, bytes(32)).text())
+    Checkpoint.open(f"{note}\N{EM DASH} name AAAAAAA=\n", signer.verifier)
+    with pytest.raises(NoteError, match="base64"):
+        Checkpoint.open(f"{note}\N{EM DASH} name {encoded}\n", signer.verifier)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -123,6 +133,8 @@ def test_a_malformed_note_is_refused(signer: Signer, note: str) -> None:
         "origin\n7\n" + base64.b64encode(bytes(31)).decode() + "\n",
         "\n7\n" + base64.b64encode(bytes(32)).decode() + "\n",
         "origin\n7\n" + base64.b64encode(bytes(32)).decode(),
+        "origin\n7\n" + base64.b64encode(bytes(32)).decode() + "=\n",
+        "origin\n7\n" + "A" * 42 + "B=\n",
     ],
 )
 def test_a_malformed_checkpoint_is_refused(text: str) -> None:

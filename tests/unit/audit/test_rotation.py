@@ -27,13 +27,17 @@ from audit.retention import purge
 from audit.rotation import finish, rotate
 from audit.store import StoreError
 from audit.watch import Level, Watch
+from audit.web.memory import ALL, ONE
+from audit.web.room import Room
 from enclave.errors import Conflict, Invalid
-from enclave.events import Action, Event, Receipt
+from enclave.events import Action, Event, Receipt, Verdict
 from enclave.settings import Settings
+from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
 from tests.support.audit_story import tell
 from tests.support.cut import cuts
 from tests.support.ml_dsa import needs_ml_dsa
+from tests.support.watching import Book
 
 HAND = "host:adam"
 
@@ -175,19 +179,50 @@ def test_a_reader_in_the_way_is_waited_for_and_nothing_has_moved(settings: Setti
     assert len(closed_logs(files)) == 1
 
 
-def test_a_policy_that_names_only_the_old_log_stops_it_and_says_which_line_is_missing(
-    settings: Settings,
+@pytest.mark.parametrize("ml_dsa", [False, pytest.param(True, marks=needs_ml_dsa)])
+def test_a_policy_that_names_only_the_old_log_stops_it_and_says_which_lines_are_missing(
+    settings: Settings, ml_dsa: bool
 ) -> None:
     tell(settings, days=2)
+    settings = settings.model_copy(update={"audit_ml_dsa": ml_dsa})
     files = AuditFiles.of(settings)
     policy = files.directory / "policy"
     policy.write_text(f"log {files.public_key.read_text().strip()}\nquorum none\n")
     with pytest.raises(PolicyRefused) as refused:
         rotate(settings, actor=HAND)
     assert refused.value.hint is not None
-    line = refused.value.hint.partition(": ")[2]
-    policy.write_text(f"{line}\n{policy.read_text()}")
-    assert rotate(settings, actor=HAND).keys[0] in line
+    lines = refused.value.hint.partition(":\n")[2]
+    policy.write_text(f"{lines}\n{policy.read_text()}")  # as they stand there
+    assert [f"log {key}" for key in rotate(settings, actor=HAND).keys] == lines.split("\n")
+
+
+def _looked(told: Settings, page: str, *, passed: bool) -> None:
+    verdict = Verdict.ALLOWED if passed else Verdict.FAILED
+    detail = {"page": page, "passed": passed}
+    with keeping(told, actor=HAND) as hand:
+        hand.append(Event(Action.AUDIT_VERIFIED, "alma", verdict, detail=detail))
+        hand.sign()
+
+
+@pytest.mark.parametrize("page", [ALL, ONE])
+def test_closing_a_log_does_not_clear_what_was_found_wrong_in_it(
+    settings: Settings, page: str
+) -> None:
+    """The bar stays red over closed logs, until everything verifies."""
+    store = ControlStore(settings.database_url)
+    _looked(settings, page, passed=False)
+    _looked(settings, ONE, passed=True)  # one good entry proves nothing of the others
+    for year in ("2031", "2032"):
+        rotate(settings, actor=HAND, origin=f"{settings.origin}/{year}")
+        standing = Room(settings, store, Book()).standing()
+        assert (standing.level, standing.sentence) == (
+            Level.RED, "Something was found wrong in the log before this one.",
+        )  # fmt: skip
+    _looked(settings, ALL, passed=True)
+    assert Room(settings, store, Book()).standing().level is Level.AMBER  # no witness
+    rotate(settings, actor=HAND, origin=f"{settings.origin}/2033")
+    assert Room(settings, store, Book()).standing().level is Level.AMBER
+    store.close()
 
 
 def test_without_its_witnesses_it_stops_unless_told_to_go_on(

@@ -162,7 +162,7 @@ def questions(draw: Callable[..., Any], scanned: Sequence[tuple[Fact, dict[str, 
     )
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_index_answers_as_reading_the_whole_log_does(
     data: st.DataObject, year: Indexed, scanned: list[tuple[Fact, dict[str, Any]]]
@@ -463,7 +463,7 @@ def _bodies(made: Indexed) -> Iterator[tuple[bytes, Sender]]:
 # Sets --------------------------------------------------------------------------------------------
 
 
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=100)
 @given(
     st.one_of(
         st.sets(st.integers(0, 65_535), min_size=1, max_size=300),
@@ -514,3 +514,19 @@ def test_sentences_say_who_what_and_how_much() -> None:
     assert sentence(vote, NAMES, place=False) == "Rosa Rivera voted to approve an output for DOL."
     assert is_person("rosa")
     assert not is_person("egress")
+
+
+@pytest.mark.parametrize(
+    "words", [".".join("abcdefghij" * 3000), "a.b.c " * 3000, "a " * 3000, "1-" * 3000 + "2.3 x"]
+)
+def test_no_search_reads_the_index_more_than_so_often(words: str) -> None:
+    """Thousands of letters with dots between them, in one address, held the site for minutes."""
+    asked = terms.asked(words)
+    assert 0 < sum(1 + len(each.parts) for each in asked) <= 2 * terms.MOST_WORDS
+
+
+def test_words_with_dots_and_dashes_are_looked_for_whole() -> None:
+    asked = terms.asked("dsa-credential-pay, views.wages.columns")
+    assert [each.parts for each in asked] == [
+        ("dsa", "credential", "pay"), ("views", "wages", "columns"),
+    ]  # fmt: skip

@@ -76,6 +76,12 @@ def vote(agency: str, person: str, decision: str = "approve") -> Event:
     )
 
 
+def named(person: str, action: Action = Action.ACCESS_GRANTED) -> Event:
+    detail = {"person": person, "project": "p"}
+    return replace(PAIR, action=action, actor="adam", detail=detail)
+
+
+OF_PROJECT = replace(OUTPUT, detail={"request": "r", "project": "p"})
 RELEASED = replace(OUTPUT, action=Action.OUTPUT_RELEASED, actor="egress")
 INTENT = replace(PAIR, action=Action.QUERY_INTENT, actor="rosa", intent="q")
 OUTCOME = replace(INTENT, action=Action.QUERY_OUTCOME, detail={"rows": 3})
@@ -104,6 +110,10 @@ LIES = {
     "a release its author voted on": (
         [OUTPUT, vote("dol", "dora"), vote("cscu", "rosa"), RELEASED],
         "its author voted",
+    ),
+    "a vote of somebody the log names as a researcher of the project": (
+        [named("carl"), OF_PROJECT, vote("dol", "dora"), vote("cscu", "carl"), RELEASED],
+        "a researcher of the project voted",
     ),
     "a release that leaves out an agency of its submission": (
         [OUTPUT, vote("dol", "dora"), replace(RELEASED, agencies=("dol",))],
@@ -154,6 +164,16 @@ def test_a_log_that_contradicts_itself_is_found_out_though_signed(
     found = report(settings)
     assert not found.passed
     assert sentence in " ".join(wrong(found))
+
+
+def test_who_no_longer_does_research_in_a_project_may_vote(
+    settings: Settings, forger: Forger
+) -> None:
+    gone = named("carl", Action.ACCESS_REVOKED)
+    votes = [vote("dol", "dora"), vote("cscu", "carl")]
+    forger.write(named("carl"), gone, named("rosa"), OF_PROJECT, *votes, RELEASED)
+    forger.sign()
+    assert wrong(report(settings)) == []
 
 
 def test_a_query_told_again_in_another_stretch_is_found(settings: Settings, forger: Forger) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -19,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from audit.keys import COSIGNATURE, ML_DSA_44, NoteError, Signer
-from audit.merkle import EMPTY_ROOT, consistency_proof
+from audit.merkle import EMPTY_ROOT, ProofError, consistency_proof, verify_consistency
 from audit.note import Checkpoint, read_note
 from audit.witness import SIZE_TYPE, Reply, Submission, Witness, make_server, read_keys
 from audit.witness_store import FORKED, Seen, Store, WitnessStopped
@@ -124,6 +125,40 @@ def test_wrong_proofs_by_anybody_neither_accuse_the_log_nor_push_evidence_out(
     assert sorted(each.size for each in witness.store.all()[1]) == [9, 13, 14]
 
 
+@pytest.mark.parametrize("name", ["x\N{LINE SEPARATOR}y", "x\x85", "x\N{IDEOGRAPHIC SPACE}y"])
+def test_a_fork_with_a_line_that_looks_like_two_is_kept_as_evidence(
+    witness: Witness, name: str
+) -> None:
+    """Whoever forks a log adds the line, so that the evidence cannot be written down."""
+    assert witness.add_checkpoint(body(0, 12)).status == 200
+    forked = f"{note(12, FORK)}\N{EM DASH} {name} AAAAAAAA\n"
+    assert witness.add_checkpoint(body(12, 12, FORK, text=forked)).status == 409
+    _, (refusal,) = witness.store.all()
+    assert (refusal.reason, refusal.note) == (FORKED, note(12, FORK))
+
+
+def test_a_size_that_no_store_can_hold_is_no_size(witness: Witness) -> None:
+    huge = LOG.sign(f"{ORIGIN}\n{2**63}\n{note(1).split(chr(10))[2]}\n")
+    assert witness.add_checkpoint(body(0, 1, text=huge)).status == 400
+    assert witness.add_checkpoint(body(0, 1)).status == 200
+
+
+def test_exposed_a_witness_from_an_old_copy_of_its_store_believes_an_old_log(
+    tmp_path: Path,
+) -> None:
+    """Why its owner must not do that: docs/how-to/witness.md."""
+    witness = Witness(Store(tmp_path / "w.db", first_time=True), (KEY,), (LOG.verifier,))
+    assert witness.add_checkpoint(body(0, 9)).status == 200
+    shutil.copy(tmp_path / "w.db", tmp_path / "old.db")
+    assert witness.add_checkpoint(body(9, 12)).status == 200
+    restored = Witness(Store(tmp_path / "old.db"), (KEY,), (LOG.verifier,))
+    assert restored.add_checkpoint(body(9, 15, FORK)).status == 200
+    # but what it cosigned before and after contradict each other for whoever kept both
+    proof = consistency_proof(FORK.node, 12, 15)
+    with pytest.raises(ProofError):
+        verify_consistency(12, 15, old_root=TREE.root(12), new_root=FORK.root(15), proof=proof)
+
+
 def test_a_lie_about_the_old_size_does_not_help(witness: Witness) -> None:
     witness.add_checkpoint(body(0, 12))
     assert witness.add_checkpoint(Submission(0, (), note(20, FORK)).text()).status == 409
@@ -218,6 +253,7 @@ def test_over_http_the_same_with_the_types_of_the_specification(port: int) -> No
         "Transfer-Encoding: chunked\r\n",
         "Content-Length: +5\r\n",
         "Content-Length: \u0665\r\n",
+        f"Content-Length: {'9' * 5000}\r\n",
         "",
     ],
 )
