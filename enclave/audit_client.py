@@ -33,6 +33,7 @@ MAX_EVENT = 256 * 1024  # bytes of one event on the wire
 _CHUNK = 64 * 1024  # bytes read at once
 _FIELDS = tuple(each.name for each in fields(Event))
 _BACKOFF = (0.05, 1.0)  # seconds: first and longest pause between two attempts to connect
+_AWAY = "The audit service does not answer."
 _NEXT_STEP = "Nothing was done. Try again; if it stays so, tell the administrator."
 
 
@@ -69,7 +70,7 @@ class AuditClient:
         self._clock: threading.Thread | None = None
         self._socket: socket.socket | None = None
         self._sending = False  # one thread sends at a time, for all who come meanwhile
-        self._trouble = "The audit service does not answer."
+        self._trouble = _AWAY
         self._greeting = ""
         self._proofs: dict[tuple[int, str], list[Future[str]]] = {}  # by the entry's index and leaf
         self._renew()
@@ -105,7 +106,7 @@ class AuditClient:
         self._flush()
         if self._thread is not None:
             self._thread.join(timeout=5)
-        self._fail_all()
+        self._retire()
 
     def _renew(self) -> None:
         """Become a new instance, which starts counting at 0."""
@@ -219,18 +220,17 @@ class AuditClient:
                 self._socket = None
 
     def _retire(self) -> None:
-        """Give up this instance: a number whose fate is unknown must not be left in the middle."""
-        self._fail_all()
+        """Give up this instance: a number whose fate is unknown must not be left in the middle.
+
+        With its connection, at once: an event of the next instance must not go out as one of this.
+        """
         with self._lock:
+            waiting = list(self._pending.values())
+            self._renew()
             if self._socket is not None:
                 with suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
                 self._socket = None
-
-    def _fail_all(self) -> None:
-        with self._lock:
-            waiting = list(self._pending.values())
-            self._renew()
         for pending in waiting:
             pending.receipt.set_exception(AuditUnavailable(self._trouble, hint=_NEXT_STEP))
 
@@ -294,6 +294,7 @@ class AuditClient:
                 elif "proof" in answer:
                     self._proved(answer)
                 else:
+                    self._trouble = _AWAY  # whatever it was, it is over
                     receipts.append((answer["seq"], _receipt(answer)))
             self._settle(receipts)
 

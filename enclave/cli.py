@@ -6,14 +6,13 @@ Subcommands are imported only when called, so `enclave --help` stays quick.
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Mapping
 
 import click
 from typing_extensions import override
 
-from enclave.errors import EnclaveError
 from enclave.presence import failures_told
+from enclave.terminal import as_written, sentences
 
 COMMANDS: Mapping[str, str] = {
     "plan": "enclave.governance.cli:plan",
@@ -43,14 +42,6 @@ class LazyGroup(click.Group):
         return failures_told(as_written(command), f"enclave {cmd_name}")
 
 
-def as_written(command: click.Command) -> click.Command:
-    r"""Keep the lines of a help text's examples: docstrings are raw, click wants a real `\b`."""
-    command.help = (command.help or "").replace("\\b\n", "\b\n")
-    for each in command.commands.values() if isinstance(command, click.Group) else ():
-        as_written(each)
-    return command
-
-
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="enclave")
 def enclave() -> None:
@@ -70,9 +61,6 @@ as_written(enclave)
 
 
 def main() -> None:
-    """Run the command; an `EnclaveError` becomes one sentence on stderr and exit code 1."""
-    try:
+    """Run the command; an `EnclaveError` becomes one sentence."""
+    with sentences():
         enclave()
-    except EnclaveError as error:
-        click.echo(error.explain(), err=True)
-        sys.exit(1)

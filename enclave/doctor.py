@@ -10,19 +10,24 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from enclave.demo import engine
-from enclave.demo.services import SERVICES
-from enclave.errors import EnclaveError
+from enclave.demo.services import SERVICES, answers_on
+from enclave.demo.supervisor import serves
+from enclave.errors import EnclaveError, KeyMissing
 from enclave.model import ProjectState
 from enclave.settings import Settings
 from enclave.store import ControlStore
+from enclave.vault import keys
 
+DOCKER = Path("/var/run/docker.sock")
 LOW_DISK_BYTES = 2 * 1024**3
 
 
@@ -50,16 +55,17 @@ def look_at_disk(settings: Settings) -> Iterator[Finding]:
 
 def look_at_keys(settings: Settings) -> Iterator[Finding]:
     """Key files must be readable by their owner alone."""
-    keys = settings.state_dir / "keys"
-    loose = [path.name for path in keys.glob("*") if path.is_file() and path.stat().st_mode & 0o077]
+    place = settings.state_dir / "keys"
+    files = [path for path in place.glob("*") if path.is_file()]
+    loose = [path.name for path in files if path.stat().st_mode & 0o077]
     if loose:
-        yield Finding("keys", f"{', '.join(loose)} readable by others", f"chmod 600 {keys}/*")
-    elif keys.exists():
-        yield Finding("keys", f"{sum(1 for _ in keys.iterdir())} key files, owner only")
+        yield Finding("keys", f"{', '.join(loose)} readable by others", f"chmod 600 {place}/*")
+    elif files:
+        yield Finding("keys", f"{len(files)} key files, owner only")
 
 
 def look_at_store(settings: Settings) -> Iterator[Finding]:
-    """Open the control store; every active project must have an extract."""
+    """Open the control store; every active project must have an extract, and a key that opens."""
     try:
         projects = ControlStore(settings.database_url).projects()
     except (EnclaveError, SQLAlchemyError) as error:
@@ -68,26 +74,54 @@ def look_at_store(settings: Settings) -> Iterator[Finding]:
     active = [row for row in projects if row.state is ProjectState.ACTIVE]
     waiting = [row.id for row in projects if row.state is ProjectState.PROVISIONED]
     advice = f"Run `enclave project build {waiting[0]}`." if waiting else ""
-    yield Finding("control store", f"{len(projects)} projects, {len(active)} active", advice)
+    yield Finding("control store", f"projects: {len(projects)}, active: {len(active)}", advice)
+    for row in active:
+        try:
+            keys.load(settings, row.id)
+        except KeyMissing as error:
+            yield Finding("keys", error.sentence, error.hint or "Restore it from its sealed copy.")
 
 
 def look_at_services(settings: Settings) -> Iterator[Finding]:
-    """Each service must answer on its socket or port."""
+    """Each service must answer on its socket or port; a silent one's last words may say why."""
+    silent = [service for service in SERVICES if not service.ready(settings)]
+    if len(silent) == len(SERVICES):
+        yield Finding("services", "all silent", "`make demo` starts them.")
+        return
     for service in SERVICES:
-        if service.ready(settings):
+        if service not in silent:
             yield Finding(service.name, "answers")
-        else:
-            log = settings.state_dir / "logs" / f"{service.name}.log"
-            yield Finding(service.name, "silent", f"Read {log}; `make demo` starts it again.")
+            continue
+        log = settings.state_dir / "logs" / f"{service.name}.log"
+        said = last_words(log)
+        seen = f"silent; last said: {said}" if said else "silent"
+        yield Finding(
+            service.name, seen, f"Read {log}. If it stays so: `make demo-stop`, `make demo`."
+        )
+
+
+def last_words(log: Path) -> str:
+    """Return the last line of a log, shortened; nothing where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
 
 
 def look_at_isolation(settings: Settings) -> Iterator[Finding]:
     """Find a Docker engine or bubblewrap; a workspace runs in nothing less."""
     found = engine.available()
-    if found:
-        yield Finding("isolation", " and ".join(found))
-    else:
+    wanted = serves(settings).get("isolation", settings.isolation)
+    if not found:
         yield Finding("isolation", "none", "Install docker.io or bubblewrap; workspaces need one.")
+    elif wanted == "docker" and not answers_on(DOCKER):
+        advice = "`make demo` starts one; workspaces that ran have ended."
+        yield Finding("isolation", "no Docker engine answers", advice)
+    else:
+        yield Finding("isolation", " and ".join(found))
 
 
 LOOKS: tuple[Look, ...] = (
@@ -105,6 +139,10 @@ def doctor() -> None:
 
     \b
     Exit code 0: all is well. 1: something needs you; the last column says what.
+
+    \b
+    Example:
+      enclave doctor
     """
     settings = Settings()
     table = Table("part", "seen", "what to do")
@@ -113,6 +151,6 @@ def doctor() -> None:
         findings.insert(0, Finding("you", "not root", "Sockets and keys are root's; use sudo."))
     for finding in findings:
         mark = "[red]✗[/red]" if finding.advice else "[green]✓[/green]"
-        table.add_row(f"{mark} {finding.part}", finding.seen, finding.advice)
+        table.add_row(f"{mark} {finding.part}", escape(finding.seen), escape(finding.advice))
     Console().print(table)
     sys.exit(1 if any(finding.advice for finding in findings) else 0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import functools
-import getpass
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from enclave.audit_client import AuditClient, socket_path
 from enclave.errors import AuditUnavailable, Denied, EnclaveError
 from enclave.events import Action, Event, Verdict
 from enclave.settings import Settings
+from enclave.terminal import actor
 
 STOP_SECONDS = 2.0
 START_SECONDS = 5.0
@@ -94,7 +94,7 @@ def _failure(error: Exception, path: str, named: dict[str, Any]) -> Event:
     project = str(named.get("project") or (named.get("id") if " project " in path else None) or "")
     return Event(
         Action.COMMAND_FAILED,
-        f"host:{getpass.getuser()}",
+        actor(),
         Verdict.DENIED if isinstance(error, Denied) else Verdict.FAILED,
         project=project if _ID.fullmatch(project) else None,
         detail={

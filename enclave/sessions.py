@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import insert, select, update
 
 from enclave import tables
-from enclave.errors import Denied, EnclaveError, NotFound, Unavailable
+from enclave.errors import AuditUnavailable, Denied, EnclaveError, NotFound, Unavailable
 from enclave.events import Action, Event, Verdict
 from enclave.model import Policy, ProjectState, Role, Session
 from enclave.settings import Settings
@@ -95,16 +95,24 @@ def close_session(
 def close_groundless(store: ControlStore, audit: Appends, settings: Settings) -> int:
     """Close every open session that could not be opened today; return how many those were.
 
-    For the day an agreement ends, a person loses a role or a program died half way.
+    For the day an agreement ends, a person loses a role or a program died half way. Raises as
+    `close_session` does; `Unavailable` only once all of them are closed.
     """
-    count = 0
+    count, trouble = 0, None
     for session in store.sessions():
         policy = store.policy(session.project)
         try:
             check_may_open(store, policy, person=session.person, today=date.today())
         except Denied as denied:
-            close_session(store, audit, settings, session=session.id, reason=denied.sentence)
+            try:
+                close_session(store, audit, settings, session=session.id, reason=denied.sentence)
+            except AuditUnavailable:
+                raise
+            except Unavailable as error:  # it is closed; a service that hangs holds no other open
+                trouble = error
             count += 1
+    if trouble is not None:
+        raise trouble
     return count
 
 
@@ -159,12 +167,18 @@ def tell(settings: Settings) -> None:
     """Have every witness make its sockets equal to the store's open sessions.
 
     One that is down is only noted: it serves nothing now and reads the store when it is back.
+    Raises `Unavailable`, once all of them were told, when one could not follow.
     """
+    trouble = None
     for service in WITNESSES:
         try:
             poke(settings, service)
         except ConnectionError:
             log.warning("%s is not running; it will read the store when it starts", service)
+        except Unavailable as error:
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
 
 
 def poke(settings: Settings, service: str) -> None:

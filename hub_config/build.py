@@ -20,8 +20,9 @@ from pathlib import Path
 
 import click
 
-from enclave.errors import EnclaveError, Unavailable
+from enclave.errors import Unavailable
 from enclave.settings import Settings
+from enclave.terminal import sentences
 from hub_config import bubblewrap, engine, halt, images, seccomp
 
 FREE_BYTES = 4 * 10**9
@@ -401,7 +402,7 @@ def build_either(settings: Settings) -> str:
 def main(what: str) -> None:
     """Make what workspaces run from; the last word printed is the isolation that is ready."""
     settings = Settings()
-    try:
+    with sentences():
         if what == "stop":
             halt.stop_all(settings)
             engine.stop(settings)
@@ -411,9 +412,6 @@ def main(what: str) -> None:
         else:
             {"docker": build_docker, "bubblewrap": build_bubblewrap}[what](settings)
         click.echo(what)
-    except EnclaveError as error:
-        click.echo(error.explain(), err=True)
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ def _pages(c: Any, settings: Settings) -> None:
         "review_url": settings.review_url,
         "audit_url": settings.audit_url,
         "open_projects": _open_projects,
+        "shut_projects": _shut_projects,
         "bubblewrap": settings.isolation == "bubblewrap",
     }
     c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
@@ -125,6 +126,11 @@ def _open_projects(user: Any) -> tuple[Policy, ...]:
     return projects.open_to(Workspace.hands.store, user.name) if user else ()
 
 
+def _shut_projects(user: Any) -> tuple[Policy, ...]:
+    """Return what stands below that list: agreements whose time is over or has not come."""
+    return projects.shut_to(Workspace.hands.store, user.name) if user else ()
+
+
 def spawner_class(settings: Settings) -> type[Workspace]:
     """Return the spawner for the isolation that works here; raises `Unavailable` where none does.
 
@@ -133,13 +139,13 @@ def spawner_class(settings: Settings) -> type[Workspace]:
     match settings.isolation:
         case "docker":
             if not engine.answers():
-                raise Unavailable("No Docker engine answers.", hint="images/build docker")
+                raise Unavailable("No Docker engine answers.", hint="Run `images/build docker`.")
             return EnclaveSpawner
         case "bubblewrap":
             bubblewrap.require()
             if not images.bubblewrap_environment().exists():
                 raise Unavailable(
-                    "The workspace environment is missing.", hint="images/build bubblewrap"
+                    "The workspace environment is missing.", hint="Run `images/build bubblewrap`."
                 )
             return BubblewrapSpawner
         case other:

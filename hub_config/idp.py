@@ -30,7 +30,6 @@ STRANGERS: Mapping[str, Mapping[str, Any]] = {
     "mallory": {"name": "Mallory Moss (no role)", "amr": TWO_FACTORS},
     "nora": {"name": "Nora Novak (no second factor)", "amr": ("pwd",)},
 }
-SCOPES = ("openid", "profile", "email")
 
 
 def claims(person: Person) -> dict[str, Any]:

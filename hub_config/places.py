@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
+from enclave.durable import write_once
 from enclave.settings import Settings
 
 RESEARCHER_UID = 1000  # inside the image, and the owner of homes and server directories
@@ -47,14 +47,9 @@ def server_socket(settings: Settings, session: str) -> Path:
 def secret(settings: Settings, name: str) -> str:
     """Return a secret that hub and proxy share, made by whichever asks first (64 hex digits)."""
     path = state(settings) / name
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    value = secrets.token_hex(32)
-    with os.fdopen(handle, "w") as file:
-        file.write(value)
-    return value
+    if not path.exists():
+        write_once(path, secrets.token_hex(32).encode())
+    return path.read_text().strip()
 
 
 def _directory(path: Path, mode: int) -> Path:

@@ -10,7 +10,7 @@ from datetime import date
 from html import escape
 
 from enclave.errors import Denied, NotFound
-from enclave.model import Policy
+from enclave.model import Policy, ProjectState
 from enclave.sessions import check_may_open
 from enclave.store import ControlStore
 
@@ -26,6 +26,17 @@ def open_to(store: ControlStore, person: str) -> tuple[Policy, ...]:
             continue
         found.append(policy)
     return tuple(sorted(found, key=lambda policy: policy.title))
+
+
+def shut_to(store: ControlStore, person: str) -> tuple[Policy, ...]:
+    """Return the policies that name this person and whose time is over or has not come, by title.
+
+    So that whoever worked there yesterday reads why the project is gone from the list.
+    """
+    today = date.today()
+    named = (store.policy(row.id) for row in store.projects() if row.state is ProjectState.ACTIVE)
+    shut = (p for p in named if person in p.researchers and not p.starts <= today <= p.ends)
+    return tuple(sorted(shut, key=lambda policy: policy.title))
 
 
 def choose(store: ControlStore, person: str, project: str) -> Policy:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import duckdb
-import pyarrow as pa
 
 from enclave.errors import Conflict
 from enclave.model import Dataset, FieldKind
@@ -87,7 +86,7 @@ def load_records(
     for number, (dataset, delivery) in enumerate(deliveries):
         table = read(settings, delivery, FieldKind.IDENTIFIER)
         connection.register(f"delivered_{number}", table)
-        parts.append(_select(dataset, delivery, table, source=f"delivered_{number}"))
+        parts.append(_select(dataset, delivery, source=f"delivered_{number}"))
     if not parts:
         raise Conflict("There is nothing to link.", hint="Deliver datasets first.")
     connection.execute(f"CREATE TABLE record AS {' UNION ALL '.join(parts)}")
@@ -121,7 +120,7 @@ def make_nodes(connection: duckdb.DuckDBPyConnection) -> int:
     return int(count)
 
 
-def _select(dataset: Dataset, delivery: DeliveryRow, table: pa.Table, *, source: str) -> str:
+def _select(dataset: Dataset, delivery: DeliveryRow, *, source: str) -> str:
     written = {field.link_as: field.name for field in dataset.fields if field.link_as}
     if "middle_initial" not in written and "middle_name" in written:
         written["middle_initial"] = written["middle_name"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from enclave.errors import Invalid
 from enclave.settings import Settings
 from linkage.zone import zone
 
@@ -39,21 +40,27 @@ _UNITS = {
     "identities of two datasets": "SELECT DISTINCT dataset, identity, cluster, truth FROM judged",
 }
 
+_JUDGED = """
+    CREATE TEMP TABLE judged AS
+    SELECT dataset, source_key, identity, pid::VARCHAR AS cluster, simulant_id AS truth
+    FROM registry.membership JOIN (
+        SELECT dataset, sha256(record_id) AS source_key, simulant_id
+        FROM read_csv($file, all_varchar = true)) USING (dataset, source_key)
+    WHERE to_run IS NULL
+"""
+
 
 def measure(settings: Settings, truth: Path) -> tuple[Quality, ...]:
-    """Compare the registry's open memberships with a CSV of dataset, record_id, simulant_id."""
+    """Compare the registry's open memberships with a CSV of dataset, record_id, simulant_id.
+
+    Raises `Invalid` for a file that is no such CSV.
+    """
     with zone(settings) as connection:
-        connection.execute(
-            """
-            CREATE TEMP TABLE judged AS
-            SELECT dataset, source_key, identity, pid::VARCHAR AS cluster, simulant_id AS truth
-            FROM registry.membership JOIN (
-                SELECT dataset, sha256(record_id) AS source_key, simulant_id
-                FROM read_csv($file, all_varchar = true)) USING (dataset, source_key)
-            WHERE to_run IS NULL
-            """,
-            {"file": str(truth)},
-        )
+        try:
+            connection.execute(_JUDGED, {"file": str(truth)})
+        except (duckdb.BinderException, duckdb.InvalidInputException):
+            sentence = "The truth is a CSV with the columns dataset, record_id and simulant_id."
+            raise Invalid(sentence) from None
         return judge(connection)
 
 

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from enclave.durable import write_durably
 from enclave.events import Action, Event
 from enclave.model import Dataset, FieldKind
 from enclave.progress import steps
@@ -125,7 +126,7 @@ def _model(
     kept = None if retrain else model.load(path, free)
     if kept is None:
         kept = model.train(connection, free)
-        path.write_text(json.dumps(kept))
+        write_durably(path, json.dumps(kept).encode())
     return kept
 
 

@@ -6,7 +6,6 @@ the door closes, or when it next opens.
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from enclave.errors import Conflict
+from enclave.alone import alone
 from enclave.settings import Settings
 from linkage import identity
 
@@ -26,12 +25,7 @@ SPILL = "20GB"  # an unbounded join must end in an error, not in a full disk
 def zone(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the linkage zone alone: a scratch database with bounds, the registry attached."""
     root = settings.state_dir / "linkage"
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (root / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict("Linkage is at work already.", hint="Wait until it has ended.") from None
+    with alone(root / "lock", "Linkage is at work already."):
         scratch = root / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         connection = connect(scratch)

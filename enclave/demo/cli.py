@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from enclave.alone import alone
 from enclave.demo import engine, steps, witness
 from enclave.demo.services import SERVICES
 from enclave.demo.steps import Step
@@ -53,24 +54,37 @@ def demo_settings(base_port: int | None) -> Settings:
 
 
 @demo.command()
-@click.option("--base-port", type=int, help="First of six neighbouring ports (default 8000).")
+@click.option(
+    "--base-port",
+    type=click.IntRange(1, 65530),
+    help="First of six neighbouring ports (default 8000).",
+)
 def up(base_port: int | None) -> None:
-    """Build, load and start everything; print where to go and who to be."""
+    r"""Build, load and start everything; print where to go and who to be.
+
+    Again: keeps what is done, and starts what does not run.
+
+    \b
+    Examples:
+      enclave demo up
+      enclave demo up --base-port 9000   8000 to 8005 are taken
+    """
     console = Console()
     started = time.monotonic()
     settings = demo_settings(base_port)
-    run_steps(console, settings, (Step("Check this machine", steps.check_machine),))
-    settings = engine.prepare(settings)
-    run_steps(
-        console,
-        settings,
-        (
-            Step("Witness of the audit log", witness.appoint),
-            Step("Simulated population", steps.simulate),
-            Step("Agreements and data", steps.load),
-            Step("Services", start_services),
-        ),
-    )
+    with alone(settings.state_dir / "demo.lock", "`make demo` is at work here already."):
+        run_steps(console, settings, (Step("Check this machine", steps.check_machine),))
+        settings = engine.prepare(settings)
+        run_steps(
+            console,
+            settings,
+            (
+                Step("Witness of the audit log", witness.appoint),
+                Step("Simulated population", steps.simulate),
+                Step("Agreements and data", steps.load),
+                Step("Services", start_services),
+            ),
+        )
     print_welcome(console, settings, time.monotonic() - started)
 
 
@@ -123,7 +137,12 @@ def print_welcome(console: Console, settings: Settings, seconds: float) -> None:
 
 @demo.command()
 def down() -> None:
-    """Stop every service, workspace and engine that `up` started; keep the data."""
+    r"""Stop every service, workspace and engine that `up` started; keep the data.
+
+    \b
+    Example:
+      enclave demo down
+    """
     settings = Settings()
     stopped = halt(settings)
     engine.stop(settings)
@@ -132,7 +151,12 @@ def down() -> None:
 
 @demo.command()
 def status() -> None:
-    """Say of each service whether it answers."""
+    r"""Say of each service whether it answers.
+
+    \b
+    Example:
+      enclave demo status
+    """
     settings = Settings()
     for service in SERVICES:
         click.echo(f"{service.name:10} {'answers' if service.ready(settings) else 'silent'}")

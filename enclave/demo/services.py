@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from enclave.audit_client import socket_path
+from enclave.audit_client import SOURCES, socket_path
 from enclave.demo import witness
 from enclave.errors import Unavailable
 from enclave.sessions import poke
@@ -68,7 +68,7 @@ def _program(name: str) -> str:
 
 
 def _audit_writer(settings: Settings) -> bool:
-    return answers_on(socket_path(settings, "admin"))
+    return all(answers_on(socket_path(settings, source)) for source in SOURCES)
 
 
 def follows(settings: Settings, service: str) -> bool:

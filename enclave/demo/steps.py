@@ -21,13 +21,14 @@ from urllib.parse import urlsplit
 
 from enclave.demo import witness
 from enclave.demo.services import AUDIT
-from enclave.demo.supervisor import supervisor_pid
+from enclave.demo.supervisor import serves, supervisor_pid
 from enclave.errors import Conflict, Unavailable
 from enclave.settings import Settings
 
 NETWORK = Path("examples/demo-network")
 PROJECTS = ("credential-pay", "early-start")
-FREE_BYTES = 6 * 1024**3
+FREE_BYTES = 6 * 1024**3  # for images and data; once they are there, for the log and journals
+FREE_LATER_BYTES = 1024**3
 DELIVERIES: tuple[tuple[str, str], ...] = (
     ("dss", "social-security"),
     ("dol", "wages"),
@@ -54,11 +55,15 @@ def check_machine(settings: Settings) -> str:
         )
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.state_dir).free
-    if free < FREE_BYTES:
+    needed = FREE_LATER_BYTES if _done(settings, "load") else FREE_BYTES
+    if free < needed:
         raise Unavailable(
-            f"Only {free / 1e9:.1f} GB are free; images and demo data need {FREE_BYTES / 1e9:.1f}.",
+            f"Only {free / 1e9:.1f} GB are free; the demo needs {needed / 1e9:.1f}.",
             hint="Free some space, or point ENCLAVE_STATE_DIR at another disk.",
         )
+    hub = serves(settings).get("hub", settings.hub_url)
+    if hub != settings.hub_url:
+        raise Conflict(f"The demo runs already, at {hub}.", hint="Stop it: `make demo-stop`.")
     if supervisor_pid(settings) is None:
         for url in (
             settings.hub_url,

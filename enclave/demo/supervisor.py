@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +22,8 @@ from enclave.settings import Settings
 POLL_SECONDS = 0.3
 STOP_SECONDS = 10
 BACKOFF_SECONDS = (0.2, 0.5, 1, 2, 5)
+# A supervisor that is killed takes its services along: the next would find their ports taken.
+TOGETHER = ("setpriv", "--pdeathsig", "TERM", "--")
 
 
 def pid_file(settings: Settings) -> Path:
@@ -63,7 +66,7 @@ class Supervisor:
         log = self._settings.state_dir / "logs" / f"{service.name}.log"
         with log.open("ab") as output:
             self._running[service.name] = subprocess.Popen(
-                service.argv,
+                (*TOGETHER, *service.argv),
                 env=self._settings.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -99,9 +102,10 @@ class Supervisor:
     def _publish(self) -> None:
         """Write the pids whole or not at all, so that a reader never sees half a file."""
         pids = {name: process.pid for name, process in self._running.items()}
+        serves = {"hub": self._settings.hub_url, "isolation": self._settings.isolation}
         target = pid_file(self._settings)
         draft = target.with_suffix(".new")
-        draft.write_text(json.dumps({"supervisor": os.getpid(), "services": pids}))
+        draft.write_text(json.dumps({"supervisor": os.getpid(), **serves, "services": pids}))
         draft.replace(target)
 
     def _end(self) -> None:
@@ -125,6 +129,14 @@ def supervisor_pid(settings: Settings) -> int | None:
     except (OSError, ValueError, KeyError):
         return None
     return pid if b"enclave.demo.supervisor" in command else None
+
+
+def serves(settings: Settings) -> Mapping[str, str]:
+    """Return `hub` (its address) and `isolation` of the running supervisor; nothing of none."""
+    if supervisor_pid(settings) is None:
+        return {}
+    said = json.loads(pid_file(settings).read_text())
+    return {name: said[name] for name in ("hub", "isolation") if name in said}
 
 
 def launch(settings: Settings) -> None:

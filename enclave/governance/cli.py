@@ -5,7 +5,6 @@ Only words in and words out: what happens is in `plan` and `projects`.
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -21,6 +20,7 @@ from enclave.governance.files import DsaFile, read_agreement, read_network
 from enclave.governance.plan import Plan, Step
 from enclave.settings import Settings
 from enclave.store import ControlStore
+from enclave.terminal import actor
 
 MARKS = {Step.ADD: "+", Step.CHANGE: "~", Step.REMOVE: "-"}
 
@@ -79,7 +79,12 @@ def agreement() -> None:
 @agreement.command("show")
 @click.argument("file", type=File)
 def show_agreement(file: Path) -> None:
-    """Print the hash that is signed, a DSA's terms, and each party's signature or its lack."""
+    r"""Print the hash that is signed, a DSA's terms, and each party's signature or its lack.
+
+    \b
+    Example:
+      enclave agreement show examples/demo-network/agreements/dsa-credential-pay.yml
+    """
     found = read_agreement(file)
     click.echo(f"{found.form.id}: {found.form.title}")
     click.echo(f"sha256 {signatures.body_sha256(found.source.data)}")
@@ -149,11 +154,6 @@ def control() -> Iterator[projects.Control]:
             yield projects.Control(settings, store, audit, actor())
         finally:
             store.close()
-
-
-def actor() -> str:
-    """Return who acts: the account on this host, since the command line has no log-in."""
-    return f"host:{getpass.getuser()}"
 
 
 def _show(found: Plan) -> None:

@@ -48,7 +48,11 @@ def of_project(actor: str, before: Policy | None, after: Policy | None) -> Itera
                 project=about.project,
                 agencies=tuple(sorted(about.agencies)),
                 clause=f"{about.agreement}, researchers",
-                detail={"person": person, "agreement_sha256": about.agreement_sha256},
+                detail={
+                    "person": person,
+                    "project": about.project,  # the verifier reads details alone
+                    "agreement_sha256": about.agreement_sha256,
+                },
             )
 
 

@@ -248,7 +248,8 @@ def _keyed(value: Any) -> Mapping[str, Any] | None:
     if isinstance(value, dict):
         return value
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        names = [str(item.get("name", item.get("party", ""))) for item in value]
+        # A signature is its party's: one person may sign for two.
+        names = [str(item.get("party", item.get("name", ""))) for item in value]
         return dict(zip(names, value, strict=True)) if len(set(names)) == len(names) else None
     return None
 

@@ -34,7 +34,12 @@ def project() -> None:
 
 @project.command("list")
 def list_projects() -> None:
-    """List every project ever provisioned, with its state and agreement's dates."""
+    r"""List every project ever provisioned, with its state and agreement's dates.
+
+    \b
+    Example:
+      enclave project list
+    """
     store = open_store(Settings())
     for row in store.projects():
         policy = store.policy(row.id)
@@ -44,7 +49,12 @@ def list_projects() -> None:
 @project.command("show")
 @click.argument("id")
 def show_project(id: str) -> None:
-    """Print what project ID may see, who works on it, and where it stands."""
+    r"""Print what project ID may see, who works on it, and where it stands.
+
+    \b
+    Example:
+      enclave project show credential-pay
+    """
     store = open_store(Settings())
     row, policy = store.project(id), store.policy(id)
     click.echo(f"{policy.title}\n  {policy.purpose}\n")
@@ -89,7 +99,12 @@ def build_project(id: str, moves: bool) -> None:
 @project.command("versions")
 @click.argument("id")
 def list_versions(id: str) -> None:
-    """List the versions of its data that project ID keeps; a star marks the one it stands on."""
+    r"""List the versions of its data that project ID keeps; a star marks the one it stands on.
+
+    \b
+    Example:
+      enclave project versions credential-pay
+    """
     from enclave.governance import versions  # noqa: PLC0415
 
     settings = Settings()
@@ -108,10 +123,14 @@ def list_versions(id: str) -> None:
 @click.argument("id")
 @click.argument("version", type=int)
 def move_project(id: str, version: int) -> None:
-    """Have project ID stand on VERSION, forward or back, as its recipient's lead decided.
+    r"""Have project ID stand on VERSION, forward or back, as its recipient's lead decided.
 
     Sessions stay open, their running queries end. The last three earlier versions can still be
     asked for by `AT (VERSION => n)`; later ones cannot.
+
+    \b
+    Example:
+      enclave project move credential-pay 2
     """
     from enclave.governance import versions  # noqa: PLC0415
 
@@ -125,10 +144,15 @@ def move_project(id: str, version: int) -> None:
 @click.argument("version", type=int)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget_version(id: str, version: int, yes: bool) -> None:
-    """Remove the files of a VERSION that project ID does not stand on.
+    r"""Remove the files of a VERSION that project ID does not stand on.
 
     Outputs made from it can no longer be checked, so none of them can be submitted any more. Its
     number is never given again.
+
+    \b
+    Examples:
+      enclave project forget credential-pay 1
+      enclave project forget credential-pay 1 --yes      in a script
     """
     from enclave.governance import versions  # noqa: PLC0415
 
@@ -144,11 +168,16 @@ def forget_version(id: str, version: int, yes: bool) -> None:
 @click.argument("id")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def close_project(id: str, yes: bool) -> None:
-    """End project ID for good: close its sessions, destroy its key, extract, journal and homes.
+    r"""End project ID for good: close its sessions, destroy its key, extract, journal and homes.
 
     Nothing brings the data back, nor what researchers kept in their workspaces. Requests to
     release an output stay with egress review. Run it again after a crash: it finishes what was
     left.
+
+    \b
+    Examples:
+      enclave project close credential-pay
+      enclave project close credential-pay --yes         in a script
     """
     with control() as hand:
         hand.store.project(id)

@@ -124,7 +124,10 @@ class _Walk:
     def _read_scalar(self, node: yaml.Node) -> Iterator[Problem]:
         try:
             self.loader.construct_object(node)
-        except (yaml.YAMLError, ValueError):  # 2024-02-31 looks like a date to YAML
+        except ValueError:  # 2024-02-31 looks like a date to YAML
+            sentence = f"“{node.value}” is no day of the calendar."
+            yield Problem(self.name, _line(node), sentence)
+        except yaml.YAMLError:
             yield Problem(self.name, _line(node), f"“{node.value}” cannot be read.")
 
 

@@ -16,6 +16,8 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
+logging.getLogger("alembic").setLevel(logging.WARNING)  # else two lines at each opening of a store
+
 
 def config(connection: Connection | None = None) -> Config:
     """Return alembic's configuration with the scripts inside the package."""
@@ -45,5 +47,4 @@ def current(connection: Connection) -> str | None:
 
 def upgrade(connection: Connection, to: str = "head") -> None:
     """Bring the database to `to` inside the caller's transaction, which must be a writing one."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     command.upgrade(config(connection), to)

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from enclave import sessions, versions
 from enclave import store as control
+from enclave.alone import alone
 from enclave.errors import Conflict, EnclaveError, Invalid, NotFound
 from enclave.events import Action, Event
 from enclave.model import PERSON_ID, ColumnRole, Dataset, FieldKind, Policy, ProjectState, View
@@ -26,7 +27,6 @@ from enclave.progress import steps
 from enclave.settings import Settings
 from enclave.store import Appends, ControlStore, ProjectRow, Version
 from enclave.vault import crosswalk, deliveries, extract, keys
-from enclave.vault.alone import alone
 from enclave.vault.deliveries import RECORD_KEY
 
 LINKAGE_SECONDS = 3600
@@ -59,7 +59,7 @@ def build(
 
     A project that has none in force becomes active on it; any other stays on its own. Raises
     NotFound for an unknown project, Conflict if it is closed, changed meanwhile or is being built,
-    KeyMissing if its key was destroyed, LinkageFailed, AuditUnavailable with nothing kept.
+    KeyMissing if its key is gone or destroyed, LinkageFailed, AuditUnavailable with nothing kept.
     """
     store.project(project)
     lock = settings.state_dir / "vault" / f"{project}.build.lock"
@@ -76,7 +76,7 @@ def _build(
     if row.state is ProjectState.CLOSED:
         raise Conflict(f"Project {project} is closed; its extract is gone for good.")
     with steps(4) as begin:
-        keys.create(settings, project)
+        keys.create(settings, project, used=bool(extract.epochs(settings, project)))
         key = keys.load(settings, project)
         begin("Asking linkage for the crosswalk")
         _publish(settings, project)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from enclave.audit_client import AuditClient
 from enclave.settings import Settings
 from enclave.store import ControlStore
+from enclave.terminal import actor
 from enclave.vault import deliveries
 
 
@@ -37,7 +37,7 @@ def deliver(agency: str, dataset: str, file: Path) -> None:
             agency=agency,
             dataset=dataset,
             path=file,
-            actor=f"host:{getpass.getuser()}",
+            actor=actor(),
         )
     done = "was stored before" if receipt.index is None else "stored"
     click.echo(f"{dataset} version {receipt.version} {done}: {receipt.rows:,} rows")

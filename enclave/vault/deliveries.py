@@ -20,13 +20,13 @@ from deltalake import DeltaTable, write_deltalake
 from sqlalchemy import insert
 
 from enclave import tables
+from enclave.alone import alone
 from enclave.errors import Conflict, Invalid, NotFound
 from enclave.events import Action, Event, Receipt, Scalar, Verdict
 from enclave.model import Dataset, FieldKind
 from enclave.progress import steps
 from enclave.settings import Settings
 from enclave.store import Appends, ControlStore, DeliveryRow
-from enclave.vault.alone import alone
 from enclave.vault.dictionary import Refused, check
 
 RECORD_KEY = "record_key"
@@ -76,7 +76,10 @@ def deliver(
     DELIVERY_REFUSED event) if it does not fit its dictionary, NotFound for an unknown dataset or
     file, Invalid for another agency's dataset, AuditUnavailable with nothing stored.
     """
-    described = store.dataset(dataset)
+    described = store.datasets().get(dataset)
+    if described is None:
+        known = ", ".join(sorted(store.datasets())) or "none yet; `enclave apply` enters them"
+        raise NotFound(f"There is no dataset “{dataset}”.", hint=f"Described are: {known}.")
     if described.agency != agency:
         raise Invalid(f"The dataset {dataset} is not one that {agency} delivers.")
     if not path.is_file():

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from enclave.durable import write_durably
 from enclave.errors import NotFound
 from enclave.settings import Settings
 from enclave.vault import bundle
@@ -30,7 +29,6 @@ __all__ = [
     "remove_epoch",
     "remove_epochs",
     "size",
-    "write_durably",
     "write_extract",
 ]
 

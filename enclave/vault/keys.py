@@ -30,17 +30,24 @@ from enclave.settings import Settings
 KEY_BYTES = 32
 NONCE_BYTES = 12  # 96 bits, NIST SP 800-38D 5.2.1.1
 _PROJECT_ID = re.compile(r"[a-z][a-z0-9-]{0,29}")
-_BUILD_AGAIN = "An administrator makes a project's key with `enclave project build`."
+_NO_KEY = "An administrator makes it with `enclave project build`, or restores it."
 
 
-def create(settings: Settings, project: str) -> str:
+def create(settings: Settings, project: str, *, used: bool = False) -> str:
     """Make the project's key unless it has one; return its fingerprint.
 
-    Raises KeyMissing if the project's key was destroyed: a closed project gets no second key.
+    `used` says that something lies there which it opens. Raises KeyMissing if the key that opened
+    it is gone, and if the project's was destroyed: a closed project gets no second key.
     """
     if _tombstone(settings, project).exists():
         raise _destroyed(project)
     if not _path(settings, project).exists():
+        if used:
+            raise KeyMissing(
+                f"The key of project {project} is gone, and its extract opens with no other.",
+                hint="Restore it from its sealed copy. Where there is none the extract is lost: "
+                f"take `extracts/{project}` away, build again, and move the project to that.",
+            )
         key = secrets.token_bytes(KEY_BYTES)
         sealed = seal(_root(settings), key, context=_context(project))
         record = {"project": project, "fingerprint": fingerprint(key), "wrapped": _text(sealed)}
@@ -56,7 +63,7 @@ def load(settings: Settings, project: str) -> bytes:
         record = json.loads(_path(settings, project).read_bytes())
         sealed = base64.b64decode(record["wrapped"], validate=True)
     except FileNotFoundError:
-        raise KeyMissing(f"Project {project} has no key yet.", hint=_BUILD_AGAIN) from None
+        raise KeyMissing(f"Project {project} has no key.", hint=_NO_KEY) from None
     except (ValueError, KeyError, TypeError):
         raise _damaged(project) from None
     try:
@@ -109,14 +116,25 @@ def unseal(key: bytes, sealed: bytes, *, context: bytes) -> bytes:
     return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
 
 
-def _root(settings: Settings) -> bytes:
-    path = settings.state_dir / "keys" / "root.key"
-    if not path.exists():
+def room_key(path: Path, *, whose: str, used: bool) -> bytes:
+    """Return a room's own 32-byte key, made at its first start; of two starters the first wins.
+
+    `used` says that something lies there which it sealed: a new key would then open nothing, and
+    seal what comes beside what nobody can open. Raises KeyMissing for one that is gone or damaged.
+    """
+    if not used and not path.exists():
         write_once(path, secrets.token_bytes(KEY_BYTES))
-    root = path.read_bytes()
-    if len(root) != KEY_BYTES:
-        raise KeyMissing("The root key is damaged.", hint="Restore it from its sealed copy.")
-    return root
+    key = path.read_bytes() if path.exists() else b""
+    if len(key) != KEY_BYTES:
+        state = "damaged" if path.exists() else "gone"
+        raise KeyMissing(f"{whose} is {state}.", hint="Restore it from its sealed copy.")
+    return key
+
+
+def _root(settings: Settings) -> bytes:
+    place = settings.state_dir / "keys"
+    used = any(path.name != "root.key" for path in place.glob("*.key"))
+    return room_key(place / "root.key", whose="The root key", used=used)
 
 
 def _recorded_fingerprint(path: Path) -> str:

@@ -7,7 +7,6 @@ the door does not guard.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -135,8 +134,3 @@ class _Static(StaticFiles):
         keep = "max-age=31536000, immutable" if for_good else "max-age=3600"
         response.headers["Cache-Control"] = f"public, {keep}"
         return response
-
-
-def templates_of(module_file: str) -> Path:
-    """Return the `templates` folder beside a module: `templates_of(__file__)`."""
-    return Path(module_file).parent / "templates"

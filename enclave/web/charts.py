@@ -143,7 +143,7 @@ def timeline(
         width=WIDTH,
         height=BASE_LINE + 24,
         marks=marks,
-        ticks=(Tick(f"{_text(top)} {unit}", 0, 12), *ends),
+        ticks=(Tick(_counted(top, unit), 0, 12), *ends),
         head=(label, unit),
         rows=tuple((name, _text(value)) for name, value in shown),
         note="" if len(shown) == len(buckets) else f"{len(buckets):,} steps drawn as {len(shown)}.",
@@ -238,8 +238,14 @@ def _summary(items: Sequence[tuple[str, float]], unit: str) -> str:
     if not items:
         return "Nothing to draw yet."
     top = max(items, key=lambda item: item[1])
-    total = _text(sum(value for _, value in items))
-    return f"{total} {unit} in {len(items):,} groups; most in {top[0]}: {_text(top[1])}."
+    total, groups = sum(value for _, value in items), _counted(len(items), "groups")
+    return f"{_counted(total, unit)} in {groups}; most in {top[0]}: {_text(top[1])}."
+
+
+def _counted(value: float, unit: str) -> str:
+    """Write a count with its unit, a plural: 1 entry, 2 entries."""
+    one = f"{unit[:-3]}y" if unit.endswith("ies") else unit.removesuffix("s")
+    return f"{_text(value)} {one if value == 1 else unit}"
 
 
 def _text(value: float) -> str:

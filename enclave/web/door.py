@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from enclave.errors import EnclaveError, NotFound
 from enclave.events import Action, Event, Verdict
 from enclave.model import Person
-from enclave.web import cookies, csrf
+from enclave.web import cookies, csrf, typed
 from enclave.web.errors import LoginNeeded, NotAdmitted, WrongHost
 from enclave.web.pages import error_response
 from enclave.web.visit import Visit, Web
@@ -62,6 +62,8 @@ class Door:
         try:
             scope["enclave.visit"] = await run_in_threadpool(self._let_in, scope)
         except EnclaveError as error:
+            if isinstance(error, LoginNeeded):  # of this site's own pages: the origin was checked
+                await typed.read(scope, receive)
             response = await run_in_threadpool(error_response, Request(scope), error)
             await response(scope, receive, send)
             return

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from enclave.errors import Invalid
+from enclave.web.typed import remember
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -42,6 +43,7 @@ def with_form(
 async def _read(request: Request, model: type[Form]) -> Form:
     async with request.form(max_files=0, max_fields=200) as posted:
         several = {name: posted.getlist(name) for name in posted}
+    remember(request, (str(value) for given in several.values() for value in given))
     values = {name: given[0] if len(given) == 1 else given for name, given in several.items()}
     try:
         return model.model_validate(values)

@@ -21,6 +21,7 @@ from enclave.web.errors import (
     TooLarge,
     Unexpected,
 )
+from enclave.web.typed import typed
 from enclave.web.visit import came_from, render, visit_of, web_of
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def login_address(back: str, *, again: bool = False) -> str:
 def error_response(request: Request, error: EnclaveError) -> Response:
     """Return the page for an error, or send the browser to log in where that is the remedy."""
     if isinstance(error, RecentLoginNeeded):
-        return RedirectResponse(login_address(error.back, again=True), SEE_OTHER)
+        return _login_again(request, login_address(error.back, again=True))
     if isinstance(error, LoginNeeded):
         return _login_needed(request)
     return render(
@@ -60,6 +61,20 @@ def error_response(request: Request, error: EnclaveError) -> Response:
         heading=HEADINGS.get(error.status, HEADINGS[500 if error.status > 499 else 400]),
         error=error,
         back=came_from(request) if request.method == "POST" else None,
+        typed=typed(request),
+    )
+
+
+def _login_again(request: Request, login: str) -> Response:
+    """Go straight to log in, unless that would lose what was typed: then show it first."""
+    if not typed(request):
+        return RedirectResponse(login, SEE_OTHER)
+    return render(
+        request,
+        "login_again.html",
+        status_code=RecentLoginNeeded.status,
+        login=login,
+        typed=typed(request),
     )
 
 
@@ -75,6 +90,7 @@ def _login_needed(request: Request) -> Response:
         status_code=LoginNeeded.status,
         login=login_address(back),
         lost=request.method == "POST",
+        typed=typed(request),
     )
 
 
@@ -145,8 +161,3 @@ def on_anything_else(request: Request, _error: Exception) -> Response:
     for name, value in request.app.state.headers.items():
         response.headers.setdefault(name, value)
     return response
-
-
-def site_name(request: Request) -> str:
-    """Return the site's short name, as events carry it."""
-    return web_of(request).site.name

@@ -6,6 +6,7 @@ Never runs a query and never trusts a query string: what it does not know falls 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -167,7 +168,7 @@ def state(
     chosen = asked if asked.lstrip("-") in sortable else (sort or columns[0].name)
     size = _whole(query.get(f"{prefix}size"), SIZES[0])
     return State(
-        path=request.url.path,
+        path=_asked_path(request),
         query=query,
         sort=chosen.lstrip("-"),
         descending=chosen.startswith("-"),
@@ -175,6 +176,12 @@ def state(
         size=size if size in SIZES else SIZES[0],
         prefix=prefix,
     )
+
+
+def _asked_path(request: Request) -> str:
+    """Return the path as it was asked: a name in it may hold `?`, `#` or `..`, written out."""
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    return raw.decode("latin-1")
 
 
 def of(
@@ -248,8 +255,17 @@ def _stays(row: Row, filters: Sequence[Filter[Row]], at: State) -> bool:
 def _sort_key(column: Column[Row], row: Row) -> tuple[bool, Any]:
     content = column.cell(row) if column.sort is None else column.sort(row)
     value = content.text if isinstance(content, Cell) else content
-    # what is missing stands last, and text sorts without regard to case
-    return (value is None, value.casefold() if isinstance(value, str) else (value or 0))
+    # what is missing stands last
+    return (value is None, in_order(value) if isinstance(value, str) else (value or 0))
+
+
+def in_order(text: str) -> tuple[tuple[int, str], ...]:
+    """Return what a text is sorted by: without regard to case, and 2 before 10."""
+    parts = re.split("([0-9]+)", text.casefold())  # every second one is a number
+    return tuple(
+        (len(number), number) if at % 2 and (number := part.lstrip("0")) else (0, part)
+        for at, part in enumerate(parts)
+    )
 
 
 def _whole(text: str | None, default: int) -> int:

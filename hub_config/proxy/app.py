@@ -17,6 +17,11 @@ from hub_config.proxy.ledger import Ledger
 from hub_config.proxy.routes import Route, Routes
 
 SAVE_SECONDS = 5
+WORKSPACE_REFUSAL = (
+    "Files do not leave a workspace this way: submit them for review with "
+    "enclave_client.submit(). [egress.only-by-review]"
+)
+HUB_REFUSAL = "This page of the hub is switched off here: nobody makes tokens or administers it."
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -82,27 +87,23 @@ async def keep_saving(ledger: Ledger) -> None:
 async def _browse(request: web.Request) -> web.StreamResponse:
     path = rules.segments(request.raw_path.partition("?")[0])
     if path is None:
-        return web.Response(status=400, text="This address has a form that is not accepted.")
+        return forward.told(request, 400, "This address has a form that is not accepted.")
     route = request.app["routes"].find(_host(request), path)
     if route is None:
         return _nowhere(request)
     request["route"] = route
     if rules.refuses(path, request.query.keys(), workspace=route.workspace):
-        return web.Response(
-            status=403,
-            text="Files do not leave a workspace this way: submit them for review with "
-            "enclave_client.submit(). [egress.only-by-review]",
-        )
+        return forward.told(request, 403, WORKSPACE_REFUSAL if route.workspace else HUB_REFUSAL)
     return await _carry(request, route)
 
 
 def _nowhere(request: web.Request) -> web.StreamResponse:
     """Answer for a workspace that does not run: people are led home, scripts are told."""
     if request.app["routes"].hub() is None:
-        return web.Response(status=503, text="The hub is starting.", headers={"Retry-After": "2"})
+        return forward.told(request, 503, "The hub is starting. Try again in a moment.")
     if request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate":
         return web.HTTPSeeOther(f"{request.app['hub_url']}/hub/home")
-    return web.Response(status=404, text="Nothing runs here.")
+    return forward.told(request, 404, "Nothing runs here.")
 
 
 def _host(request: web.Request) -> str:

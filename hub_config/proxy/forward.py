@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from html import escape
 from typing import Any
 
 import aiohttp
@@ -24,6 +25,14 @@ from hub_config.proxy.routes import Route
 from hub_config.sockets import path_of, pinned
 
 CHUNK = 1 << 16
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Enclave: workspaces</title>
+<style>body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 2rem auto;
+padding: 0 1rem; }}</style></head>
+<body><main><h1>This cannot be shown</h1><p>{sentence}</p>
+<p><a href="{home}">Your projects</a></p></main></body></html>
+"""
 
 
 class PinnedConnector(aiohttp.TCPConnector):
@@ -76,8 +85,18 @@ async def carry(
             return await _carry_socket(request, route, session, ledger)
         return await _carry_request(request, route, session, ledger)
     except (aiohttp.ClientError, Denied) as error:
-        sentence = error.explain() if isinstance(error, Denied) else "It does not answer just now."
-        return web.Response(status=503, text=sentence, headers={"Retry-After": "2"})
+        away = "It does not answer just now. Try again in a moment."
+        return told(request, 503, error.explain() if isinstance(error, Denied) else away)
+
+
+def told(request: web.Request, status: int, sentence: str) -> web.Response:
+    """Return a sentence of the proxy's own: a page for a person, plain text for a script."""
+    headers = {"Retry-After": "2"} if status == 503 else {}
+    if request.headers.get("Sec-Fetch-Mode") != "navigate":
+        return web.Response(status=status, text=sentence, headers=headers)
+    home = escape(f"{request.app['hub_url']}/hub/home", quote=True)
+    page = _PAGE.format(sentence=escape(sentence), home=home)
+    return web.Response(status=status, text=page, content_type="text/html", headers=headers)
 
 
 async def _carry_request(

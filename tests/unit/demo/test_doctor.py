@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
-from enclave.doctor import doctor, look_at_disk, look_at_keys, look_at_services
+from enclave import doctor as doctor_room
+from enclave.demo.services import Service
+from enclave.doctor import (
+    doctor,
+    look_at_disk,
+    look_at_isolation,
+    look_at_keys,
+    look_at_services,
+    look_at_store,
+)
+from enclave.model import ProjectState
 from enclave.settings import Settings
+from enclave.vault import keys
 
 
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Result:
@@ -34,9 +45,9 @@ def test_the_first_run_says_where_to_begin(settings: Settings):
 
 
 def test_a_key_that_others_can_read_is_named(settings: Settings):
-    keys = settings.state_dir / "keys"
-    keys.mkdir(parents=True)
-    key = keys / "credential-pay.key"
+    place = settings.state_dir / "keys"
+    place.mkdir(parents=True)
+    key = place / "credential-pay.key"
     key.write_bytes(b"sealed")
     key.chmod(0o644)
     (finding,) = look_at_keys(settings)
@@ -47,8 +58,47 @@ def test_a_key_that_others_can_read_is_named(settings: Settings):
     assert not finding.advice
 
 
-def test_every_service_is_looked_at(settings: Settings, tmp_path: Path):
-    found = {finding.part for finding in look_at_services(settings)}
-    assert found == {
-        "audit", "witness", "login", "audit-web", "gateway", "review", "proxy", "hub"
-    }  # fmt: skip
+def test_a_project_whose_key_is_gone_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    row = SimpleNamespace(id="pay", state=ProjectState.ACTIVE)
+    monkeypatch.setattr(
+        doctor_room, "ControlStore", lambda _: SimpleNamespace(projects=lambda: [row])
+    )
+    keys.create(settings, "pay")
+    assert not any(finding.advice for finding in look_at_store(settings))
+    (settings.state_dir / "keys" / "root.key").unlink()
+    _, finding = look_at_store(settings)
+    assert finding.seen == "The root key is gone."
+    assert "sealed copy" in finding.advice
+
+
+def test_one_silent_service_is_named_with_its_last_words(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    two = (Service("proxy", (), lambda _: True), Service("hub", (), lambda _: False))
+    monkeypatch.setattr(doctor_room, "SERVICES", two)
+    log = settings.state_dir / "logs" / "hub.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("begun\nThe store is away. [service.unavailable] Try again.\n\n")
+    output = run(settings, monkeypatch).output
+    assert "proxy" in output
+    assert "[service.unavailable]" in output
+    assert "hub.log" in output
+
+
+def test_where_nothing_answers_there_is_one_thing_to_do(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(doctor_room, "SERVICES", (Service("hub", (), lambda _: False),))
+    (finding,) = look_at_services(settings)
+    assert finding.seen == "all silent"
+
+
+def test_an_engine_that_does_not_answer_is_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(doctor_room.engine, "available", lambda: ("Docker", "bubblewrap"))
+    monkeypatch.setattr(doctor_room, "answers_on", lambda _: False)
+    (finding,) = look_at_isolation(settings)
+    assert "make demo" in finding.advice
+    (finding,) = look_at_isolation(settings.model_copy(update={"isolation": "bubblewrap"}))
+    assert not finding.advice

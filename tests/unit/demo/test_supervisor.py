@@ -88,6 +88,13 @@ def test_stopping_leaves_no_process_and_no_pid_file(supervised: Settings):
     assert not pid_file(supervised).exists()
 
 
+def test_services_do_not_outlive_a_killed_supervisor(supervised: Settings):
+    child, supervisor = sleeper_pid(supervised), supervisor_pid(supervised)
+    assert supervisor
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: not alive(child))
+
+
 def test_a_stale_pid_file_of_another_process_counts_as_none(tmp_path: Path):
     settings = Settings(state_dir=tmp_path, run_dir=tmp_path)
     pid_file(settings).write_text(json.dumps({"supervisor": os.getpid(), "services": {}}))

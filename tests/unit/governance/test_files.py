@@ -57,7 +57,7 @@ WRONG = [
     ("people/rosa", "name: Rosa Rivera", "name: 7", "name:", "must be text, but is 7: put it in"),
     ("datasets/wic", "update_schedule: quarterly", "update_schedule: hourly", "hourly", "one of"),
     ("agencies/dol", "safe_nk_k: 0.8", "safe_nk_k: 8", "safe_nk_k:", "less than or equal to 1"),
-    (EMOU, "starts: 2024-07-01", "starts: 2024-02-31", "starts:", "cannot be read"),
+    (EMOU, "starts: 2024-07-01", "starts: 2024-02-31", "starts:", "no day of the calendar"),
 ]
 
 

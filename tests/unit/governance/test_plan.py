@@ -248,6 +248,16 @@ def test_a_mere_new_signature_amends_no_project(applied: Control, files: Network
     assert [(change.kind, change.id) for change in changes] == [("agreement", "dsa-credential-pay")]
 
 
+def test_a_signature_is_told_by_its_party_though_one_person_signs_for_two(
+    applied: Control, files: NetworkFiles
+) -> None:
+    for party in ("dol", "cscu"):
+        files.replace(DSA, f"name: Officer of {party}", "name: Nora O'Neill-Ñáñez")
+    told = meaning(applied, files)
+    assert "signatures.dol.name: Officer of dol becomes Nora O'Neill-Ñáñez." in told
+    assert "signatures.cscu.name: Officer of cscu becomes Nora O'Neill-Ñáñez." in told
+
+
 def test_amending_ends_the_sessions_and_asks_for_a_new_extract(
     applied: Control, files: NetworkFiles
 ) -> None:

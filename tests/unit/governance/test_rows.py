@@ -6,7 +6,7 @@ import re
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enclave.governance.rows import normal
@@ -108,7 +108,6 @@ conditions = st.recursive(
 ROWS = "VALUES (1, 1.5, 'PK', 'a'), (5, NULL, '1', ''), (9, 2, 'K', ' ;'), (NULL, 0, NULL, '--')"
 
 
-@settings(deadline=None)
 @given(conditions)
 def test_what_is_kept_selects_the_same_rows_as_what_was_written(condition: str) -> None:
     select = f"SELECT * FROM ({ROWS}) AS t(year, wage, grade, name) WHERE "
@@ -116,7 +115,6 @@ def test_what_is_kept_selects_the_same_rows_as_what_was_written(condition: str) 
     assert duckdb.sql(kept).fetchall() == duckdb.sql(written).fetchall()
 
 
-@settings(deadline=None)
 @given(st.text("abcyearwgnm 0123456789=<>()',;-*/\"", max_size=30))
 def test_nothing_that_is_kept_is_more_than_one_expression(text: str) -> None:
     try:

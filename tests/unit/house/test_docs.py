@@ -24,6 +24,13 @@ def test_generated_reference_pages_say_what_the_code_says():
     assert done.returncode == 0, done.stderr
 
 
+def test_every_help_text_shows_an_example_on_a_line_of_its_own():
+    _, *blocks = (ROOT / "docs/reference/commands.md").read_text().split("\n## `")
+    ours = [block for block in blocks if block.startswith(("enclave", "linkage"))]
+    assert ours
+    assert [b.split("`")[0] for b in ours if not re.search(r"\n  Examples?:\n    \w", b)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_relative_link_leads_to_a_file(page: Path):
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
@@ -34,13 +41,17 @@ def test_every_relative_link_leads_to_a_file(page: Path):
 
 
 def test_every_direct_dependency_has_its_line_of_reason():
-    reasons = (ROOT / "docs/decisions/0002-dependencies.md").read_text().lower()
-    wanted = set()
-    for name in ("runtime", "dev", "demo-data"):
-        for line in (ROOT / f"locks/{name}.in").read_text().splitlines():
-            if line and not line.startswith(("#", "-")):
-                wanted.add(re.split(r"[\[<>=]", line)[0].strip().lower())
-    missing = sorted(name for name in wanted if not re.search(rf"\b{re.escape(name)}\b", reasons))
+    rows = (ROOT / "docs/decisions/0002-dependencies.md").read_text().lower().splitlines()
+    named = "\n".join(row.split("|")[1] for row in rows if row.startswith("|"))
+    wanted = {
+        re.split(r"[\[<>=#\s]", line)[0].lower()
+        for listed in [*ROOT.glob("locks/*.in"), *ROOT.glob("images/**/*.in")]
+        for line in listed.read_text().splitlines()
+        if line and not line.startswith(("#", "-"))
+    }
+    missing = {
+        name for name in wanted if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", named)
+    }
     assert not missing
 
 

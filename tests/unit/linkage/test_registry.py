@@ -42,7 +42,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     settings = Settings(state_dir=place / "s", run_dir=place / "r")
     service = AuditProcess(settings).start()
     try:
-        with service.client(timeout=5.0) as audit:
+        with service.client() as audit:
             store, everyone = found(settings, audit), people(COUNT)
             deliveries = {each.id: rows(each, everyone) for each in (SPINE, PAY, SCHOOL)}
             take_in(settings, store, audit, tmp_path_factory.mktemp("files"), deliveries)

@@ -13,6 +13,7 @@ import pytest
 
 from enclave import store as control
 from enclave import versions
+from enclave.alone import alone
 from enclave.audit_client import AuditClient
 from enclave.errors import AuditUnavailable, Conflict, Invalid, KeyMissing, NotFound
 from enclave.events import Action, Event
@@ -20,7 +21,6 @@ from enclave.model import FieldKind, Policy, ProjectState
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.vault import build, crosswalk, deliveries, extract, keys
-from enclave.vault.alone import alone
 from enclave.vault.extract import open_extract
 from linkage.run import link
 from tests.support.audit import AuditProcess
@@ -73,7 +73,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enclave]:
     settings = Settings(state_dir=place / "s", run_dir=place / "r")
     service = AuditProcess(settings).start()
     try:
-        with service.client(timeout=5.0) as audit:
+        with service.client() as audit:
             store, everyone = found(settings, audit, PAY_PROJECT, BOTH_PROJECT), people(250)
             given = {each.id: rows(each, everyone) for each in (SPINE, PAY, SCHOOL)}
             take_in(settings, store, audit, tmp_path_factory.mktemp("files"), given)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from enclave.alone import alone
 from enclave.audit_client import AuditClient
 from enclave.errors import AuditUnavailable, Conflict, Invalid, NotFound
 from enclave.model import FieldKind
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.vault import deliveries
-from enclave.vault.alone import alone
 from enclave.vault.deliveries import DeliveryReceipt, deliver, read
 from enclave.vault.dictionary import Refused
 from tests.support.audit import AuditProcess
@@ -23,7 +23,7 @@ from tests.support.datasets import ROWS, csv, know, small_dataset
 
 @pytest.fixture
 def vault_audit(audit_service: AuditProcess) -> Iterator[AuditClient]:
-    with audit_service.client(timeout=3.0) as client:
+    with audit_service.client() as client:
         yield client
 
 

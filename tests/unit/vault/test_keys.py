@@ -36,7 +36,7 @@ def test_no_unwrapped_project_key_is_on_disk_and_files_are_private(vault: Settin
 
 
 def test_a_project_without_a_key_says_so(vault: Settings) -> None:
-    with pytest.raises(KeyMissing, match="no key yet"):
+    with pytest.raises(KeyMissing, match="has no key"):
         keys.load(vault, "pay")
 
 
@@ -88,6 +88,28 @@ def test_a_damaged_root_key_opens_nothing(vault: Settings) -> None:
     (vault.state_dir / "keys" / "root.key").write_bytes(b"short")
     with pytest.raises(KeyMissing, match="root key"):
         keys.load(vault, "pay")
+
+
+def test_a_root_key_that_is_gone_is_not_made_anew_beside_what_it_wrapped(vault: Settings) -> None:
+    keys.create(vault, "pay")
+    root = vault.state_dir / "keys" / "root.key"
+    kept = root.read_bytes()
+    root.unlink()
+    for ask in (keys.load, keys.create):
+        for project in ("pay", "start"):
+            with pytest.raises(KeyMissing):
+                ask(vault, project)
+    assert not root.exists()
+    root.write_bytes(kept)
+    assert keys.load(vault, "pay")
+
+
+def test_a_project_key_that_is_gone_is_not_made_anew_beside_what_it_opens(vault: Settings) -> None:
+    keys.create(vault, "pay")
+    (vault.state_dir / "keys" / "pay.key").unlink()
+    with pytest.raises(KeyMissing, match="is gone"):
+        keys.create(vault, "pay", used=True)
+    assert not (vault.state_dir / "keys" / "pay.key").exists()
 
 
 def test_what_is_sealed_opens_only_with_its_key_and_context() -> None:

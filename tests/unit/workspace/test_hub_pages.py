@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 
 from hub_config.configure import MARK, TEMPLATES
+from tests.support.hub import POLICIES
 
 THEIRS = FileSystemLoader(Path(sys.prefix) / "share" / "jupyterhub" / "templates")
 REFUSED = "Rosa is no auditor. [access.denied] Ask the administrator."
@@ -68,3 +71,15 @@ def test_a_workspace_is_called_a_workspace() -> None:
 
 def test_the_mark_in_the_banner_is_there() -> None:
     assert MARK.read_text().startswith("<svg")
+
+
+def test_an_agreement_that_ended_yesterday_is_named_with_its_dates() -> None:
+    ended = replace(POLICIES[0], title="O'Brien's <b>", ends=date(2026, 11, 21))
+    told = page(
+        "home.html",
+        user={"name": "rosa", "spawner": {}, "spawners": {}},
+        open_projects=(),
+        shut_projects=(ended,),
+    )
+    assert "O&#39;Brien&#39;s &lt;b&gt; credential-pay : its agreement is in force from" in told
+    assert "to 2026-11-21." in told

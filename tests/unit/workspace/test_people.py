@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
 from enclave.audit_client import AuditClient
 from enclave.errors import Denied
+from enclave.events import Action, Event
 from enclave.model import Role
 from enclave.settings import Settings
-from enclave.store import ControlStore
+from enclave.store import ControlStore, amend
 from hub_config import idp, projects
 from hub_config.authenticator import check_may_enter, second_factor
 from tests.support.hub import PEOPLE, POLICIES, fill
@@ -57,6 +59,20 @@ def test_a_person_sees_only_projects_that_name_them(store: ControlStore):
     assert [p.project for p in projects.open_to(store, "rosa")] == ["credential-pay"]
     assert {p.project for p in projects.open_to(store, "ravi")} == {"credential-pay", "early-start"}
     assert projects.open_to(store, "adam") == ()
+    assert projects.shut_to(store, "ravi") == ()
+
+
+@pytest.mark.parametrize("days", [(-30, -1), (1, 30)])
+def test_who_is_named_reads_why_a_project_is_not_open_today(
+    store: ControlStore, audit: AuditClient, days: tuple[int, int]
+):
+    starts, ends = (date.today() + timedelta(days=each) for each in days)
+    given = replace(POLICIES[1], starts=starts, ends=ends, destroy_by=ends)
+    with store.record(audit, Event(Action.AGREEMENT_APPLIED, actor="adam")) as connection:
+        amend(connection, given)
+    assert [p.project for p in projects.open_to(store, "ravi")] == ["credential-pay"]
+    assert [p.project for p in projects.shut_to(store, "ravi")] == ["early-start"]
+    assert projects.shut_to(store, "rosa") == ()
 
 
 @pytest.mark.parametrize("project", ["early-start", "no-such-project"])
