@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +39,7 @@ from tests.support.audit import AuditProcess
 from tests.support.audit_bulk import write_log
 from tests.support.audit_story import enter_people
 from tests.support.child import Child
-from tests.support.idp import free_port
+from tests.support.ports import free_port
 
 EVENTS = int(os.environ.get("EVENTS", "1000000"))
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
@@ -108,8 +108,8 @@ class SiteProcess(Child):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
-                httpx.get(f"{loopback(settings)}/healthz")
-            except httpx.TransportError:
+                httpx2.get(f"{loopback(settings)}/healthz")
+            except httpx2.TransportError:
                 time.sleep(0.1)
             else:
                 return
@@ -117,7 +117,7 @@ class SiteProcess(Child):
 
 
 @contextmanager
-def site(settings: Settings, person: str) -> Iterator[tuple[httpx.Client, int]]:
+def site(settings: Settings, person: str) -> Iterator[tuple[httpx2.Client, int]]:
     """Run the service and the site; yield a client that is logged in, and the site's process."""
     service, web = AuditProcess(settings).start(), SiteProcess()
     store = ControlStore(settings.database_url)
@@ -129,7 +129,7 @@ def site(settings: Settings, person: str) -> Iterator[tuple[httpx.Client, int]]:
         )
         web.start(settings)
         headers = {"Cookie": f"{SESSION}={secret}", "Host": urlsplit(settings.audit_url).netloc}
-        with httpx.Client(base_url=loopback(settings), headers=headers, timeout=60) as client:
+        with httpx2.Client(base_url=loopback(settings), headers=headers, timeout=60) as client:
             assert web.process is not None
             yield client, web.process.pid
     finally:
@@ -146,7 +146,7 @@ class Took:
     processor: float
 
 
-def timed(client: httpx.Client, path: str, process: int) -> Took:
+def timed(client: httpx2.Client, path: str, process: int) -> Took:
     """Ask for a page; raises when what comes is not the page."""
     worked, began = processor(process), time.perf_counter()
     answer = client.get(path)

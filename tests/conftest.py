@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from enclave.audit_client import AuditClient
 from enclave.settings import Settings
@@ -15,6 +17,12 @@ from tests.support.audit import AuditProcess
 from tests.support.postgres import Postgres
 
 pytest_plugins = ("tests.support.web_fixtures",)
+
+# Its clocks would tell of the machine's load: an example may take 200 ms, and making ten a second.
+hypothesis_settings.register_profile(
+    "no clocks", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("no clocks")
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ from enclave.settings import Settings
 from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
 from tests.support.gateway import wait_until
-from tests.support.idp import free_port
 from tests.support.population import Person, people
+from tests.support.ports import free_port
 from tests.support.postgres import Postgres
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]

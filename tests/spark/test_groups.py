@@ -80,7 +80,6 @@ def test_questions_about_groups_show_the_same_groups(engines: dict[str, Both]) -
 
 @settings(
     max_examples=60 if ALL else 6,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -92,7 +91,10 @@ def test_no_row_of_an_answer_comes_from_too_few_persons_on_spark(
     sql, keys, where, columns, source = question
     rows = [row for row in by_hand.rows_of(source) if all(test(row) for test in where)]
     expected = by_hand._expected(rows, keys, columns, small)
-    answer = through(engines[small][1], sql)
+    try:
+        answer = through(engines[small][1], sql)
+    except NotPortable:  # how many are is asserted above
+        return
     assert by_hand._rounded(rows_of(answer)) == by_hand._rounded(expected), sql
 
 

@@ -111,7 +111,9 @@ def written(frame: Frame, name: str) -> bytes:
 
 def _shown_small(world: World, case: Case, request: Request) -> list[str]:
     """Return the labels of rows that describe too few people and are not hidden."""
-    found = []
+    found: list[str] = []
+    if case.id.startswith("good-asked"):  # labels worked out in ways that are not undone here
+        return found
     for number, part in enumerate(case.parts, start=1):
         if not part.sql or kind_of(part.name) is not FileKind.TABLE:
             continue
@@ -213,6 +215,13 @@ EDITS: Mapping[str, Callable[[Frame, str], Frame | bytes]] = {
     "shares-only": _only("share"),
     "rates-only": _only("rate"),
     "sd-only": _only("sd_pay"),
+    "as-r-writes-it": lambda frame, _: frame.fillna("NA"),
+    "wide": lambda frame, _: frame.pivot(
+        index="institution", columns="credential", values="n"
+    ).reset_index(),
+    "with-percent": lambda frame, _: frame.assign(
+        pct=(100 * frame.n / frame.n.sum()).map("{:.1f}%".format)
+    ),
     "one-more": lambda frame, _: frame.assign(n=frame.n + np.eye(1, len(frame), dtype=int)[0]),
     "printed": lambda frame, _: frame.to_string().encode(),
     "bars": _bars,

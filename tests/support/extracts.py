@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from enclave.model import PERSON_ID, Policy
+from enclave.model import Policy
 from enclave.settings import Settings
 from enclave.vault import extract, keys
 
@@ -36,8 +36,3 @@ def make_extract(
 def pseudonyms(count: int) -> list[str]:
     """Return `count` pseudonyms in ascending order, the same ones every time."""
     return sorted(str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))) for number in range(count))
-
-
-def people_table(count: int, **columns: list[object]) -> pa.Table:
-    """Return a table of `count` persons, one row each, with the given columns after person_id."""
-    return pa.table({PERSON_ID: pseudonyms(count), **columns})

@@ -175,6 +175,7 @@ def attachment(_request: Request) -> Response:
 class Vote(BaseModel):
     model_config = ConfigDict(extra="forbid")
     shown: str
+    comment: str = ""
 
 
 class Saying(BaseModel):

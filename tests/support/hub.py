@@ -9,7 +9,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -40,6 +39,7 @@ from enclave.settings import Settings
 from enclave.store import ControlStore, move, provision, put
 from hub_config import halt
 from tests.support.audit import AuditProcess
+from tests.support.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {
@@ -151,17 +151,6 @@ def get(url: str, path: str, host: str | None = None) -> tuple[int, bytes]:
         answer = connection.getresponse()
         return answer.status, answer.read()
     return 0, b""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on at the moment."""
-    with_sockets = [socket.socket() for _ in range(count)]
-    for one in with_sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in with_sockets]
-    for one in with_sockets:
-        one.close()
-    return ports
 
 
 @contextmanager

@@ -19,7 +19,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 
-START_SECONDS = 20
+from tests.support.ports import free_port
+
+START_SECONDS = 60
 TWO_FACTORS = ["pwd", "otp", "mfa"]
 
 
@@ -64,11 +66,6 @@ class IdentityProviderProcess:
                 self.process.wait()
             self.process = None
 
-    def set_claims(self, subject: str, **claims: Any) -> None:
-        """Change what the provider says of a person from now on."""
-        body = {"amr": TWO_FACTORS, **self._people.get(subject, {}), **claims}
-        httpx2.put(f"{self.issuer}/users/{subject}", json=body).raise_for_status()
-
     def authorize(self, url: str, subject: str) -> str:
         """Press the button of one person on the provider's page; return where it redirects to."""
         answer = httpx2.post(url, data={"sub": subject}, follow_redirects=False)
@@ -79,9 +76,3 @@ class IdentityProviderProcess:
 def callback_query(location: str) -> dict[str, str]:
     """Return the query of a redirect as single values."""
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -13,6 +13,7 @@ from typing import TextIO
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from egress_review.sdc.standards import against_insiders
 from egress_review.sdc.system import KNOWN, Floats, Need, System
 
 DATA = Path(__file__).parents[1] / "data" / "sdc"
@@ -109,7 +110,8 @@ def _partition(
 def system(instance: Instance, *, standard: str = "strict") -> System:
     """Return the instance as a system, in a unit that makes the smallest need `SMALLEST`.
 
-    Strict: the needs written in the file. E: not known to within one (counts) or 1 % (amounts).
+    Strict: the needs written in the file; "insiders": besides, each kept from everybody who is
+    alone in another cell. E: not known to within one (counts) or 1 % (amounts).
     """
     value, largest = instance.column("val"), instance.column("val").max()
     counts = bool((value == instance.column("freq")).all())
@@ -127,7 +129,12 @@ def system(instance: Instance, *, standard: str = "strict") -> System:
     needs = tuple(_needs(instance, scale, counts=counts, standard=standard))
     zeros = np.zeros(len(value))
     matrix = equations(instance)
-    return System(value * scale, zeros, high, gate, matrix, needs, weight, forced)
+    made = System(value * scale, zeros, high, gate, matrix, needs, weight, forced)
+    if standard != "insiders":
+        return made
+    owed = {n.variable: n.width for n in _needs(instance, scale, counts=counts, standard="E")}
+    alone = np.flatnonzero((instance.column("freq") == 1) & (gate != KNOWN))
+    return against_insiders(made, alone.tolist(), owed=owed)
 
 
 def _needs(instance: Instance, scale: float, *, counts: bool, standard: str) -> Iterator[Need]:

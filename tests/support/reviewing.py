@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,12 +22,12 @@ from egress_review.web import make_site
 from enclave.events import Action, Event
 from enclave.settings import Settings
 from enclave.web.oidc import IdentityProvider
-from enclave.web.serve import server
 from enclave.web.sessions import WebSessions
 from tests.support.audit import AuditProcess
-from tests.support.idp import IdentityProviderProcess, free_port
+from tests.support.idp import IdentityProviderProcess
+from tests.support.ports import free_port
 from tests.support.review import PEOPLE, World, review_world
-from tests.support.web import Clock, Visitor
+from tests.support.web import Clock, Visitor, running
 
 
 @dataclass
@@ -87,16 +85,8 @@ def _serving(
         sessions=WebSessions(world.store.engine, clock=clock),
         provider=IdentityProvider(world.settings),
     )
-    running = server(app)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    while not running.started:
-        time.sleep(0.02)
-    try:
+    with running(app):
         yield ReviewSite(world, idp, clock, service, app)
-    finally:
-        running.should_exit = True
-        thread.join(timeout=10)
 
 
 LONG = "Bartholomew-Maximilian Featherstonehaugh-Cholmondeley "

@@ -20,9 +20,8 @@ from enclave.web.app import Site, make_app
 from enclave.web.oidc import IdentityProvider
 from enclave.web.serve import server
 from enclave.web.sessions import WebSessions
-from tests.support.idp import IdentityProviderProcess, free_port
-
-START_SECONDS = 20
+from tests.support.idp import IdentityProviderProcess
+from tests.support.ports import free_port
 
 
 class Clock:
@@ -105,12 +104,21 @@ def serving(
         sessions=WebSessions(store.engine, clock=clock),
         provider=IdentityProvider(settings),
     )
-    running = server(app)
-    thread = threading.Thread(target=running.run)
+    with running(app):
+        yield app
+
+
+@contextmanager
+def running(app: Starlette) -> Iterator[None]:
+    """Serve an app at its site's address, on a thread, until the block ends."""
+    served = server(app)
+    thread = threading.Thread(target=served.run)
     thread.start()
-    deadline = time.monotonic() + START_SECONDS
-    while not running.started and time.monotonic() < deadline:
+    while not served.started:
+        assert thread.is_alive(), "the site did not start"
         time.sleep(0.02)
-    yield app
-    running.should_exit = True
-    thread.join(timeout=10)
+    try:
+        yield
+    finally:  # a test that fails within would leave a thread that the process waits for at its end
+        served.should_exit = True
+        thread.join()

@@ -619,6 +619,25 @@ def test_an_empty_queue_says_so_and_a_researcher_is_led_to_their_own(
         page.context.close()
 
 
+def test_a_researcher_of_the_project_is_told_why_its_requests_are_not_theirs(
+    world: World, site: ReviewSite, chromium: Browser
+) -> None:
+    request = in_review(world, "People by college, a colleague's")
+    page = chromium.new_context(viewport=WIDE).new_page()
+    enter(page, site, "both")
+    expect(page.get_by_text("you are named as a researcher there")).to_be_visible()
+    expect(page.get_by_text("Nothing else waits for your agency")).to_be_visible()
+    expect(page.get_by_text(request.title)).to_have_count(0)
+    looks_right(page, "queue-researcher")
+    answer = page.goto(f"{site.url}/requests/{request.id}")
+    assert answer is not None
+    assert answer.status == 403
+    expect(page.get_by_text("review.own-project")).to_be_visible()
+    expect(page.get_by_text("Another reviewer of your agency decides")).to_be_visible()
+    looks_right(page, "refused-researcher")
+    page.context.close()
+
+
 # Who and when ------------------------------------------------------------------------------------
 
 

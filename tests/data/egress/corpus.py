@@ -84,6 +84,43 @@ POOR_WORDS = (
     ("results 2", "same as before again"),
     ("Request", "You know already."),
 )
+LARGE = "county IN ('Fairfield', 'Hartford', 'New Haven')"
+MIDDLE = "(quantile_cont(wage, 0.45) + quantile_cont(wage, 0.55)) / 2"
+JOINED = "credentials c JOIN wages w USING (person_id)"
+ASKED = (  # as people write SQL, and what pandas and R make of the answer: query, edit
+    ("SELECT coalesce(county, 'All counties') AS place, count(*) AS n FROM wages "
+     "GROUP BY ROLLUP (county)", ""),
+    ("SELECT CASE WHEN grouping(institution) = 1 THEN 'Total' ELSE institution END AS college, "
+     "count(*) AS n FROM credentials GROUP BY ROLLUP (institution)", ""),
+    ("SELECT institution, credential, count(*) AS n FROM credentials "
+     "GROUP BY CUBE (institution, credential)", "as-r-writes-it"),
+    ("SELECT CASE WHEN county IN ('Tolland', 'Windham') THEN 'East' ELSE 'West' END AS region, "
+     "count(DISTINCT person_id) AS people, round(avg(wage), -2) AS mean_wage FROM wages "
+     "GROUP BY region", ""),
+    ("SELECT county, count(*) AS n, round(100.0 * count(*) FILTER (WHERE industry = 'Health') / "
+     f"nullif(count(*), 0), 1) AS pct_health FROM wages WHERE {LARGE} GROUP BY county", ""),
+    ("SELECT county, count(*) AS n, printf('%.1f', 100 * avg(CASE WHEN industry = 'Retail' THEN 1 "
+     f"ELSE 0 END)) AS pct_retail FROM wages WHERE {LARGE} GROUP BY 1 ORDER BY n DESC", ""),
+    ("SELECT industry, count(*) AS n, avg(wage) AS mean, avg(wage) - 1.96 * stddev(wage) / "
+     "sqrt(count(*)) AS lower, avg(wage) + 1.96 * stddev(wage) / sqrt(count(*)) AS upper "
+     "FROM wages WHERE industry <> 'Farming' GROUP BY industry", ""),
+    (f"SELECT industry, count(*) AS n, round({MIDDLE}) AS mid FROM wages "
+     "WHERE industry <> 'Farming' GROUP BY industry", ""),
+    ('SELECT institution AS "Établissement", count(*) AS "Number of graduates" FROM credentials '
+     "GROUP BY 1", ""),
+    ("SELECT institution, count(DISTINCT c.person_id) AS graduates, count(DISTINCT w.person_id) AS "
+     "employed FROM credentials c LEFT JOIN wages w USING (person_id) GROUP BY institution", ""),
+    ("SELECT county, count(DISTINCT person_id) AS people FROM wages WHERE person_id IN (SELECT "
+     f"person_id FROM credentials WHERE credential = 'Associate') AND {LARGE} GROUP BY county", ""),
+    (f"SELECT credential, count(*) AS n, sum(wage) / count(DISTINCT person_id) AS pay FROM {JOINED}"
+     " GROUP BY credential", ""),
+    ('SELECT industry, count(*) FILTER (WHERE year = 2024) AS "2024" FROM wages '
+     "WHERE industry <> 'Farming' GROUP BY industry", ""),
+    ("SELECT institution, credential, count(*) AS n FROM credentials GROUP BY ALL", "wide"),
+    ("SELECT wage > 8000 AS above_8000, count(DISTINCT person_id) AS people FROM wages GROUP BY 1",
+     ""),
+    ("SELECT institution, count(*) AS n FROM credentials GROUP BY 1 ORDER BY 2", "with-percent"),
+)  # fmt: skip
 CRYPTIC = (("v1", "v2"), ("x", "col1"), ("Unnamed: 0", "n"), ("var3", "q12"), ("field1", "n"))
 
 WAGES = ("county", "industry")
@@ -100,7 +137,7 @@ def counted(
 
 
 def cases() -> list[Case]:
-    """Return 109 bad outputs and 57 good ones, the same every time."""
+    """Return 109 bad outputs and 73 good ones, the same every time."""
     dice = random.Random(SEED)
     made = [*_counts(dice), *_context(dice), *_redaction(dice), *_underlying(dice)]
     return [*made, *_types(dice), *_others(dice), *_good(dice)]
@@ -272,3 +309,5 @@ def _good(dice: random.Random) -> Iterator[Case]:
     ):
         parts = (Part("table.csv", plain), Part(name, edit="code" if number > 1 else "prose"))
         yield Case(f"good-text-{number}", GOOD, *_said(dice), parts)
+    for number, (sql, edit) in enumerate(ASKED):
+        yield _one(f"good-asked-{number}", GOOD, dice, Part("table.csv", sql, edit))

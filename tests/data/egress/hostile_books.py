@@ -169,6 +169,7 @@ def workbooks() -> Iterator[tuple[str, bytes]]:
     yield "validation", book(sheet=sheet(after=validation))
     yield "extension", book(sheet=sheet(after=f"<extLst><ext uri='x'>{SECRET}</ext></extLst>"))
     yield "unknown-element", book(sheet=sheet(after=f"<webPublishItems>{SECRET}</webPublishItems>"))
+    yield from _speaking()
     yield "error-cell", book(sheet=sheet(ROWS.replace("<c><v>120", '<c t="e"><v>#REF!')))
     yield (
         "named-value",
@@ -211,6 +212,19 @@ def workbooks() -> Iterator[tuple[str, bytes]]:
     yield "no-archive", b"PK\x03\x04" + HIDDEN
 
 
+def _speaking() -> Iterator[tuple[str, bytes]]:
+    """Yield workbooks whose looks say what their cells do not."""
+    header = f"<headerFooter><oddHeader>{SECRET}</oddHeader></headerFooter>"
+    yield "header", book(sheet=sheet(after=header))
+    inside = f'<hyperlinks><hyperlink ref="A1" location="{SECRET}"/></hyperlinks>'
+    yield "link-inside", book(sheet=sheet(after=inside))
+    coloured = f"<conditionalFormatting sqref='B2'>{SECRET}</conditionalFormatting>"
+    yield "conditional-format", book(sheet=sheet(after=coloured))
+    forms = f"<numFmts count='1'><numFmt numFmtId='164' formatCode=';;;\"{SECRET}\"'/></numFmts>"
+    styles = f'<styleSheet xmlns="{SPREADSHEET}">{forms}</styleSheet>'
+    yield "number-format", workbook_with("xl/styles.xml", styles)
+
+
 def commented() -> bytes:
     out = io.BytesIO(book())
     with zipfile.ZipFile(out, "a") as archive:
@@ -232,6 +246,9 @@ def parquets() -> Iterator[tuple[str, bytes]]:
     words = pa.DictionaryArray.from_arrays(pa.array([0, 1]), ["Hartford", "Tolland", SECRET])
     good = parquet(plain)
     yield "metadata", parquet(plain.replace_schema_metadata({"note": SECRET}))
+    field = pa.field("county", pa.string(), metadata={"note": SECRET})
+    marked = pa.schema([field, pa.field("n", pa.int64())])
+    yield "field-metadata", parquet(plain.cast(marked))
     yield "unused-category", parquet(pa.table({"county": words, "n": [120, 40]}))
     yield "gap", good[:-4] + HIDDEN + good[-4:]
     yield "list-column", parquet(pa.table({"county": ["a"], "n": [[SECRET]]}))

@@ -70,6 +70,9 @@ def pngs() -> Iterator[tuple[str, bytes]]:
     frames = [picture(), picture(32).resize((64, 64))]
     yield "text", png(pnginfo=said)
     yield "packed-text", with_chunk(b"zTXt", b"c\0\0" + zlib.compress(HIDDEN))
+    yield "words-of-a-language", with_chunk(b"iTXt", b"c\0\0\0\0\0" + HIDDEN)
+    yield "named-palette", with_chunk(b"sPLT", HIDDEN + b"\0\x08")
+    yield "provenance", with_chunk(b"caBX", HIDDEN)
     yield "text-bomb", with_chunk(b"zTXt", b"c\0\0" + zlib.compress(b"A" * 20_000_000))
     yield "exif", with_chunk(b"eXIf", b"MM\0*" + HIDDEN)
     yield "profile", with_chunk(b"iCCP", b"p\0\0" + zlib.compress(HIDDEN * 50))
@@ -178,6 +181,13 @@ def pdfs() -> Iterator[tuple[str, bytes]]:
         "stream-nobody-draws",
         pdf(more=[f"<< /Length {len(HIDDEN)} >>\nstream\n{SECRET}\nendstream"]),
     )
+    layers = "/OCProperties << /OCGs [6 0 R] /D << /OFF [6 0 R] >> >>"
+    yield "layer-off", pdf(catalog=layers, more=[f"<< /Type /OCG /Name ({SECRET}) >>"])
+    told = f"<< /Type /Metadata /Subtype /XML /Length {len(HIDDEN)} >>\nstream\n{SECRET}\nendstream"
+    yield "description", pdf(catalog="/Metadata 6 0 R", more=[told])
+    figure = f"<< /S /Figure /Alt ({SECRET}) >>"
+    yield "spoken-instead", pdf(catalog=f"/StructTreeRoot << /Type /StructTreeRoot /K {figure} >>")
+    yield "named-place", pdf(catalog=f"/Names << /Dests << /Names [({SECRET}) 3 0 R] >> >>")
     yield "comment", pdf().replace(b"xref\n0", b"%" + HIDDEN + b"\nxref\n0", 1)
     yield "earlier-version", pdf(draw=f"BT /F 12 Tf ({SECRET}) Tj ET") + pdf()
     yield "draws-itself", pdf(draw="/X Do", more=[itself])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pickle
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ def texts() -> Iterator[tuple[str, str, bytes]]:
     rows = "\n".join(f"Hartford  {n}  {n * 37 % 91}" for n in range(1, 9))
     pipes = "| county | n |\n|---|---|\n" + "\n".join(f"| A{n} | {n} |" for n in range(1, 9))
     code = "data = [\n" + "\n".join(f"    ({n}, {n * 7}, {n * 3})," for n in range(1, 9)) + "\n]"
+    pays = [f"{8123.45 + 97.31 * n:.2f}" for n in range(40)]
     for id, name, text in (
         ("html", "a.md", "See <img src='http://x/y'>"),
         ("script", "a.md", "<script>fetch('http://x')</script>"),
@@ -45,6 +47,12 @@ def texts() -> Iterator[tuple[str, str, bytes]]:
         ("stacked-marks", "a.md", "Pay" + "\u0301" * 30),
         ("private-use", "a.md", "Pay \ue000 rose"),
         ("printed-rows", "a.txt", f"The rows:\n\n{rows}\n"),
+        ("listed-as-json", "a.txt", "".join(f'{{"pay": {p}}}\n' for p in pays)),
+        ("listed-in-bullets", "a.md", "".join(f"- Tolland: {p}\n" for p in pays)),
+        ("listed-in-sentences", "a.md", "\n\n".join(f"One has {p} here." for p in pays)),
+        ("vector", "a.r", f"w <- c({', '.join(pays)})"),
+        ("packed", "a.py", f"d = '{base64.b64encode(bytes(range(200))).decode()}'"),
+        ("packed-in-hex", "a.sql", f"SELECT '{(HIDDEN * 3).hex()}'"),
         ("markdown-table", "a.md", f"The table:\n\n{pipes}\n"),
         ("rows-in-code", "a.py", code),
         ("commas", "a.txt", "\n".join(f"A{n},{n},{n + 3}" for n in range(9))),
@@ -81,6 +89,9 @@ def tables() -> Iterator[tuple[str, str, bytes]]:
     yield "long-cell", "a.csv", b"county,n\n" + b"A" * 600 + b",1\n"
     yield "many-columns", "a.csv", b",".join(b"c%d" % n for n in range(60)) + b"\n"
     yield "empty", "a.csv", b""
+    yield "semicolons", "a.csv", b"county;n\nA;1\n"
+    yield "tabs", "a.csv", b"county\tn\nA\t1\n"
+    yield "notes-below", "a.csv", CSV + HIDDEN + b"\n"
     yield "twice", "a.json", b'[{"n": 1, "n": 8731}]'
     yield "nested", "a.json", json.dumps([{"county": {"x": SECRET}, "n": 1}]).encode()
     yield "deep", "a.json", b"[" * 100_000 + b"]" * 100_000

@@ -211,6 +211,23 @@ def test_gateway_and_egress_are_told_of_every_opening_and_closing(enclave: Encla
     assert gateway == e == ["sync\n", "sync\n"]
 
 
+def test_a_service_that_cannot_let_go_keeps_no_other_session_open_and_no_other_service_untold(
+    enclave: Enclave,
+) -> None:
+    settings = enclave.settings
+    for _ in range(3):
+        enclave.open()
+    enclave.put(policy=replace(POLICY, researchers=frozenset({"ravi"})))
+    with (
+        service(settings, "gateway", "error no\n"),
+        service(settings, "egress", "ok\n") as egress,
+        pytest.raises(Unavailable, match="gateway service could not follow"),
+    ):
+        sessions.close_groundless(enclave.store, enclave.audit, settings)
+    assert enclave.store.sessions() == ()
+    assert egress == ["sync\n"] * 3
+
+
 @pytest.mark.parametrize("answer", ["error no memory left\n", "", "what?\n"])
 def test_a_session_a_service_cannot_serve_is_not_left_open(enclave: Enclave, answer: str) -> None:
     with (

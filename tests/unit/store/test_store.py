@@ -9,7 +9,7 @@ from datetime import date
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -240,7 +240,6 @@ policies = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(policies)
 def test_a_policys_bytes_say_all_of_it(policy: Policy) -> None:
     body = documents.canonical(policy)
@@ -248,7 +247,6 @@ def test_a_policys_bytes_say_all_of_it(policy: Policy) -> None:
     assert documents.canonical(documents.read(Policy, body)) == body
 
 
-@settings(deadline=None)
 @given(policies, policies)
 def test_two_policies_have_one_hash_only_if_they_are_equal(one: Policy, other: Policy) -> None:
     hashes = {documents.sha256(documents.canonical(each)) for each in (one, other)}

@@ -64,3 +64,11 @@ def test_a_heat_map_too_large_to_read_says_what_is_missing():
 
 def test_a_chart_of_nothing_says_so():
     assert charts.bars("Queries", [], label="Agency", unit="queries").description.startswith("Noth")
+
+
+def test_one_is_written_as_one() -> None:
+    one = charts.timeline("Entries", [("2026-01-01", 1.0)], label="Day", unit="entries")
+    assert one.ticks[0].text == "1 entry"
+    assert one.description == "1 entry in 1 group; most in 2026-01-01: 1."
+    two = charts.bars("Days", [("dol", 1.0), ("dss", 1.5)], label="Agency", unit="days")
+    assert two.description == "2.50 days in 2 groups; most in dss: 1.50."

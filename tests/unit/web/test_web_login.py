@@ -110,6 +110,45 @@ def test_what_was_posted_into_an_ended_session_is_said_to_be_lost(visitor, clock
     assert "was not carried out" in answer.text
 
 
+TYPED = "It's a café's </textarea><script>alert(1)</script>\nsecond line"
+SHOWN = (
+    "It&#39;s a café&#39;s &lt;/textarea&gt;&lt;script&gt;alert(1)&lt;/script&gt;\r\nsecond line"
+)
+
+
+def test_what_was_typed_into_an_ended_session_is_shown_to_be_copied(visitor, clock):
+    visitor.log_in("dora")
+    clock.forward(16 * 60)
+    text = {"text": TYPED.replace("\n", "\r\n"), "token": "oneword"}
+    answer = visitor.post("/say", data=text, headers={"Referer": f"{visitor.site.url}/"})
+    assert answer.status_code == 401
+    assert SHOWN in answer.text
+    assert "oneword" not in answer.text
+
+
+def test_what_another_site_or_too_much_was_sent_into_an_ended_session_is_not_shown(visitor, clock):
+    visitor.log_in("dora")
+    clock.forward(16 * 60)
+    planted = {"text": "planted words here"}
+    answer = visitor.post("/say", data=planted, headers={"Origin": "http://elsewhere.example"})
+    assert "planted words" not in answer.text
+    answer = visitor.post("/say", data={"text": "many words " * 10_000})
+    assert answer.status_code == 401
+    assert "many words" not in answer.text
+
+
+def test_what_was_typed_into_a_late_vote_or_a_wrong_form_is_shown_to_be_copied(visitor, clock):
+    visitor.log_in("dora")
+    clock.forward(6 * 60)
+    late = visitor.post("/vote/7", data={"shown": "abc", "comment": "Too few people."})
+    assert late.status_code == 401
+    assert "Too few people." in late.text
+    assert "/login?next=%2Fconfirm%2F7&amp;again=1" in late.text
+    wrong = visitor.post("/say", data={"text": "Some words.", "unknown": "x"})
+    assert wrong.status_code == 422
+    assert "Some words." in wrong.text
+
+
 def test_logging_out_ends_the_session_and_is_logged(visitor, logged):
     visitor.log_in("dora")
     assert visitor.post("/logout").headers["location"] == "/logged-out"

@@ -99,6 +99,16 @@ def test_what_is_missing_stands_last():
     assert page.rows == ((1,), (2,), (None,))
 
 
+def test_names_with_numbers_stand_as_a_person_counts():
+    column = tables.Column("v", "V", lambda row: row)
+    names = ["year 10", "Year 2", "year 1", "year", "year 2b", "9" * 5000, None]
+    page = tables.of(
+        names, [column], tables.state(asked("sort=v"), [column]), caption="c", empty="e"
+    )
+    expected = ["9" * 5000, "year", "year 1", "Year 2", "year 2b", "year 10", None]
+    assert [cell for (cell,) in page.rows] == expected
+
+
 @pytest.mark.parametrize(("page", "pages"), [(1, 1), (3, 7), (1, 400), (200, 400), (400, 400)])
 def test_at_most_seven_page_numbers_are_offered(page, pages):
     slots = tables.page_slots(page, pages)
