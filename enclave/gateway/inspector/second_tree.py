@@ -7,7 +7,7 @@ query. Its tree is only read; SQL made from it is never executed (it changed 25 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import OptimizeError, SqlglotError
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
@@ -79,7 +80,7 @@ class SecondReader:
     """sqlglot over one project's catalogue."""
 
     schema: MappingSchema
-    views: frozenset[str]
+    views: Mapping[str, tuple[str, ...]]
 
     def look(self, sql: str) -> Reading:
         """Return the tables and columns a query reads. Raises what `parse` and `read` raise."""
@@ -102,7 +103,8 @@ class SecondReader:
         for node in tree.walk():
             if type(node) not in _PASSED:
                 _check(node)
-        return tree
+        with _understood():  # WITH Pay AS (…) SELECT … FROM pay: no case tells names apart
+            return normalize_identifiers(tree, dialect=DIALECT)
 
     def tables(self, tree: exp.Query) -> frozenset[str]:
         """Return the base tables the tree names, as far as scopes tell them from CTEs."""
@@ -134,10 +136,34 @@ class SecondReader:
             return frozenset(name for scope in scopes for name in self._columns(scope))
 
     def _columns(self, scope: Scope) -> Iterator[str]:
+        found = {name: source for name, source in scope.sources.items()
+                 if isinstance(source, exp.Table) and source.name in self.views}  # fmt: skip
         for column in scope.columns:
-            source = scope.sources.get(column.table)
-            if isinstance(source, exp.Table) and source.name.lower() in self.views:
-                yield f"{source.name.lower()}.{column.name.lower()}"
+            if column.table in found:
+                yield self._column(found[column.table], column.name)
+        for star in scope.find_all(exp.Star):
+            # It is left where one of the sources is a function, whose columns sqlglot cannot tell.
+            if not isinstance(star.parent, exp.Func):
+                left_out = {item.name for item in star.args.get("except_") or ()}
+                for source in found.values():
+                    for name in self._names(source) - left_out:
+                        yield self._column(source, name)
+
+    def _names(self, source: exp.Table) -> Set[str]:
+        """Return what a query calls a view's columns: `wages AS w(a, b)` renames the first two."""
+        given = source.alias_column_names
+        return {*given, *self.views[source.name][len(given) :]}
+
+    def _column(self, source: exp.Table, name: str) -> str:
+        """Return the `view.column` that a query calls by a name. Raises NotGranted if none is."""
+        own, given = self.views[source.name], source.alias_column_names
+        name = own[given.index(name)] if name in given else name
+        if name not in own:  # an outer query's, of a source that is called as the view is
+            raise NotGranted(
+                "The query names a column that the view beside it does not have.",
+                hint="Give each source of the query a name of its own.",
+            )
+        return f"{source.name}.{name}"
 
 
 # Beside its own errors sqlglot lets out what its builders raise on a text that is no SQL, as on
@@ -161,7 +187,8 @@ def second_reader(catalogue: Catalogue) -> SecondReader:
     mapping: dict[str, object] = {
         view: {name: "UNKNOWN" for name in catalogue.columns(view)} for view in catalogue.tables
     }
-    return SecondReader(MappingSchema(mapping, dialect=DIALECT), frozenset(mapping))
+    columns = {view: catalogue.columns(view) for view in catalogue.tables}
+    return SecondReader(MappingSchema(mapping, dialect=DIALECT), columns)
 
 
 def _base_tables(tree: exp.Query) -> Iterator[str]:

@@ -1,0 +1,63 @@
+"""What other people's lists found: an engine's test-suite, a grammar, injections, trackers.
+
+R52, R53. Texts of public lists were run through the inspector; here stand the kinds that told us
+something new, written anew about our own views.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from enclave.gateway.refusals import NotGranted, QueryDenied
+from tests.support.gateway import make_test_inspector
+
+INSPECTOR = make_test_inspector()
+
+
+# Two readers must read alike ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("WITH Pay AS (SELECT wage FROM Wages) SELECT avg(WAGE) FROM pay", "wages.wage"),
+        ('WITH "PAY" AS (SELECT wage FROM wages) SELECT Pay.wage FROM "pay"', "wages.wage"),
+        ("SELECT p FROM wages AS w(p)", "wages.person_id"),
+        ("SELECT w.Y FROM wages AS w(p, y)", "wages.year"),
+        ("SELECT w.year FROM wages AS w(year)", "wages.person_id"),
+        ("SELECT count(*) FROM wages AS w(p) WHERE w.town = 'Bolton'", "wages.town"),
+        ("SELECT w.town FROM wages AS w(a, b, c, d, town)", "wages.industry"),
+        ("SELECT * EXCLUDE (year, county), c.p FROM credentials AS c(p, i, k, f), range(2) r",
+         "credentials.credential credentials.field_of_study credentials.institution "
+         "credentials.person_id"),
+        ("SELECT c.* FROM credentials c, generate_series(1, 2)",
+         "credentials.county credentials.credential credentials.field_of_study "
+         "credentials.institution credentials.person_id credentials.year"),
+        ("SELECT count(*) FROM credentials, unnest([1, 2])", ""),
+    ],
+)  # fmt: skip
+def test_what_a_query_reads_is_logged_whatever_it_calls_it(sql: str, columns: str) -> None:
+    assert list(INSPECTOR.inspect(sql).columns) == columns.split()
+
+
+@pytest.mark.parametrize("column", ["ssn", "secret", "nowhere"])
+def test_a_column_of_a_source_that_is_called_as_a_view_is_refused(column: str) -> None:
+    """The inner `wages` has no such column, so the engine takes the outer one's."""
+    with pytest.raises(NotGranted) as refusal:
+        INSPECTOR.inspect(f"SELECT (SELECT {column} FROM wages) FROM (SELECT 1 AS {column}) wages")
+    assert refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT w.town FROM wages AS w(a, b, c, d, e)",
+        "SELECT w.g FROM wages AS w(a, b, c, d, e, f, g)",
+        "SELECT * FROM wages, range(2)",
+        "WITH Pay AS (SELECT town FROM wages) SELECT * FROM PAY",
+    ],
+)
+def test_a_new_name_gives_no_new_use(sql: str) -> None:
+    with pytest.raises(QueryDenied) as refusal:
+        INSPECTOR.inspect(sql)
+    assert refusal.value.code == "query.column-role"
