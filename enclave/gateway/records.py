@@ -79,24 +79,35 @@ class Records:
             )
         )
 
-    def note(self, run: Run, outcome: Outcome) -> None:
-        """Write into the journal how a query stands or ended. Raises Unavailable.
+    def advance(self, run: Run, stands: Callable[[], Outcome]) -> None:
+        """Write into the journal how far a run has come. Raises Unavailable.
 
-        Nothing is written before the intent has a receipt, and after its end only how it ended.
+        Nothing is written before the intent has a receipt, nor after the end. How it stands is
+        asked when it is this one's turn to write: what was told before would be less by then.
         """
         receipt = run.receipt()
-        if receipt is None:
-            return
         with run.noting:
-            if run.is_over and outcome.verdict is None:
+            if receipt is None or run.is_over:
                 return
-            if not run.is_noted:
-                self.journal.begin(self._entry(run, receipt), outcome)
-                run.is_noted = True
-            elif outcome.verdict is None:
-                self.journal.advance(run.query, outcome)
-            else:
-                self.journal.end(run.query, outcome)
+            outcome = stands()
+            self._write(run, receipt, outcome)
+            run.noted = (outcome.rows, outcome.bytes)
+
+    def end(self, run: Run, outcome: Outcome) -> None:
+        """Write into the journal how a run ended, if it has a receipt. Raises Unavailable."""
+        receipt = run.receipt()
+        with run.noting:
+            if receipt is not None:
+                self._write(run, receipt, outcome)
+
+    def _write(self, run: Run, receipt: Receipt, outcome: Outcome) -> None:
+        if not run.is_noted:
+            self.journal.begin(self._entry(run, receipt), outcome)
+            run.is_noted = True
+        elif outcome.verdict is None:
+            self.journal.advance(run.query, outcome)
+        else:
+            self.journal.end(run.query, outcome)
 
     def _entry(self, run: Run, receipt: Receipt) -> Entry:
         asked, ran = run.inspection.asked, run.inspection.sql

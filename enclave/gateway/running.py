@@ -151,7 +151,7 @@ class Running:
         """Watch and measure a run until it leaves."""
         with self._changed:
             self._start("runs", self._look)
-            self._start("notes", self._note)
+            self._start("notes", self._write)
             self._runs.add(run)
         self.meter.enter(run.lease)
 
@@ -183,13 +183,13 @@ class Running:
             and sum(self._places.values()) < most.project
         )
 
-    def _start(self, name: str, each: Callable[[Run], None]) -> None:
+    def _start(self, name: str, tick: Callable[[Sequence[Run]], None]) -> None:
         """Start one of the clocks if it does not go."""
         if name not in self._clocks:
-            threading.Thread(target=self._go, args=(name, each), name=name, daemon=True).start()
+            threading.Thread(target=self._go, args=(name, tick), name=name, daemon=True).start()
             self._clocks.add(name)  # only once it goes: short of memory, no thread may start
 
-    def _go(self, name: str, each: Callable[[Run], None]) -> None:
+    def _go(self, name: str, tick: Callable[[Sequence[Run]], None]) -> None:
         idle = 0
         while True:
             time.sleep(TICK_SECONDS)
@@ -199,19 +199,24 @@ class Running:
                 if idle >= _IDLE_TICKS:  # under the lock: whoever comes now starts another clock
                     self._clocks.discard(name)
                     return
-            _each(runs, each)
+            tick(runs)
 
-    def _look(self, run: Run) -> None:
-        self.meter.share()
-        run.look(time.monotonic())
+    def _look(self, runs: Sequence[Run]) -> None:
+        """Share out what was worked since the last tick, once, and see who is over it or late."""
+        _try(self.meter.share)
+        for run in runs:
+            _try(run.look, time.monotonic())
+
+    def _write(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            _try(self._note, run)
 
 
-def _each(runs: Sequence[Run], do: Callable[[Run], None]) -> None:
-    for run in runs:
-        try:
-            do(run)
-        except Exception as error:  # the clock goes on for the others, and for this one next time
-            log.warning("a run could not be looked at: %s", type(error).__name__)
+def _try(do: Callable[..., None], *given: object) -> None:
+    try:
+        do(*given)
+    except Exception as error:  # the clock goes on for the others, and for this one next time
+        log.warning("a run could not be looked at: %s", type(error).__name__)
 
 
 def _out_of_time() -> QueryStopped:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -164,24 +164,27 @@ class Gateway:
         """Give a query its place and its lease; refusals of both are logged."""
         try:
             self._running.take_place(session.id)
-        except TooMany as refused:
+            return self._entered(session, inspection)
+        except (QueryDenied, SessionEnded, TooMany) as refused:
             self._records.deny(session, inspection.asked, refused)
             raise
-        try:
+
+    def _entered(self, session: Session, inspection: Inspection) -> Run:
+        """Watch a query that has a place; whatever goes wrong gives the place back."""
+        with ExitStack() as undo:
+            undo.callback(self._running.leave_place, session.id)
             lease = self._ledger.admit(session.person)
             work = self.parts.engine.start(inspection)
+            undo.callback(work.close)
             until = time.monotonic() + self.parts.seconds
             run = Run(new_id(), session, inspection, work, lease, until)
             self._running.enter(run)
+            undo.pop_all()
+            undo.callback(work.close)
+            undo.callback(self._running.leave, run)  # which gives the place back
             self._check_open(session)  # it may have ended since; from here on its end stops the run
-        except (QueryDenied, SessionEnded) as refused:
-            self._running.leave_place(session.id)
-            self._records.deny(session, inspection.asked, refused)
-            raise
-        except RuntimeError:  # no thread could be started: there is no memory left
-            self._running.leave_place(session.id)
-            raise
-        return run
+            undo.pop_all()
+            return run
 
     def _run(self, run: Run) -> Answer:
         run.intent = self._records.send_intent(run)
@@ -204,13 +207,13 @@ class Gateway:
         outcome = outcome_of(run, error)
         sent = self._records.send_outcome(run, outcome)
         intent.result()
-        self._records.note(run, outcome)
+        self._records.end(run, outcome)
         try:
             sent.result()
         except EnclaveError as lost:
             run.lease.give_back(run.lease.rows, run.lease.bytes)
             with suppress(EnclaveError):
-                self._records.note(run, outcome_of(run, lost))
+                self._records.end(run, outcome_of(run, lost))
             raise
         if error is not None:
             raise error
@@ -223,7 +226,7 @@ class Gateway:
         self._running.leave(run)
         outcome = outcome_of(run, error)
         self._records.send_outcome(run, outcome).result()
-        self._records.note(run, outcome)
+        self._records.end(run, outcome)
         return True
 
     def _log_failure(self, run: Run, error: Exception) -> None:
@@ -234,7 +237,7 @@ class Gateway:
         known = error if isinstance(error, EnclaveError) else QueryFailed("The gateway failed.")
         with suppress(EnclaveError):
             self._records.send_outcome(run, outcome_of(run, known)).result()
-            self._records.note(run, outcome_of(run, known))
+            self._records.end(run, outcome_of(run, known))
 
     def _note(self, run: Run) -> None:
         """Write down how far a run has come, before more of it is handed out.
@@ -242,9 +245,7 @@ class Gateway:
         Twice as far, so that a long answer is not written down at each of its batches; a process
         that dies in the middle of one counts at most that much too much.
         """
-        stands = standing(run, times=2)
-        self._records.note(run, stands)
-        run.noted = (stands.rows, stands.bytes)
+        self._records.advance(run, lambda: standing(run, times=2))
 
     def _check_open(self, session: Session) -> None:
         with self._lock:
