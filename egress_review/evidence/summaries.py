@@ -38,7 +38,10 @@ def summarises(sql: str, amounts: frozenset[str] = frozenset()) -> bool:
 
 
 def _aggregates(item: Node) -> frozenset[str]:
-    """Return the names of a column's aggregates; a fuzzy percentile is a mean."""
+    """Return the names of a column's aggregates.
+
+    A fuzzy percentile is a mean, unless it is half the largest or smallest value.
+    """
     names = sql_tree.functions("aggregate")
     found = (call["function_name"].lower() for call in _calls(item))
     return frozenset(name for name in found if name in names)
@@ -49,7 +52,7 @@ def _calls(node: object) -> Iterator[Node]:
         for one in node:
             yield from _calls(one)
     elif isinstance(node, dict):
-        if is_a(node, "FUNCTION") and (ends := fuzzy_ends(node)):
+        if is_a(node, "FUNCTION") and (ends := fuzzy_ends(node)) and ends[0] > 0 and ends[1] < 1:
             yield from _calls(ends[2]["arguments"][0])
             yield {**node, "function_name": "avg"}
             return

@@ -60,7 +60,7 @@ _SHARE = re.compile(r"(.*_)?(pct|percent|percentage|share|proportion)(_.*)?", re
 _CHANGE = re.compile(r"chang|growth|diff|gap|delta", re.IGNORECASE)
 _DRESSED = re.compile(
     r"(?:n ?=)?[$€£~≈=+' ]*(\d{1,3}(?:[ ,'\u2019_]\d{3})+|\d+)(\.\d*)?(?:[eE]\+?0+)?"
-    r" ?(?:[%*†‡]*|people|persons?|students|graduates|workers)",
+    r" ?(?:(%)?[*†‡]*|people|persons?|students|graduates|workers)",
     re.IGNORECASE,
 )
 
@@ -117,7 +117,7 @@ def number_columns(sheet: Sheet) -> list[int]:
     found = []
     for place in range(len(sheet.columns)):
         cells = [row[place] for row in sheet.rows if row[place]]
-        numbers = sum(1 for cell in cells if _is_number(cell))
+        numbers = sum(1 for cell in cells if _number(cell) is not None)
         if numbers and 2 * numbers >= len(cells):
             found.append(place)
     return found
@@ -163,7 +163,8 @@ def holds_only_shares(sheet: Sheet) -> bool:
 
 
 def _value(cell: str) -> float:
-    return float(cell) if _is_number(cell) else 0.0
+    number = _number(cell)
+    return 0.0 if number is None else number
 
 
 def parts(sheet: Sheet) -> Iterator[tuple[float, float]]:
@@ -179,14 +180,14 @@ def parts(sheet: Sheet) -> Iterator[tuple[float, float]]:
         ratios = [share / count for share, count in pairs if count]
         if not is_share(sheet.columns[place]) or not ratios:
             continue
-        if max(ratios) - min(ratios) <= 0.05 * max(ratios):
+        if len(ratios) > 1 and max(ratios) - min(ratios) <= 0.05 * max(ratios):
             continue
         whole = 1 if all(share <= 1 for share, _ in pairs) else 100
         yield from ((share * count / whole, count) for share, count in pairs if count)
 
 
 def plain(sheet: Sheet) -> Sheet:
-    """Return a table whose numbers are written plainly: 1,234 as 1234, 45 % and $45 as 45."""
+    """Return a table whose numbers are written plainly: 1,234 as 1234, $45 as 45, 45 % as 45%."""
     rows = tuple(tuple(map(_plain, row)) for row in sheet.rows)
     return Sheet(sheet.columns, rows)
 
@@ -195,12 +196,12 @@ def _plain(cell: str) -> str:
     found = _DRESSED.fullmatch(unicodedata.normalize("NFKC", cell.strip()))
     if not found:
         return cell
-    return re.sub(r"[ ,'\u2019_]", "", found[1]) + (found[2] or "")
+    return re.sub(r"[ ,'\u2019_]", "", found[1]) + (found[2] or "") + (found[3] or "")
 
 
-def _is_number(cell: str) -> bool:
+def _number(cell: str) -> float | None:
+    """Return what a cell says, 45% as 0.45; None where it is no number."""
     try:
-        float(cell)
+        return float(cell[:-1]) / 100 if cell.endswith("%") else float(cell)
     except ValueError:
-        return False
-    return True
+        return None

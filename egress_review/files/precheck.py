@@ -141,7 +141,8 @@ def _redaction(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Adv
         yield Advice(
             "redaction.extremes",
             f"{name}: a largest or smallest value is one person's own.",
-            "Ask for percentiles, quantile_cont(column, 0.95), which are protected here.",
+            "Ask for the mean of two percentiles that many people lie beyond: "
+            "(quantile_cont(x, 0.85) + quantile_cont(x, 0.95)) / 2.",
             True,
         )
     by_hand = any(

@@ -21,10 +21,13 @@ MOST_LETTERS = 1_000  # in one line
 MOST_NUMBERS = 200  # in prose; code has as many as it likes
 PRINTED_ROWS = 4  # so many lines of numbers one after the other are a table
 LISTED = 24  # so many exact numbers within as many lines are a list of values
-_ADDRESS = re.compile(r"\S*://\S*|\b10\.\d{4,}/\S*")
-_PACKED = re.compile(
-    r"(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])[A-Za-z0-9+/=_-]{60,}|[0-9a-fA-F]{65,}"
-)  # packed bytes; a SHA-256 is shorter
+ADDRESSED = 4  # so many numbers an address may hold: a year, a month, a day and an article's
+_ADDRESS = re.compile(r"\bhttps?://\S+|\b10\.\d{4,9}/\S+")
+_WORD = re.compile(r"[A-Za-z0-9+/=_-]{60,}")
+_TURN = re.compile(r"[a-z](?=[A-Z0-9])|[0-9](?=[A-Za-z])|[A-Z](?=[0-9])")
+PACKED = 5  # letters of packed bytes to a turn at most; words in a path or an address turn seldom
+_HASH = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{40,64}(?![0-9A-Za-z])")  # SHA-1 to SHA-256
+_HEX = re.compile(r"[0-9a-fA-F]{65,}")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?%?(?![\w.]*\w)")
 _FIELDS = re.compile(r"\s*[|,;\t]\s*|\s{2,}")
 _MARKUP = re.compile(r"<\s*[A-Za-z/!?]|&#|&[A-Za-z]{2,8};")
@@ -124,8 +127,17 @@ def listed_numbers(lines: Sequence[str]) -> int:
 
 
 def _exact(line: str) -> int:
-    numbers = _NUMBER.findall(_ADDRESS.sub(" ", line))
+    numbers = _NUMBER.findall(_unaddressed(line))
     return sum(1 for one in numbers if _figures(one) >= (4 if "." in one else 5))
+
+
+def _unaddressed(line: str) -> str:
+    """Return a line without its addresses; what lists numbers is none, whatever it begins with."""
+
+    def left(found: re.Match[str]) -> str:
+        return " " if len(_NUMBER.findall(found[0])) <= ADDRESSED else found[0]
+
+    return _ADDRESS.sub(left, line)
 
 
 def _figures(number: str) -> int:
@@ -133,7 +145,10 @@ def _figures(number: str) -> int:
 
 
 def _unreadable(line: str) -> str:
-    return "a word of letters and digits that nobody can read" if _PACKED.search(line) else ""
+    words = _WORD.findall(_HASH.sub("", line))
+    packed = any(PACKED * len(_TURN.findall(word)) >= len(word) for word in words)
+    unread = packed or _HEX.search(line)
+    return "a word of letters and digits that nobody can read" if unread else ""
 
 
 def _row_of(line: str) -> int:
@@ -180,9 +195,12 @@ def _loads(line: str) -> str:
 
 
 def _notes(lines: Sequence[str], *, is_prose: bool) -> tuple[Note, ...]:
-    numbers = sum(len(_NUMBER.findall(_ADDRESS.sub(" ", line))) for line in lines)
-    if is_prose and numbers > MOST_NUMBERS:
-        raise OutputRefused(f"The text holds more than {MOST_NUMBERS} numbers.", hint=_INSTEAD)
+    numbers = sum(len(_NUMBER.findall(_unaddressed(line))) for line in lines)
+    addresses = sum(len(_ADDRESS.findall(line)) for line in lines)  # each may carry one too
+    if is_prose and max(numbers, addresses) > MOST_NUMBERS:
+        raise OutputRefused(
+            f"The text holds more than {MOST_NUMBERS} numbers or addresses.", hint=_INSTEAD
+        )
     links = sum(line.count("://") for line in lines)
     found = [Note("text.unchecked", "A text is not checked against data: please read all of it.")]
     if numbers:

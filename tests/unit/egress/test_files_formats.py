@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import struct
 from pathlib import Path
 
 import pandas
@@ -279,6 +280,9 @@ DUMPS = {
     "between-comments.py": "".join(
         f"W{n} = [{', '.join(PAYS[n : n + 10])}]\n# then\n" for n in range(0, 60, 10)
     ),
+    "no-address.md": "".join(f"- Tolland: a://{pay}\n" for pay in PAYS),
+    "in-an-address.md": f"See http://a.b/{'/'.join(PAYS)}.\n",
+    "in-a-reference.md": f"Card (1990), doi:10.2307/{'/'.join(PAYS)}.\n",
 }
 
 
@@ -289,12 +293,40 @@ def test_lists_of_exact_numbers_are_refused_in_whatever_form(name: str) -> None:
         read(name, DUMPS[name].encode())
 
 
-@pytest.mark.parametrize("packed", [base64.b64encode(bytes(range(256)))[:70], b"0a" * 40])
+def test_numbers_in_addresses_are_counted_address_by_address() -> None:
+    text = "".join(f"Tolland is at http://a.b/{pay} now.\n" for pay in PAYS)
+    assert isinstance(read("a.md", text.encode()), Prose)
+    with pytest.raises(OutputRefused, match="200 numbers or addresses"):
+        read("a.md", (text * 4).encode())
+
+
+PACKED = [
+    base64.b64encode(bytes(range(256)))[:70],
+    base64.b32encode(bytes(range(100, 200)))[:70],
+    base64.b64encode(struct.pack("<20i", *range(8000, 10000, 100))),
+    b"0a" * 40,
+]
+
+
+@pytest.mark.parametrize("packed", PACKED)
 def test_packed_bytes_are_refused_in_text_and_code(packed: bytes) -> None:
     """Control: prose._unreadable."""
     for name, text in (("a.md", b"# Pay\n\n%s\n"), ("a.py", b"D = '%s'\n")):
         with pytest.raises(OutputRefused, match="nobody can read"):
             read(name, text % packed)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "https://stats.example/opub/2021/article/Labor-Market-Outcomes-of-College-Graduates-in-the-US",
+        "https://code.example/Example-Org/Wage-Outcomes-2021-Replication-Package/blob/main/Make-it",
+        "path = '/home/rosa/Project_Alpha/data/2021/Derived_Tables/wages_by_county_final_V2'",
+    ],
+)
+def test_a_path_of_words_is_not_packed_bytes_however_long(line: str) -> None:
+    for name in ("notes.md", "make.py"):
+        assert isinstance(read(name, line.encode()), Prose)
 
 
 def test_references_rates_and_hashes_in_a_text_are_no_lists() -> None:
@@ -304,7 +336,7 @@ def test_references_rates_and_hashes_in_a_text_are_no_lists() -> None:
         for n in range(20)
     ]
     lines += [f"In {2000 + n} the rate was {5 + n / 10:.1f} % of 12,450 people." for n in range(20)]
-    lines.append("Made with data of SHA-256 " + "0f" * 32)
+    lines += ["Made with data of SHA-256 " + "0f" * 32, "sha256=" + "0f" * 32]
     assert isinstance(read("notes.md", "\n\n".join(lines).encode()), Prose)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from egress_review.errors import OutputRefused
+from egress_review.evidence.summaries import summarises
 from egress_review.files.model import Dummy, Model, Parameter, Picture, Prose, Sheet
 from egress_review.files.precheck import (
     Advice,
@@ -98,7 +101,10 @@ def test_what_names_persons_stops(made: Sheet) -> None:
 
 @pytest.mark.parametrize("column", ["max(wage)", "top", "lowest_pay", "wage_max"])
 def test_largest_and_smallest_values_stop(column: str) -> None:
-    assert told(table(f"county,{column},n", "Hartford,90000,40"))["redaction.extremes"].stops
+    said = told(table(f"county,{column},n", "Hartford,90000,40"))["redaction.extremes"]
+    assert said.stops
+    offered = re.findall(r"\(quantile.* / 2", said.next_step)  # and that is taken
+    assert summarises(f"SELECT county, {offered[0]} FROM wages GROUP BY county")
     assert told(table(f"county,{column},n", "Hartford,9,40"), outcome=Outcome(True, 1)) == {}
 
 
@@ -141,6 +147,8 @@ def test_small_counts_stop_however_they_are_named_or_written(made: Sheet) -> Non
         table("county,n,pct_change", "Hartford,120,2.1", "Tolland,40,-1.5", "Windham,90,0.3"),
         table("county,n,pct", "Hartford,120,31.5", "Tolland,400,25.0", "Windham,90,50.1"),
         table("term,estimate,std_err,n", "const,1.2,0.5,120", "age,0.3,0.1,120"),
+        table("county,n,women,men", "Hartford,1200,5%,95%", "Tolland,4000,40 %,60 %"),
+        table("county,n,n_pct", "Hartford,400,8%", "Tolland,4600,100%"),
     ],
 )
 def test_what_only_looks_a_little_like_small_counts_does_not_stop(made: Sheet) -> None:
@@ -158,10 +166,12 @@ def test_shares_that_few_people_are_behind_stop() -> None:
         made = table("county,n,pct", f"Hartford,120,{few}", f"Tolland,400,{many}")
         said = told(made, outcome=Outcome(recomputed=False, threshold=10))
         assert said["counts.implied"].stops, share
+    alone = table("county,n,share", "Hartford,120,0.05")
+    assert told(alone, outcome=Outcome(recomputed=False, threshold=10))["counts.implied"].stops
 
 
 def test_a_crosstab_of_shares_alone_stops() -> None:
-    for rows in (("0.2,0.8", "0.5,0.5"), ("20.1,79.9", "50.0,50.0")):
+    for rows in (("0.2,0.8", "0.5,0.5"), ("20.1,79.9", "50.0,50.0"), ("20%,80 %", "50%,50%")):
         made = table("county,Farming,Retail", f"Hartford,{rows[0]}", f"Tolland,{rows[1]}")
         assert told(made)["counts.absent"].stops
 

@@ -158,6 +158,8 @@ def test_only_a_query_that_sums_people_up_can_be_looked_at_by_a_person() -> None
         "SELECT county, median(wage) FROM wages GROUP BY county",
         "SELECT county, quantile_cont(wage, 0.999) FROM wages GROUP BY county",
         f"SELECT county, {fuzzy} + quantile_disc(wage, 1) FROM wages GROUP BY county",
+        f"SELECT county, {fuzzy.replace('45', '90').replace('0.55', '1')} FROM wages GROUP BY 1",
+        f"SELECT county, {fuzzy.replace('45', '0').replace('0.55', '0.1')} FROM wages GROUP BY 1",
         f"SELECT county, {fuzzy.replace('wage,', 'max(wage),')} FROM wages GROUP BY county",
         "SELECT county, list(wage) FROM wages GROUP BY county",
         "SELECT wage, avg(wage) FROM wages GROUP BY ALL",
