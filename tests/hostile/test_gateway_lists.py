@@ -61,3 +61,21 @@ def test_a_new_name_gives_no_new_use(sql: str) -> None:
     with pytest.raises(QueryDenied) as refusal:
         INSPECTOR.inspect(sql)
     assert refusal.value.code == "query.column-role"
+
+
+# A refusal says what to type instead --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "hint"),
+    [
+        ("SELECT x FROM unnest([2021, 2022]) AS x", "AS r(n)"),
+        ("SELECT w.year + g FROM wages w, generate_series(1, 2) g", "AS r(n)"),
+        ("SELECT (SELECT x FROM wages w, range(3) r(n)) FROM range(2) s(m)", "DESCRIBE"),
+        ("SELECT y.n FROM range((SELECT min(year) FROM wages), 2024) y(n)", "WITH b AS"),
+    ],
+)
+def test_a_refusal_over_a_function_in_from_says_how_it_is_written(sql: str, hint: str) -> None:
+    with pytest.raises(QueryDenied) as refusal:
+        INSPECTOR.inspect(sql)
+    assert hint in str(refusal.value.hint)

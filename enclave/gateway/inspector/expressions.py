@@ -36,7 +36,9 @@ def value(expression: Node, below: Relation, rules: Rules) -> Value:
     if kind == "BOUND_CASE":
         return _case(expression, below, rules)
     if kind not in _EXPRESSIONS:
-        raise ConstructRefused("The plan holds an expression whose flow is not known.")
+        raise ConstructRefused(
+            "The plan holds an expression whose flow is not known.", hint="Write it in plainer SQL."
+        )
     return _combined(expression, parts(expression, below, rules), rules)
 
 
@@ -93,7 +95,10 @@ def _case(expression: Node, below: Relation, rules: Rules) -> Value:
 def _bound(binding: Mapping[str, int], below: Relation) -> Value:
     """Return a column named by its step's number, as below a function in FROM."""
     if below.table != binding["table_index"]:
-        raise ConstructRefused("The plan names a column whose flow is not known.")
+        raise ConstructRefused(
+            "A function in FROM is given a subquery, whose flow is not known.",
+            hint="Name its values first: `WITH b AS (SELECT …) … FROM b, range(b.lo, b.hi) r(n)`.",
+        )
     return below.values[binding["column_index"]]
 
 

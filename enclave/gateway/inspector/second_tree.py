@@ -129,8 +129,7 @@ class SecondReader:
                 _all_placed(scopes)
             except OptimizeError:
                 raise NotGranted(
-                    "The query names a column that no granted view has.",
-                    hint="DESCRIBE <view> lists the columns there are.",
+                    "The query names a column that no granted view has.", hint=_hint(tree)
                 ) from None
             _no_whole_rows(qualified)
             return frozenset(name for scope in scopes for name in self._columns(scope))
@@ -247,6 +246,16 @@ def _all_placed(scopes: Iterable[Scope]) -> None:
         is_outside = bool(scope.external_columns) and not scope.is_correlated_subquery
         if (is_outside and not scope.pivots) or scope.unqualified_columns:
             raise OptimizeError("A column has no place.")
+
+
+def _hint(tree: exp.Query) -> str:
+    """Return what to do about a column without a place: a function's may only lack its name."""
+    made = (exp.Unnest, exp.Table)
+    for source in tree.find_all(*made):
+        is_view = isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier)
+        if not is_view and source.alias and not source.alias_column_names:
+            return "Name the column that a function in FROM makes: `range(3) AS r(n)`."
+    return "DESCRIBE <view> lists the columns there are."
 
 
 def _no_whole_rows(tree: exp.Query) -> None:
