@@ -40,7 +40,7 @@ def second_factor(said: Mapping[str, Any]) -> bool:
 def check_may_enter(
     person: str, said: Mapping[str, Any], roles: Iterable[Role], *, require_mfa: bool
 ) -> None:
-    """Raise `Denied` unless these claims and roles open the hub (SATRE 2.5, R21)."""
+    """Raise `Denied` unless these claims and roles open the hub (SATRE 3.2.04, R21)."""
     if require_mfa and not second_factor(said):
         raise Denied(
             "Your log-in did not show a second factor.",

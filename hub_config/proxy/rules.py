@@ -96,7 +96,7 @@ def segments(raw_path: str) -> tuple[str, ...] | None:
 
 
 def refuses(path: tuple[str, ...], query: Iterable[str], *, workspace: bool) -> bool:
-    """Say whether a browser may not ask for this path (R7: outputs leave through egress only)."""
+    """Say whether a browser may not ask for this path (R36: outputs leave through egress only)."""
     if not workspace:
         return path[:2] in _REFUSED_HUB
     inside = path[3:] if path[:1] == ("user",) else path

@@ -164,7 +164,7 @@ def test_a_second_opening_finds_the_files_of_the_first(
 
 
 def test_nothing_of_a_container_is_left_to_docker_s_defaults(rosa: Page, hub: RunningHub):
-    """SATRE 2.2: the container as it runs, not as it was meant."""
+    """SATRE 2.2.11: the container as it runs, not as it was meant."""
     client = docker.from_env()
     try:
         (container,) = left_over(hub.settings.instance).values()

@@ -1,4 +1,4 @@
-"""A bounded run of the fuzzing: whatever comes in, a verdict or a refusal comes out (R52, R53).
+"""A bounded run of the fuzzing: whatever comes in, a verdict or a refusal comes out (R18, R20).
 
 The nightly run of a million inputs and more is `make nightly`.
 """

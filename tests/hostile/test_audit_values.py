@@ -1,7 +1,7 @@
 """No event holds a value of anybody's record, a literal of a query, a token or a key.
 
 A small journey through the real services, without Docker or a browser; the whole one, in
-tests/flow/test_journey.py, is searched in the same way. R26; SATRE 2.5.03.
+tests/flow/test_journey.py, is searched in the same way. R4, R17; SATRE 2.5.03.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A closed door proves nothing until it has been seen open: every probe runs a second time in a
 workspace from which the control that stops it was taken away, and must then succeed.
-SATRE 2.2 (information security), R17, R36.
+SATRE 2.2.10, 2.2.11 (other projects, the internet), R17, R36.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def table(judged: list[Judged]) -> str:
 
 
 def test_bad_outputs_are_caught_before_a_person(judged: list[Judged]) -> None:
-    """R22, R40: at least 95 of 100, in the proportions published; the table is printed."""
+    """R22: at least 95 of 100, in the proportions published; the table is printed."""
     print("\n" + table(judged))
     bad = [one for one in judged if one.case.reason != GOOD]
     assert sum(one.caught for one in bad) >= 0.95 * len(bad), table(judged)

@@ -1,6 +1,6 @@
 """Attack queries against a real gateway: refused, logged once, and nothing came out.
 
-R52, R53; SATRE 2.2.x (controls on data access). tests/data/gateway/attacks.yml names the families.
+R18, R20; SATRE 3.1.12, 3.2.03. tests/data/gateway/attacks.yml names the families.
 """
 
 from __future__ import annotations

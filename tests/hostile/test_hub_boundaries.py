@@ -81,7 +81,7 @@ def over(path: Path, method: str, url: str, token: str = "") -> tuple[int, str]:
     [("nora", "second factor"), ("mallory", "not a researcher"), ("adam", "not a researcher")],
 )
 def test_who_may_not_enter_is_refused_with_a_sentence_and_logged(hub, person: str, word: str):
-    """SATRE 2.5: multifactor; R21: named users only."""
+    """SATRE 3.2.04: multifactor; R21: named users only."""
     answer = Caller(hub).log_in(person)
     assert answer.status == 403 and word in answer.text
     (denied,) = events(hub, "login", person)

@@ -85,7 +85,7 @@ def test_a_token_signed_by_somebody_else_opens_nothing(victim, forger):
 
 @pytest.mark.parametrize("amr", [["pwd"], [], None, ["pwd", "pin"]])
 def test_one_factor_opens_nothing_and_is_logged_under_the_persons_name(victim, forger, logged, amr):
-    """SATRE: multi-factor authentication for every user."""
+    """SATRE 3.2.04: multi-factor authentication for every user."""
     forger.claims = {"amr": amr}
     answer = enter(victim, forger)
     assert answer.status_code == 403

@@ -1,4 +1,4 @@
-"""Spark answers as DuckDB does, or the gateway says that it will not (R53, R78).
+"""Spark answers as DuckDB does, or the gateway says that it will not (R20, R78).
 
 `make spark-test SPARK=all` runs every TPC-H and TPC-DS query; else a bounded choice.
 """

@@ -1,4 +1,4 @@
-"""Groups of persons on Spark: the same groups as on DuckDB, and right when counted by hand (R53).
+"""Groups of persons on Spark: the same groups as on DuckDB, and right when counted by hand (R78).
 
 `SPARK=all` asks every question and makes up more.
 """

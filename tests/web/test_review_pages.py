@@ -274,7 +274,7 @@ def test_the_picture_of_the_lineage_names_what_the_list_beside_it_names(
 def test_a_conflict_with_another_projects_release_is_named_to_reviewers_only(
     world: World, site: ReviewSite, page: Page
 ) -> None:
-    """R62; the researcher learns that there is a conflict, not with what."""
+    """R22; the researcher learns that there is a conflict, not with what."""
     by_county = "SELECT county, count(*) AS n FROM wages GROUP BY ROLLUP (county)"
     add_project(world, "first-study")
     add_project(world, "second-study", leave_out=1)

@@ -1,6 +1,6 @@
 """The browsing index: it answers as reading the whole log would, and can always be made anew.
 
-Backs R79 (every event can be found) and SATRE 2.5.03; the site's pages are in tests/web.
+Backs R4 (every event can be found) and SATRE 2.5.03; the site's pages are in tests/web.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The five published reasons outputs come back for are said before anybody reviews (R22, R40)."""
+"""The five published reasons outputs come back for are said before anybody reviews (R22, R46)."""
 
 from __future__ import annotations
 

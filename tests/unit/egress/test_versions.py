@@ -1,4 +1,4 @@
-"""An output is checked against the version of the data it was made from, or refused (R22, R33)."""
+"""An output is checked against the version of the data it was made from, or refused (R6, R22)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway's answer is DuckDB's own, and the columns it logs are those the query reads (R53).
+"""The gateway's answer is DuckDB's own, and the columns it logs are those the query reads (R4).
 
 TPC-H, TPC-DS and made-up research queries through `Gateway.answer`; a part of them through a
 session's socket with an unmodified ADBC client and the real audit service.

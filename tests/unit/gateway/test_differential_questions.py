@@ -1,6 +1,6 @@
 """What researchers ask passes: at least 95 of 100 questions, with the demo's own agreements.
 
-R47, R52: analysis of approved, linked, minimised views in the researcher's own words. The questions
+R2, R20: analysis of approved, linked, minimised views in the researcher's own words. The questions
 in `asked/` were written without a look at the older ones, nor at what had passed.
 """
 

@@ -1,4 +1,4 @@
-"""What a project on Spark may ask: the same inspector, then only what Spark answers alike (R53).
+"""What a project on Spark may ask: the same inspector, then only what Spark answers alike (R20).
 
 No Spark is needed here: what is not portable never reaches it. tests/spark runs the rest.
 """

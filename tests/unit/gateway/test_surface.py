@@ -1,6 +1,6 @@
 """What researchers and their tools really type: parameters, versions, PIVOT, EXPLAIN POLICY, hints.
 
-R52 (decided before it runs), R53 (every question logged with what it read).
+R18 (decided before it runs), R4 (every question logged with what it read).
 """
 
 from __future__ import annotations

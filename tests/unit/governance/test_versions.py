@@ -1,6 +1,6 @@
 """Moving and forgetting: logged before it counts, refused where it may not be, told to services.
 
-R33 (what changed and who), R15.
+R6 (a project keeps its version), R33 (what changed and who), R15.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ids that stay: who keeps one, who gets a new one, and that none is ever used again (R50)."""
+"""Ids that stay: who keeps one, who gets a new one, and that none is ever used again (R5)."""
 
 from __future__ import annotations
 

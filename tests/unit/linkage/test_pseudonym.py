@@ -1,4 +1,4 @@
-"""Pseudonyms: one a person and project, and no way from one project's to another's (R26)."""
+"""Pseudonyms: one a person and project, and no way from one project's to another's (R18, R78)."""
 
 from __future__ import annotations
 

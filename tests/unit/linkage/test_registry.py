@@ -1,4 +1,4 @@
-"""The person registry over several runs: quality, lasting ids, receipts (R50, R51)."""
+"""The person registry over several runs: quality, lasting ids, receipts (R5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From deliveries to an extract: approved rows and columns, pseudonyms, nothing else (R26, R31)."""
+"""From deliveries to an extract: approved rows and columns, pseudonyms, nothing else (R20, R32)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a delivery (R12, R13; SATRE 3.1): by one door, whole or not at all."""
+"""What becomes of a delivery (R12, R14; SATRE 3.1.04): by one door, whole or not at all."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_without_audit_nothing_is_stored(
     audit_service: AuditProcess,
     tmp_path: Path,
 ) -> None:
-    """R43, SATRE 1.5: no receipt, no data."""
+    """R4, R14: no receipt, no data."""
     audit_service.kill()
     with pytest.raises(AuditUnavailable):
         hand_in(settings, store, vault_audit, csv(tmp_path / "f.csv"))

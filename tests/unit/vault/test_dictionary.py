@@ -1,4 +1,4 @@
-"""What a delivered file must be, and what its agency is told if it is not (R12, R13)."""
+"""What a delivered file must be, and what its agency is told if it is not (R12, R14)."""
 
 from __future__ import annotations
 

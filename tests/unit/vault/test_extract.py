@@ -1,4 +1,4 @@
-"""What an extract on disk promises (R26, SATRE 3.2: encryption at rest; R15: destruction)."""
+"""What an extract on disk promises (R17, SATRE 2.8.01: encryption at rest; R15: destruction)."""
 
 from __future__ import annotations
 

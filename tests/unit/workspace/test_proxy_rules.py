@@ -1,4 +1,4 @@
-"""What the proxy lets through: paths, headers, redirects (R7: only egress leads out)."""
+"""What the proxy lets through: paths, headers, redirects (R36: only egress leads out)."""
 
 from __future__ import annotations
 
