@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from egress_review import permissions, policy, store
 from egress_review.model import Comment, Opinion, Request, Vote
 from egress_review.notices import Notice
+from egress_review.permissions import Check
 from egress_review.policy import Act
 from egress_review.releasing import Releasing, check_found_fit
 from egress_review.submission import cleaned
@@ -64,7 +65,7 @@ class Reviewing(Releasing):
             private=private,
         )
         with self._record(event, id) as connection:
-            held = store.hold(connection, id)
+            held = _hold(connection, id, person, check)
             policy.next_state(held.state, Act.COMMENT)
             _check_new(connection, said)
             store.add_comment(connection, said)
@@ -87,7 +88,7 @@ class Reviewing(Releasing):
             Action.OUTPUT_RETURNED, request, person.id, agency=person.agency, shown=shown
         )
         with self._record(event, id) as connection:
-            held = store.hold(connection, id)
+            held = _hold(connection, id, person, permissions.check_return)
             policy.next_state(held.state, Act.RETURN)
             self._check_shown(held, shown)
             store.add_comment(connection, said)
@@ -104,7 +105,7 @@ class Reviewing(Releasing):
         opinion = Opinion(id, person.id, fit, said, shown, now())
         event = self._event(Action.OUTPUT_CHECKED, request, person.id, shown=shown)
         with self._record(event, id) as connection:
-            held = store.hold(connection, id)
+            held = _hold(connection, id, person, permissions.check_find)
             policy.next_state(held.state, Act.CHECK)
             self._check_shown(held, shown)
             store.add_opinion(connection, opinion)
@@ -125,7 +126,7 @@ class Reviewing(Releasing):
         detail = {"agency": vote.agency, "decision": "approve" if approve else "reject"}
         event = self._event(action, request, person.id, verdict=verdict, shown=shown, **detail)
         with self._record(event, id) as connection:
-            held = store.hold(connection, id)
+            held = _hold(connection, id, person, permissions.check_vote)
             policy.next_state(held.state, Act.VOTE)
             self._check_shown(held, shown)
             if approve:
@@ -146,6 +147,13 @@ class Reviewing(Releasing):
 def waiting_for(request: Request, votes: tuple[Vote, ...]) -> tuple[str, ...]:
     """Return the agencies that have not decided yet."""
     return tuple(sorted(set(request.agencies) - {vote.agency for vote in votes}))
+
+
+def _hold(connection: Connection, id: str, person: Person, check: Check) -> Request:
+    """Lock a request for one act, which the agreement may have forbidden while this waited."""
+    held = store.hold(connection, id)
+    check(person, held)
+    return held
 
 
 def _vote(person: Person, request: Request, ballot: Ballot) -> Vote:

@@ -110,6 +110,29 @@ def test_a_researcher_of_the_project_neither_sees_nor_decides_as_reviewer(world:
     assert world.vote("dora", request).state is State.RELEASED
 
 
+@on_both_databases
+def test_who_is_named_a_researcher_while_their_act_waits_for_another_is_barred_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: reviewing._hold, which asks again under the lock."""
+    world.agree(review=Review(0, 1, frozenset({"dirk"})))
+    request = world.in_review()
+    service, shown, dirk = world.service, request.shown, PEOPLE["dirk"]
+    before = service.reviews.request(request.id)
+    monkeypatch.setattr(service.reviews, "request", lambda id: before)
+    world.agree(researchers=frozenset({"rosa", "dirk"}), review=Review(0, 1, frozenset({"dirk"})))
+    for act in (
+        lambda: world.vote("dirk", request, approve=False),
+        lambda: service.find(dirk, request.id, fit=True, shown=shown),
+        lambda: service.comment(dirk, request.id, "Fine."),
+        lambda: service.ask_for_changes(dirk, request.id, "Coarser.", shown=shown),
+    ):
+        with pytest.raises(OwnProject):
+            act()
+    assert service.reviews.votes(request.id) == ()
+    assert service.reviews.opinions(request.id) == ()
+
+
 def test_an_output_nobody_could_decide_on_is_refused_and_does_not_wait(world: World) -> None:
     """Control: service._check_decidable; output checkers: service._terms."""
     world.agree(researchers=frozenset({"rosa", "both", "dora", "dirk"}))
