@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import click
@@ -29,6 +30,7 @@ from enclave.vault import keys
 
 DOCKER = Path("/var/run/docker.sock")
 LOW_DISK_BYTES = 2 * 1024**3
+SOON_DAYS = 30  # before a project's data must be gone: time to tell its researchers
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,25 @@ def look_at_store(settings: Settings) -> Iterator[Finding]:
             yield Finding("keys", error.sentence, error.hint or "Restore it from its sealed copy.")
 
 
+def look_at_ends(settings: Settings) -> Iterator[Finding]:
+    """Name the projects whose data must be gone by their agreement, or must be soon (R15)."""
+    try:
+        store = ControlStore(settings.database_url)
+        open_now = [row.id for row in store.projects() if row.state is not ProjectState.CLOSED]
+        ends = {project: store.policy(project).destroy_by for project in open_now}
+    except (EnclaveError, SQLAlchemyError):
+        return  # `look_at_store` says so
+    for project, last in sorted(ends.items()):
+        left = (last - date.today()).days
+        if left < 0:
+            seen = f"{project}: its data were to be destroyed by {last}"
+            yield Finding("end", seen, f"Run `enclave project close {project}`: it destroys them.")
+        elif left <= SOON_DAYS:
+            seen = f"{project}: all data are to be destroyed by {last}"
+            advice = f"Tell its researchers; then run `enclave project close {project}`."
+            yield Finding("end", seen, advice)
+
+
 def look_at_services(settings: Settings) -> Iterator[Finding]:
     """Each service must answer on its socket or port; a silent one's last words may say why."""
     silent = [service for service in SERVICES if not service.ready(settings)]
@@ -128,6 +149,7 @@ LOOKS: tuple[Look, ...] = (
     look_at_disk,
     look_at_keys,
     look_at_store,
+    look_at_ends,
     look_at_isolation,
     look_at_services,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from enclave.demo.services import Service
 from enclave.doctor import (
     doctor,
     look_at_disk,
+    look_at_ends,
     look_at_isolation,
     look_at_keys,
     look_at_services,
@@ -19,7 +21,9 @@ from enclave.doctor import (
 )
 from enclave.model import ProjectState
 from enclave.settings import Settings
+from enclave.store import ControlStore, move, provision
 from enclave.vault import keys
+from tests.support.gateway import make_policy
 
 
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Result:
@@ -69,6 +73,23 @@ def test_a_project_whose_key_is_gone_is_named(settings: Settings, monkeypatch: p
     _, finding = look_at_store(settings)
     assert finding.seen == "The root key is gone."
     assert "sealed copy" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(-1, "were to be destroyed"), (30, "are to be destroyed"), (31, "")]
+)
+def test_a_project_whose_data_must_be_gone_is_named(settings: Settings, days: int, said: str):
+    """R15: until it is closed, and some time before."""
+    store = ControlStore(settings.database_url)
+    policy = make_policy(destroy_by=date.today() + timedelta(days=days))
+    with store.engine.begin() as connection:
+        provision(connection, policy)
+    found = [finding.seen for finding in look_at_ends(settings)]
+    assert len(found) == bool(said)
+    assert all(said in seen and policy.project in seen for seen in found)
+    with store.engine.begin() as connection:
+        move(connection, policy.project, ProjectState.CLOSED, epoch=None)
+    assert not list(look_at_ends(settings))
 
 
 def test_one_silent_service_is_named_with_its_last_words(
