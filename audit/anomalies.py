@@ -23,6 +23,7 @@ UNKNOWN = "unknown"  # who failed to log in without a name we know
 MOST_DAYS = 90  # past days that are compared with
 MOST_LINKS = 12  # entries a finding links to, from its first
 MOST_NAMES = 12
+MOST_TOLD = 2**40  # rows that one answer is believed to have had
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution; Hampel 1974
 MINUTE, DAY = 60_000, 86_400_000
 
@@ -227,8 +228,8 @@ class Detector:
 
     def answered(self, at: _Moment) -> Iterable[Finding]:
         """Find too many rows."""
-        rows = at.fact.detail.get("rows")
-        at.past.rows += rows if isinstance(rows, int) else 0
+        rows = at.fact.detail.get("rows")  # its sender's word: any number, or none
+        at.past.rows += min(max(rows, 0), MOST_TOLD) if isinstance(rows, int) else 0
         yield from self._volume(at, "rows", at.past.rows, 1)
 
     def _volume(self, at: _Moment, what: str, today: int, place: int) -> Iterable[Finding]:

@@ -97,8 +97,8 @@ def write_durably(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Replace a file so that a crash leaves the old or the new one, never a piece of either."""
     draft = path.with_name(path.name + ".new")  # one writer, so one name: a crash leaves no heap
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text.encode())
         file.flush()
         os.fsync(handle)
     draft.replace(path)

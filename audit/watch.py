@@ -29,7 +29,7 @@ from audit.merkle import ProofError, consistency_proof, verify_consistency
 from audit.note import Checkpoint, NoteError, Verifier
 from audit.policy import Judgement, Policy
 from audit.publication import PolicyRefused, load_policy, witness_states
-from audit.sentences import told
+from audit.sentences import Fact, told
 from audit.store import StoreError
 from enclave.events import Action, Verdict
 from enclave.settings import Settings
@@ -280,6 +280,13 @@ def spoken(seconds: float) -> str:
     return f"{number} second{'s' * (number != 1)}"
 
 
+def shows_wrong(fact: Fact) -> bool | None:
+    """Whether a verification on the site found something wrong; None: it clears nothing either."""
+    if fact.detail.get("page") == VERIFIED_ALL:
+        return fact.detail.get("passed") is not True
+    return True if fact.verdict is Verdict.FAILED else None
+
+
 def left_wrong(texts: Iterable[bytes]) -> bool:
     """Whether the site found something wrong in a log and did not verify all of it afterwards.
 
@@ -295,6 +302,6 @@ def left_wrong(texts: Iterable[bytes]) -> bool:
         if fact.action is Action.AUDIT_ROTATED:
             wrong = fact.detail.get("found_wrong") is True
         elif fact.action is Action.AUDIT_VERIFIED:
-            passed = fact.detail.get("page") == VERIFIED_ALL and fact.detail.get("passed") is True
-            wrong = not passed and (wrong or fact.verdict is Verdict.FAILED)
+            found = shows_wrong(fact)
+            wrong = wrong if found is None else found
     return wrong

@@ -52,7 +52,7 @@ class Outputs:
         if detail.get("project"):  # without one it is of a role
             named = self._researchers.setdefault(str(detail["project"]), set())
             change = named.add if facts[2] == b"access.granted" else named.discard
-            change(str(detail.get("person")).encode())
+            change(str(detail.get("person")).encode(errors="surrogatepass"))  # a text may say any
 
     def take(self, index: int, facts: Facts) -> None:
         """Learn from one event."""

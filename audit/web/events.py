@@ -162,12 +162,15 @@ def _removals(room: Room, request: Request, entry: Entry) -> list[Fact]:
     origin, asked = origin_of(room.files), Wanted(action=Action.AUDIT_PURGED.value)
     with room.browse(request) as browser:
         found = browser.find(asked, limit=MOST_REMOVALS, newest_first=False)
-    return [
-        fact
-        for fact in found
-        if fact.detail["log"] == origin
-        and fact.detail["first"] <= entry.index <= fact.detail["last"]
-    ]
+    return [fact for fact in found if _removed(fact.detail, origin, entry.index)]
+
+
+def _removed(detail: Mapping[str, Any], origin: str, index: int) -> bool:
+    """Say whether a removal's event, unless somebody has rewritten it, tells of this entry."""
+    first, last = detail.get("first"), detail.get("last")
+    if type(first) is not int or type(last) is not int or not {"before", "ground"} <= detail.keys():
+        return False
+    return detail.get("log") == origin and first <= index <= last
 
 
 def _related(room: Room, request: Request, fact: Fact | None) -> list[Fact]:

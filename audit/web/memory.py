@@ -7,13 +7,14 @@ witnesses see. Names no entry: stewards see the bar too.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
 from audit.search import Browser, Wanted
 from audit.sentences import Fact
-from audit.watch import VERIFIED_ALL, spoken
-from enclave.events import Action, Verdict
+from audit.watch import VERIFIED_ALL, shows_wrong, spoken
+from enclave.events import Action
 
 ALL, ONE = VERIFIED_ALL, "proof"  # the pages on which everything and one entry are verified
 _AT_ONCE = 100
@@ -24,6 +25,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.is_known = False
+        self._lock = threading.Lock()
         self._inherited = False  # from the log before this one
         self._failed_at: float | None = None  # seconds since 1970
         self._contradicted = False
@@ -37,21 +39,24 @@ class Memory:
 
     def clear(self) -> None:
         """Forget it all: everything verifies now."""
-        self._failed_at, self._contradicted, self._inherited = None, False, False
+        with self._lock:  # what is being recalled meanwhile is older than this
+            self._failed_at, self._contradicted, self._inherited = None, False, False
 
     def recall(self, browser: Browser) -> None:
         """Learn from the log what was found wrong since everything last verified."""
-        for fact in _verifications(browser):
-            if fact.detail.get("page") != ALL:
-                self._contradicted = self._contradicted or fact.verdict is Verdict.FAILED
-            elif fact.detail.get("passed") is True:
-                break
+        with self._lock:
+            for fact in _verifications(browser):
+                found = shows_wrong(fact)
+                if found is False:
+                    break
+                if found and fact.detail.get("page") == ALL:
+                    self._failed_at = self._failed_at or fact.time / 1000
+                elif found:
+                    self._contradicted = True
             else:
-                self._failed_at = self._failed_at or fact.time / 1000
-        else:
-            begun = browser.find(Wanted(action=Action.AUDIT_ROTATED.value), limit=1)
-            self._inherited = any(fact.detail.get("found_wrong") is True for fact in begun)
-        self.is_known = True
+                begun = browser.find(Wanted(action=Action.AUDIT_ROTATED.value), limit=1)
+                self._inherited = any(fact.detail.get("found_wrong") is True for fact in begun)
+            self.is_known = True
 
     def sentence(self) -> str | None:
         """Return what is wrong, for the bar, or None."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -22,9 +23,10 @@ from audit.custody import AuditFiles
 from audit.mailing import Letter, send
 from audit.outbox import MOST_LINES, Message
 from audit.saved import Channel, Rule, Trigger, checked_name, now_ms
+from audit.search import Wanted
 from audit.sending import deliver, letter
 from audit.watch import Level, Standing
-from audit.web.memory import ALL
+from audit.web.memory import ALL, Memory
 from audit.webhook import NotDelivered, key_for, post, sign
 from enclave.errors import AuditUnavailable, Invalid
 from enclave.events import Action, Event, Verdict
@@ -220,6 +222,23 @@ def test_the_bar_is_not_green_before_it_is_known_what_was_found_earlier(
         building.setattr(room.index, "keep_level", lambda most: 1)
         assert room.standing().level is Level.AMBER
     assert room.standing().level is Level.GREEN
+
+
+def test_what_passes_while_older_failures_are_recalled_clears_them_as_well() -> None:
+    """Control: Memory's lock; else the bar stayed red over a log that has just verified."""
+    memory = Memory()
+    passing = threading.Thread(target=memory.clear)
+    failed = Mock(detail={"page": ALL, "passed": False}, time=1_760_000_000_000)
+
+    def find(asked: Wanted, **_: int) -> list[Mock]:
+        if not passing.ident:
+            passing.start()
+            passing.join(timeout=0.2)  # it waits; without the lock it ends at once
+        return [failed] if asked.action == Action.AUDIT_VERIFIED else []
+
+    memory.recall(Mock(find=find, count=lambda asked: 1))
+    passing.join()
+    assert memory.sentence() is None
 
 
 def test_an_anomaly_is_told_once_however_it_grows(watched: Watched, mail: MailServer) -> None:

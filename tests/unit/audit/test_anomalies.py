@@ -162,6 +162,16 @@ def test_sudden_volume_is_measured_against_the_persons_own_past(month: Log) -> N
     assert told.sentence.endswith("the median is 96.")
 
 
+def test_rows_beyond_belief_neither_end_the_detector_nor_hide_what_else_was_received(
+    month: Log,
+) -> None:
+    month.query(LATER + 9 * HOUR, rows=-(10**9))
+    month.query(LATER + 10 * HOUR, rows=40_000)
+    assert {found.about for found in month.found.values()} == {"rows"}
+    for day in range(1, 4):
+        month.query(LATER + day * DAY + 10 * HOUR, rows=10**400)
+
+
 def test_many_queries_in_a_day_are_a_volume_too(month: Log) -> None:
     for number in range(100):
         month.query(LATER + 9 * HOUR + number * 60_000)

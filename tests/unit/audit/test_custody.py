@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -49,6 +50,16 @@ def test_a_file_that_does_not_fit_leaves_the_one_before_whole(tmp_path: Path) ->
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
     assert path.read_text() == "old"
+
+
+def test_a_note_is_written_in_utf8_whatever_the_service_s_locale_says(tmp_path: Path) -> None:
+    """A signature's line begins with a dash that ASCII has not."""
+    path = tmp_path / "checkpoint"
+    text = f"from pathlib import Path; write_durably(Path({str(path)!r}), '\\u2014')"
+    source = f"from audit.custody import write_durably; {text}"
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", source], env=plain, check=True)
+    assert path.read_bytes() == "\u2014".encode()
 
 
 class Clock:

@@ -26,11 +26,11 @@ from audit.rekeying import rotate_key
 from audit.retention import purge
 from audit.rotation import finish, rotate
 from audit.store import StoreError
-from audit.watch import Level, Watch
+from audit.watch import Level, Watch, left_wrong
 from audit.web.memory import ALL, ONE
 from audit.web.room import Room
 from enclave.errors import Conflict, Invalid
-from enclave.events import Action, Event, Receipt, Verdict
+from enclave.events import Action, Event, Receipt, Stamp, Verdict, encode
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
@@ -223,6 +223,18 @@ def test_closing_a_log_does_not_clear_what_was_found_wrong_in_it(
     rotate(settings, actor=HAND, origin=f"{settings.origin}/2033")
     assert Room(settings, store, Book()).standing().level is Level.AMBER
     store.close()
+
+
+def test_a_full_verification_that_did_not_pass_counts_whatever_its_verdict_says() -> None:
+    """Before a failed one had a verdict of its own it was logged as allowed."""
+
+    def said(page: str, *, passed: bool) -> bytes:
+        event = Event(Action.AUDIT_VERIFIED, "alma", detail={"page": page, "passed": passed})
+        return encode(event, Stamp(1_760_000_000_000, "audit-web", "i", 0, "00" * 16))
+
+    failed, proved, passed = said(ALL, passed=False), said(ONE, passed=True), said(ALL, passed=True)
+    assert left_wrong([failed, proved])
+    assert not left_wrong([failed, passed, proved])
 
 
 def test_without_its_witnesses_it_stops_unless_told_to_go_on(

@@ -176,6 +176,17 @@ def test_who_no_longer_does_research_in_a_project_may_vote(
     assert wrong(report(settings)) == []
 
 
+def test_a_name_that_no_encoding_has_does_not_end_the_verification(
+    settings: Settings, forger: Forger
+) -> None:
+    """One such entry, and the site's button answered with a fault instead of what is wrong."""
+    odd = encode(named("carl"), Stamp(forger.time, "gateway", "forger", 0, "00" * 16))
+    with forger.log.write() as batch:
+        batch.add(odd.replace(b'"carl"', b'"carl\\ud800"'), Sender("gateway", "forger", 0))
+    forger.sign()
+    assert wrong(report(settings)) == []
+
+
 def test_a_query_told_again_in_another_stretch_is_found(settings: Settings, forger: Forger) -> None:
     """Each stretch by itself shows one beginning and one end."""
     events = [INTENT, OUTCOME, *[replace(PAIR, action=Action.LOGIN)] * 300, INTENT, OUTCOME]
