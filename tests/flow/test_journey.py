@@ -1,6 +1,6 @@
 """One row travels all the way, in a browser, through the real hub, engine, gateway and review.
 
-Nothing here is a stand-in but the identity provider (someone else's) and the people.
+Nothing here is a stand-in but the identity provider (someone else's) and the people. R2.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The log holds entries on another agency's data alone, with words found nowhere else. Whatever a
 steward asks, none of them comes back, and what may not be seen is not found rather than forbidden.
-Each control is then taken away, and the same attack must succeed.
+Each control is then taken away, and the same attack must succeed. R31.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Every role, every act, every state, tried over HTTP: what the rules do not allow does not happen.
 
 The expectation is generated from `permissions` and `policy`; the answer comes from the real site.
-Controls: each check in `permissions`, each move in `policy`, the site's door, its CSRF check.
+Controls (R3, R30): each check in `permissions`, each move in `policy`, the site's door,
+its CSRF check.
 """
 
 from __future__ import annotations

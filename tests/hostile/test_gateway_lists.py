@@ -1,6 +1,6 @@
 """What other people's lists found: an engine's test-suite, a grammar, injections, trackers.
 
-R52, R53. Texts of public lists were run through the inspector; here stand the kinds that told us
+R18, R20. Texts of public lists were run through the inspector; here stand the kinds that told us
 something new, written anew about our own views.
 """
 

@@ -118,6 +118,7 @@ def test_what_a_checker_finds_unfit_no_agency_can_approve(world: World) -> None:
 
 
 def test_turnaround_is_measured_from_opening_to_vote(world: World) -> None:
+    """R46."""
     request = world.in_review()
     assert request.due_at == due(request.opened_at, 5)
     world.vote("dora", request)

@@ -172,7 +172,7 @@ def test_a_multiple_of_a_column_is_that_column_for_all_that_follows() -> None:
 
 
 def test_two_employers_or_one_that_is_nearly_all_are_sensitive() -> None:
-    """Wage by employer: at least three employers, none above 80 % (QCEW-type rule)."""
+    """R58. Wage by employer: at least three employers, none above 80 % (QCEW-type rule)."""
     sql = "SELECT town, sum(wage) AS s FROM pay GROUP BY town"
     units = {"units": {"pay": {"employers": "employer"}}}
     assert not reasons(sql, people(30), **units)

@@ -1,4 +1,4 @@
-"""Unmodified clients against a real session socket, real inspector and engine, real audit.
+"""Unmodified clients against a real session socket, real inspector and engine, real audit (R48).
 
 The examples of docs/how-to/clients.md are run as they stand there, and must print what it says.
 """

@@ -49,6 +49,7 @@ def test_an_agreement_becomes_a_policy_that_grants_what_it_says_and_no_more(
 
 
 def test_no_policy_grants_an_identifier(files: NetworkFiles) -> None:
+    """R41."""
     network = files.compiled()
     for policy in network.policies.values():
         for view in policy.views:

@@ -63,6 +63,7 @@ def test_plan_changes_nothing_and_apply_does_what_plan_said(
 def test_show_says_who_may_see_what(
     shell: Shell, audit_service: AuditProcess, files: NetworkFiles
 ) -> None:
+    """R44."""
     shell.said("apply", str(files.place))
     assert "credential-pay                  provisioned" in shell.said("project", "list")
     shown = shell.said("project", "show", "credential-pay")

@@ -1,4 +1,4 @@
-"""Schemas for editors: generated, up to date, and in agreement with what `enclave plan` accepts."""
+"""Schemas for editors: generated, and in agreement with what `enclave plan` accepts (R34)."""
 
 from __future__ import annotations
 

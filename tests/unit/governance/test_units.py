@@ -1,4 +1,4 @@
-"""A dataset names the fields that tell employers apart, for the rules about them (R12, R22)."""
+"""A dataset names the fields that tell employers apart, for rules about them (R10, R12, R22)."""
 
 from __future__ import annotations
 
