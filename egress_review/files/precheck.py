@@ -8,7 +8,7 @@ nothing, and says no value of a table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from egress_review.errors import OutputRefused
@@ -54,15 +54,13 @@ class Outcome:
     """What a check of one table found, where one was made.
 
     `recomputed`: it is its query's answer, so small groups are hidden here; `hidden` of `rows`
-    would be. If it is not, `why` is what the recomputation said. `threshold` is the agencies',
-    `base` what their counts are rounded to (1: they are not).
+    would be. If it is not, `why` is what the recomputation said. `threshold` is the agencies'.
     """
 
     recomputed: bool
     rows: int = 0
     hidden: int = 0
     threshold: int = 10
-    base: int = 1
     why: str = ""
 
 
@@ -80,14 +78,21 @@ def precheck(
         if isinstance(one.content, Sheet):
             found += _redaction(one.name, one.content, outcome)
             if len(one.content.rows) * len(one.content.columns) <= GUESSED:
-                found += chain(
+                guessed = chain(
                     _counts(one.name, one.content, outcome),
                     _underlying(one.name, one.content, outcome),
                 )
+                found += map(_perhaps, guessed) if one.queries and not outcome else guessed
         elif isinstance(one.content, Model):
             found += _model(one.content)
     found += _plots(files)
     return tuple(sorted(found, key=lambda advice: not advice.stops))
+
+
+def _perhaps(advice: Advice) -> Advice:
+    """Return what is guessed of a table whose query was not asked again yet."""
+    unless = "Nothing, if it is its query's whole answer: that is recomputed and protected. Else: "
+    return replace(advice, next_step=unless + advice.next_step, stops=False)
 
 
 def refuse(advice: Sequence[Advice]) -> None:
@@ -169,7 +174,7 @@ def _counts(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice
                 False,
             )
         return
-    threshold, base = (outcome.threshold, outcome.base) if outcome else (10, 1)
+    threshold = outcome.threshold if outcome else 10
     why = f" ({outcome.why.rstrip('.')})" if outcome and outcome.why else ""
     sheet = looks.plain(sheet)
     counts = [
@@ -189,19 +194,12 @@ def _counts(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice
     if any(0 < count < threshold for count in counts):
         yield Advice(
             "counts.small",
-            f"{name}: it shows counts below {threshold}, and nothing hides them: it is no query's "
-            f"answer as it is, or of one that cannot be recomputed{why}.",
+            f"{name}: it shows counts below {threshold}, which are hidden only in a query's answer "
+            f"as it is, of a query that can be recomputed{why}.",
             "Submit the answer of a query that can be recomputed, or group more coarsely.",
             True,
         )
-    if base > 1 and any(count % base for count in counts):
-        yield Advice(
-            "counts.unrounded",
-            f"{name}: its counts are not rounded to {base}, as its agencies ask.",
-            "Submit the query's own answer, which is rounded here.",
-            True,
-        )
-    if base == 1 and len(counts) >= MANY_COUNTS and not any(count % 5 for count in counts):
+    if len(counts) >= MANY_COUNTS and not any(count % 5 for count in counts):
         yield Advice(
             "counts.rounded-by-hand",
             f"{name}: its counts look rounded by hand; what was worked out from the exact ones "

@@ -182,11 +182,16 @@ def test_small_counts_that_are_hidden_here_are_said_and_do_not_stop() -> None:
     assert "3 of 20" in said.sentence
 
 
-def test_counts_that_should_be_rounded_and_are_not_stop() -> None:
-    made = table("county,n", "Hartford,123", "Tolland,40")
-    outcome = Outcome(recomputed=False, base=5)
-    assert told(made, outcome=outcome)["counts.unrounded"].stops
-    assert "counts.unrounded" not in told(made)
+def test_a_query_s_answer_that_was_not_asked_again_yet_is_not_told_that_it_is_none() -> None:
+    """What check() says of the how-to's own example: small rows are hidden once it is submitted."""
+    made = table("county,n,mean", "Hartford,120,9.5", "Tolland,4,8.1")
+    answer = Offered("a.csv", made, queries=1)
+    (said,) = precheck("Pay", GOOD, [answer], {})
+    assert (said.code, said.stops) == ("counts.small", False)
+    assert "recomputed and protected" in said.next_step
+    assert precheck("Pay", GOOD, [Offered("a.csv", made)], {})[0].stops
+    differs = {"a.csv": Outcome(recomputed=False)}
+    assert precheck("Pay", GOOD, [answer], differs)[0].stops
 
 
 def test_counts_rounded_by_hand_stop() -> None:
