@@ -148,7 +148,7 @@ class Alerts:
     def _state_of_verification(self, rules: list[Rule]) -> None:
         standing = self._on.standing()
         level = standing.level.value
-        if level != self._outbox.mood():
+        if standing.is_known and level != self._outbox.mood():
             told = [rule.id for rule in rules if rule.trigger is Trigger.UNVERIFIED]
             line = f"{standing.heading}. {standing.sentence}"
             self._outbox.turned(told, level, Hit(f"{level}:{now_ms()}", line, "/verification"))

@@ -74,7 +74,8 @@ class Standing:
     """The state of verification, for the bar on every page. Ages in seconds.
 
     `checkpoint` is the newest the log has signed, `cosigned` the newest the quorum has cosigned
-    and `quorum_age` how long ago the last cosignature came that the quorum needed.
+    and `quorum_age` how long ago the last cosignature came that the quorum needed. `is_known` is
+    false for a moment after a start: it may turn out worse, and nobody is told of it before.
     """
 
     level: Level
@@ -86,6 +87,7 @@ class Standing:
     cosigned: Checkpoint | None = None
     quorum_age: float | None = None
     witnesses: tuple[WitnessStanding, ...] = ()
+    is_known: bool = True
 
     @property
     def uncovered(self) -> int:

@@ -66,7 +66,13 @@ class Room:
             return replace(seen, level=Level.RED, heading="Not verified", sentence=worse)
         if not self.memory.is_known and seen.level is Level.GREEN:
             sentence = "What this site found before it was started is still being read."
-            return replace(seen, level=Level.AMBER, heading="Not known yet", sentence=sentence)
+            return replace(
+                seen,
+                level=Level.AMBER,
+                heading="Not known yet",
+                sentence=sentence,
+                is_known=False,
+            )
         return seen
 
     def _recall(self) -> None:

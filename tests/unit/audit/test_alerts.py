@@ -221,7 +221,12 @@ def test_the_bar_is_not_green_before_it_is_known_what_was_found_earlier(
     with monkeypatch.context() as building:
         building.setattr(room.index, "keep_level", lambda most: 1)
         assert room.standing().level is Level.AMBER
+        watched.alerts._state_of_verification([])
+        assert watched.outbox.mood() == "green"  # else two mails at each start beside a long log
     assert room.standing().level is Level.GREEN
+    room.memory.note(ALL)
+    watched.alerts._state_of_verification([])
+    assert watched.outbox.mood() == "red"
 
 
 def test_what_passes_while_older_failures_are_recalled_clears_them_as_well() -> None:
