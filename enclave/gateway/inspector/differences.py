@@ -15,12 +15,14 @@ from typing import Any
 from enclave.gateway.inspector.aggregates import reviewed
 from enclave.gateway.inspector.names import names
 from enclave.gateway.inspector.trees import cast, compare, constant
+from enclave.gateway.inspector.values import LIFTING
 
 Node = dict[str, Any]
 
-MAX_PAIRS = 100  # each is one more column of the rows and one more count of each person
+MAX_PAIRS = 200  # each is one more column of the rows and one more count of each person
 
 _TRUTHS = frozenset({"COMPARISON", "CONJUNCTION", "BETWEEN", "OPERATOR"})
+_CHOICES = frozenset({"CASE", "SUBQUERY", "COMPARISON", "CONJUNCTION", "BETWEEN"})
 _ROWS = names("count count_star count_if countif regr_count")
 
 
@@ -28,11 +30,13 @@ _ROWS = names("count count_star count_if countif regr_count")
 class Part:
     """Which rows one aggregate is of: those for which `condition` holds, or all if it is None.
 
-    `key` is the same for two aggregates of the same rows; `only` is its FILTER; `there` holds for
-    the rows of a sum also where they add nothing to it.
+    `key` is the same for two aggregates of the same rows, `chosen` for two whose rows the same
+    FILTER and conditions choose; `only` is its FILTER; `there` holds for the rows of a sum also
+    where they add nothing to it.
     """
 
     key: str
+    chosen: str
     condition: Node | None
     only: Node | None
     counts: bool
@@ -44,50 +48,66 @@ class Part:
         return replace(self, condition=self.there) if self.sums else self
 
 
-def part(call: Node, arguments: Sequence[Node], condition: Node | None, person: str) -> Part:
-    """Return which rows an aggregate is of; `person` is the column that says whose row it is."""
+def part(
+    call: Node,
+    varying: Sequence[Node],
+    shown: Sequence[Node],
+    rows: Node | None,
+    person: str | None,
+) -> Part:
+    """Return which rows an aggregate is of: `rows` says it in a column, `shown` in its own words.
+
+    `varying` are its arguments but constants; `person` is the column that says whose row it is,
+    None where others do as well.
+    """
     name = call["function_name"].lower()
-    review = reviewed(name)
-    is_number = bool(arguments) and all(is_tally(item) for item in arguments)
-    is_picked = call["distinct"] or name == "approx_count_distinct"
-    counts = name in _ROWS or is_number
-    if is_picked:
-        counts = all(_names(item, person) for item in arguments)
+    counts = name in _ROWS or all(is_tally(item) for item in varying)  # also a sum of ones
+    if call["distinct"] or name == "approx_count_distinct":
+        counts = person is None or all(_names(item, person) for item in varying)
     return Part(
-        json.dumps([bare(list(arguments)), bare(call["filter"])]),
-        condition,
-        call["filter"] or _only_choice(arguments),
+        json.dumps([bare(list(shown)), bare(call["filter"])]),
+        json.dumps([bare(call["filter"]), [bare(item) for item in varying if _chooses(item)]]),
+        rows,
+        call["filter"] or _only_choice(varying),
         counts,
-        review.test == "share" and not counts,
+        reviewed(name).test == "share" and not counts,
     )
 
 
-def tally(item: Node, only: Node | None, condition: Node) -> Part:
+def side(whole: Part, item: Node, condition: Node) -> Part:
     """Return which rows a truth in a correlation is of: how many there are follows from it."""
-    key = json.dumps([bare([item]), bare(only)])
-    return Part(key, condition, only or _only_choice([item]), counts=True, sums=False)
+    key = f"{whole.key}{json.dumps(bare(item))}"
+    only = whole.only or _only_choice([item])
+    return replace(whole, key=key, condition=condition, only=only, counts=True, sums=False)
 
 
-def pairs(parts: Sequence[Part], *, overlap: bool, mixed: bool) -> list[tuple[Part, Part]]:
+def pairs(
+    parts: Sequence[Part], *, overlap: bool, mixed: bool, conditional: bool
+) -> list[tuple[Part, Part]]:
     """Return the pairs of aggregates whose difference would tell of the persons left out of one.
 
-    Sums are set against each other if they `overlap`, that is, if some are of one column, and by
-    the rows they are of against counts; by what adds to them if they are `mixed`, that is, if some
-    may be sums of numbers of rows.
+    By the rows that add something, counts are set against each other; sums too if they `overlap`,
+    that is, if some are of one column; all if they are `mixed`, that is, if some may be sums of
+    numbers of rows. A mean tells of how many rows it is, as a fraction does of what it is divided
+    by: by all rows they are of, sums are set against what has another FILTER or other conditions,
+    and against counts if they overlap. Where some are `conditional`, each of the first kind was
+    already set against all rows.
     """
     found = []
-    distinct = {(part.key, part.counts, part.sums): part for part in parts}
-    for one, other in combinations(distinct.values(), 2):
-        both = (one, other)
-        if one.key == other.key or _exclude_each_other(one.only, other.only):
+    telling = {(p.key, p.counts, p.sums): p for p in parts if p.counts or p.sums}
+    for one, other in combinations(telling.values(), 2):
+        if _exclude_each_other(one.only, other.only):
             continue
-        is_telling = all(p.counts or p.sums for p in both)
-        is_alike = all(p.counts for p in both) or (overlap and all(p.sums for p in both))
-        if is_alike or (mixed and is_telling):
-            found.append(both)
-        elif overlap and is_telling:
-            found.append((one.counted(), other.counted()))
-    return [(one, other) for one, other in found if one.condition or other.condition]
+        both = (one, other)
+        are_counts, are_sums = all(p.counts for p in both), all(p.sums for p in both)
+        is_elsewhere = one.chosen != other.chosen
+        if one.key != other.key and (are_counts or mixed or (overlap and are_sums)):
+            found.append((both, conditional))
+        if not are_counts and (is_elsewhere or (overlap and not are_sums)):
+            counted = (one.counted(), other.counted())
+            found.append((counted, conditional and not is_elsewhere))
+    return [pair for pair, is_known in found
+            if (all if is_known else any)(part.condition for part in pair)]  # fmt: skip
 
 
 def choices(item: Node) -> Iterator[Node]:
@@ -101,6 +121,33 @@ def choices(item: Node) -> Iterator[Node]:
                 yield compare("NOTEQUAL", cast(factor, "DOUBLE"), constant(0))
     for child in _below(item):
         yield from choices(child)
+
+
+def terms(item: Node) -> Iterator[Node]:
+    """Yield what is added up in an expression: each part must stand the test of its own."""
+    name = item["function_name"].lower() if item["class"] == "FUNCTION" else ""
+    parts = []
+    if name in ("+", "-", *LIFTING):
+        parts = [argument["expression"] for argument in item["arguments"]]
+    elif item["class"] == "CAST" and not is_fixed(item):
+        parts = [item["child"]]
+    if name in LIFTING:
+        del parts[1:]
+    if not parts or item["class"] == "CAST":  # a text says more numbers than it is cast to here
+        yield item
+    for part in parts:
+        if not is_fixed(part):
+            yield from terms(part)
+
+
+def _chooses(value: Any) -> bool:
+    """Say whether a condition stands in an expression, or what gives NULL where it fails."""
+    if isinstance(value, list):
+        return any(map(_chooses, value))
+    if not isinstance(value, dict):
+        return False
+    is_choice = value.get("class") in _CHOICES or value.get("try_cast")
+    return bool(is_choice) or any(map(_chooses, value.values()))
 
 
 def _below(item: Node) -> Iterable[Node]:

@@ -63,17 +63,18 @@ def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value
     if values.is_person_comparison(expression, parts):
         origins = values.beside_person(parts)
         is_filter = bool(origins) and expression.get("type") in values.NULL_TESTS  # as NOT EXISTS
-        return Value(origins, literal=not is_filter, shape=Shape.CHOSEN)
+        return Value(origins, literal=not is_filter, shape=Shape.CHOSEN, is_coarse=True)
     if expression.get("type") == "OPERATOR_COALESCE" and all(p.is_person for p in parts):
         return parts[0].nullable()
     if all(part.is_constant for part in parts):
         return Value(constant=object())
     told = values.combine(parts, shape=values.shape_of(expression, parts))
-    if rules.is_held and values.is_rounding(expression):
+    is_truth = values.is_boolean(expression)
+    if rules.is_held and (is_truth or values.is_rounding(expression)):
         told = told._replace(is_coarse=True)
     if told.gathers and len(parts) > 1:
         rules.gathered()
-    if values.is_boolean(expression) and values.function_name(expression) not in _LOGIC:
+    if is_truth and values.function_name(expression) not in _LOGIC:
         rules.comparison(told, parts)
     return told
 
@@ -87,9 +88,10 @@ def _case(expression: Node, below: Relation, rules: Rules) -> Value:
         rules.comparison(test, (test,))
     told = values.combine([*tests, *branches], shape=values.chosen(tuple(branches)))
     varying = [branch for branch in branches if not branch.is_constant]
+    is_coarse = not varying or any(branch.is_coarse for branch in varying)
     blank = all(branch.constant is None for branch in branches if branch.is_constant)
     is_person = blank and bool(varying) and all(branch.is_person for branch in varying)
-    return told._replace(is_person=is_person)
+    return told._replace(is_person=is_person, is_coarse=is_coarse)
 
 
 def _bound(binding: Mapping[str, int], below: Relation) -> Value:

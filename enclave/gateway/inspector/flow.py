@@ -193,8 +193,7 @@ class Flow:
             is_spread=False,
             table=None,
         )
-        is_per_person = _is_own(keys, below)
-        if is_per_person and is_plain:
+        if is_plain and _is_own(keys, below):
             return grouped._replace(is_single=len(keys) == 1)
         return self.rules.group(node, tuple(guards), below, grouped, self)
 
@@ -222,20 +221,23 @@ class Flow:
             self.rules.use(Use.SORT, self.value(order["expression"], below))
         told = arguments
         if call.get("filter"):
-            told += (self.rules.chosen(self.value(call["filter"], below), is_per_person=by_person),)
+            only = self.value(call["filter"], below)
+            told += (self.rules.chosen(only, below, is_per_person=by_person),)
         name = values.function_name(call)
         shape = relations.shape(name, arguments, bool(call.get("filter")))
         if below.is_spread and call["aggregate_type"] != "DISTINCT":
             shape = Shape.ANY  # how often a row is counted is the query's choice
         value = values.combine(told, shape=shape)
-        value = value._replace(gathers=value.about_person and not by_person)
+        gathers, is_coarse = (
+            value.about_person and not by_person,
+            relations.is_coarse(name, arguments),
+        )
+        value = value._replace(gathers=gathers, is_coarse=is_coarse)
         if name in relations.COUNTS:
             value = value._replace(about_person=False, gathers=False, counted=True)
-        return (
-            value
-            if told and not value.is_constant
-            else value._replace(shape=max(shape, Shape.PLAIN), literal=True)
-        )
+        if told and not value.is_constant:
+            return value
+        return value._replace(shape=max(shape, Shape.PLAIN), literal=True)
 
     def _window(self, node: Node) -> Relation:
         below = self._only(node)
@@ -243,11 +245,9 @@ class Flow:
         return below._replace(values=below.values + made, table=None)
 
     def _over(self, call: Node, below: Relation) -> Value:
-        partitions = [self.value(item, below) for item in call["partitions"]]
+        partitions = [self._key(item, below) for item in call["partitions"]]
         orders = [self.value(item["expression"], below)
                   for key in ("orders", "arg_orders") for item in call.get(key) or ()]  # fmt: skip
-        for part in partitions:
-            self.rules.use(Use.GROUP, part)
         for order in orders:
             self.rules.use(Use.SORT, order)
         others = {k: v for k, v in call.items() if k not in ("partitions", "orders", "arg_orders")}
@@ -256,13 +256,14 @@ class Flow:
             self.rules.use(Use.ARGUMENT, part)
         is_own = _is_own(partitions, below)
         self.rules.window(below, is_own=is_own)
-        shape = Shape.ANY if below.is_spread else relations.shape("", tuple(parts), False)
+        given = tuple(self.value(item, below) for item in call["children"])
+        name = values.function_name(call) or call["type"].lower()
+        shape = Shape.ANY if below.is_spread else relations.over(name, given, call.get("filters"))
         value = values.combine([*parts, Value(literal=True)], shape=shape)
         by_person = any(order.about_person for order in orders) and not is_own
-        counts = values.function_name(call) in relations.COUNTS  # how many there are names none
-        about = value.about_person and not counts
-        is_coarse = value.is_coarse or counts or all(part.is_constant for part in parts)
-        return value._replace(about_person=by_person or about, gathers=about, is_coarse=is_coarse)
+        about = value.about_person and name not in relations.COUNTS  # how many there are names none
+        value = value._replace(is_coarse=relations.is_coarse(name, given))
+        return value._replace(about_person=by_person or about, gathers=about)
 
     def _unnest(self, node: Node) -> Relation:
         below = self._only(node)
@@ -292,8 +293,7 @@ class Flow:
         self.rules.cut(below)
         return below
 
-    def _sample(self, node: Node) -> Relation:
-        return self._only(node)
+    _sample = _only
 
     def _distinct(self, node: Node) -> Relation:
         below = self._only(node)
@@ -358,7 +358,7 @@ class Flow:
             lefts = relations.tainted(lefts, told)  # how often a row is met tells by whom
         lefts = relations.kept(lefts, node.get("left_projection_map"))
         if kind == "MARK":
-            mark = Value(shape=Shape.CHOSEN).tainted(told)
+            mark = Value(shape=Shape.CHOSEN, is_coarse=True).tainted(told)
             return left._replace(values=(*lefts, mark), table=None)
         if kind in _RIGHT_GONE:
             return left._replace(values=lefts, conditions=both.conditions, table=None)

@@ -9,9 +9,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from enclave.gateway.inspector import multiples, values
+from enclave.gateway.inspector.names import names
 from enclave.gateway.inspector.values import Node, Origin, Relation, Shape, Value
 
 COUNTS = frozenset({"count", "count_star", "approx_count_distinct", "count_if", "countif"})
+# Aggregates and windows that give a value of their first argument, or one that lies among them.
+_OF_VALUES = names(
+    """sum fsum sumkahan kahan_sum avg mean favg median quantile_cont quantile quantile_disc mode
+    min max any_value arbitrary first last arg_max arg_max_null arg_max_nulls_last arg_min
+    arg_min_null arg_min_nulls_last argmax argmin max_by min_by
+    window_lag window_lead window_first_value window_last_value window_nth_value"""
+)
+_NEIGHBOURS = ("window_lag", "window_lead")
 
 
 def shape(name: str, arguments: tuple[Value, ...], is_filtered: bool) -> Shape:
@@ -21,6 +30,22 @@ def shape(name: str, arguments: tuple[Value, ...], is_filtered: bool) -> Shape:
     if name in COUNTS:
         return Shape.PLAIN if max(shapes(arguments)) <= Shape.PLAIN else Shape.CHOSEN
     return max(shapes(arguments))
+
+
+def over(name: str, arguments: tuple[Value, ...], only: Node | None) -> Shape:
+    """Return how a sum over persons of one window within each person's rows may be tested.
+
+    `only` is its FILTER.
+    """
+    if name in _NEIGHBOURS:  # x, how far, and what to give where nobody stands
+        return values.coalesced((*arguments[:1], *arguments[2:]))
+    return shape("", arguments, only is not None)
+
+
+def is_coarse(name: str, arguments: tuple[Value, ...]) -> bool:
+    """Say whether what is made of one person's rows may be the same for many: a 1, or a number."""
+    given = next(iter(arguments), Value())
+    return name not in _OF_VALUES or given.is_constant or any(a.is_coarse for a in arguments)
 
 
 def shapes(arguments: Iterable[Value]) -> list[Shape]:

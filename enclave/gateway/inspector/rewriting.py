@@ -7,7 +7,7 @@ it is. Makes trees only; the engine writes the text, and every reader reads it a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,7 +42,6 @@ from enclave.gateway.inspector.trees import (
     subselect,
     table,
 )
-from enclave.gateway.inspector.values import LIFTING
 from enclave.gateway.refusals import NotGroups
 from enclave.model import Aggregation, SmallGroups
 
@@ -275,39 +274,46 @@ class Grouping:
             self._condition(is_true(chosen), f"c{at}_")
         for number, choice in enumerate(c for item in varying for c in differences.choices(item)):
             self._condition(is_true(choice), f"w{at}_{number}_")
-        self._sides(varying, moved, at, chosen)
-        part = None if is_all else is_true(column(f"{PREFIX}t{at}_"))
-        made = differences.part(moved, varying, part, self.place.person[-1])
-        self.parts.append(replace(made, there=self._there(varying, at, chosen)))
+        self._compared(moved, varying, at, None if is_all else is_true(column(f"{PREFIX}t{at}_")))
         review = reviewed(moved["function_name"])
         if review.test == "middle":
             counted = case(all_of(shown), constant(1), constant(0))
             self._number(_titled(counted, f"{PREFIX}m{at}_"), _MOST_VALUES)
         if review.test == "share":
-            for number, term in enumerate(t for item in varying for t in _terms(item)):
+            for number, term in enumerate(t for item in varying for t in differences.terms(item)):
                 self._share(term, moved["filter"], f"{PREFIX}s{at}_{number}_")
         for number, item in enumerate(moved["arguments"]):
             if not is_fixed(item["expression"]):
                 item["expression"] = self._column(item["expression"], f"x{at}_{number}")
         return _titled({**moved, "filter": chosen}, f"{PREFIX}a{at}")
 
-    def _there(self, varying: list[Node], at: int, chosen: Node | None) -> Node | None:
-        """Return the condition that a row is among an aggregate's, if it adds nothing or not."""
-        known = [*map(is_present, varying), *([is_true(chosen)] if chosen else [])]
-        if not self.known.is_overlapping or not known:
-            return None
-        self.rows.append(_titled(all_of(known), f"{PREFIX}r{at}_"))
-        return is_true(column(f"{PREFIX}r{at}_"))
+    def _compared(self, moved: Node, varying: list[Node], at: int, rows: Node | None) -> None:
+        """Note which rows an aggregate is of, to be set against the others'."""
+        shown = [self._shown(item, moved) for item in varying]
+        person = None if self.known.is_naming else self.place.person[-1]
+        part = differences.part(moved, varying, shown, rows, person)
+        present = [is_present(item) for item in varying]
+        if moved["filter"]:
+            present.append(is_true(column(f"{PREFIX}f{at}")))
+        if part.sums:
+            self.rows.append(_titled(all_of(present), f"{PREFIX}r{at}_"))
+            part = replace(part, there=is_true(column(f"{PREFIX}r{at}_")))
+        self.parts.append(part)
+        if len(varying) > 1:
+            self._sides(part, varying, present, at)
 
-    def _sides(self, varying: list[Node], moved: Node, at: int, chosen: Node | None) -> None:
-        """Test the truths among the columns of a correlation as the counts that follow from it."""
+    def _sides(self, whole: Part, varying: list[Node], present: list[Node], at: int) -> None:
+        """Test the truths among the columns of a correlation as the counts that follow from it.
+
+        What was made in a step before may be one as well, where some are numbers of rows.
+        """
         for number, item in enumerate(varying):
-            if len(varying) > 1 and differences.is_tally(item):
-                shown = [self._shown(item, moved), *([is_true(chosen)] if chosen else [])]
+            if differences.is_tally(item) or self.known.is_counting:
+                adds = compare("NOTEQUAL", cast(item, "DOUBLE"), constant(0))
                 name = f"b{at}_{number}_"
-                self._condition(all_of(shown), name)
+                self._condition(all_of([*present, adds]), name)
                 told = is_true(column(f"{PREFIX}{name}"))
-                self.parts.append(differences.tally(item, moved["filter"], told))
+                self.parts.append(differences.side(whole, item, told))
 
     def _is_person(self, varying: list[Node], moved: Node) -> bool:
         """Say whether an aggregate only counts whose rows they are: that is tested anyway."""
@@ -345,10 +351,11 @@ class Grouping:
     def _differences(self) -> None:
         """Test the persons by whom two aggregates differ: their difference tells of them."""
         pairs = differences.pairs(
-            self.parts, overlap=self.known.is_overlapping, mixed=self.known.is_counting
+            self.parts,
+            overlap=self.known.is_overlapping,
+            mixed=self.known.is_counting,
+            conditional=self.known.is_conditional,
         )
-        if self.known.is_conditional:  # each was already set against all rows
-            pairs = [(one, other) for one, other in pairs if one.condition and other.condition]
         if len(pairs) > differences.MAX_PAIRS:
             raise _refused("Ask for fewer counts or sums with conditions at a time.")
         for number, (one, other) in enumerate(pairs):
@@ -465,21 +472,6 @@ def _plain(found: Node) -> Node:
             raise _refused("Write `quantile_cont(x, 0.5)` without DESC.")
         found["arguments"].insert(0, {"name": "", "expression": orders[0]["expression"]})
     return {**found, "order_bys": {"type": "ORDER_MODIFIER", "orders": []}}
-
-
-def _terms(item: Node) -> Iterable[Node]:
-    """Yield what is added up in an expression: each part must stand the test of its own."""
-    is_sum = item["class"] == "FUNCTION" and item["function_name"] in ("+", "-")
-    parts = [argument["expression"] for argument in item["arguments"]] if is_sum else []
-    if item["class"] == "CAST" and not is_fixed(item):
-        parts = [item["child"]]
-    if item["class"] == "FUNCTION" and item["function_name"].lower() in LIFTING:
-        parts = [item["arguments"][0]["expression"]]
-    if not parts:
-        yield item
-    for part in parts:
-        if not is_fixed(part):
-            yield from _terms(part)
 
 
 def _same(one: Node, other: Node) -> bool:

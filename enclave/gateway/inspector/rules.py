@@ -47,6 +47,7 @@ class Boundary:
     is_conditional: bool
     is_overlapping: bool
     is_counting: bool
+    is_naming: bool
 
     def stricter(self, other: Boundary) -> Boundary:
         """Return what holds for both of two plans of one grouping."""
@@ -56,6 +57,7 @@ class Boundary:
             self.is_conditional or other.is_conditional,
             self.is_overlapping or other.is_overlapping,
             self.is_counting or other.is_counting,
+            self.is_naming or other.is_naming,
         )
 
 
@@ -90,10 +92,11 @@ class Rules:
         if value.about_person and not value.is_person and use is not Use.ANSWER:
             raise self._single(f"Something computed from person_id is used {use.value}.")
 
-    def chosen(self, value: Value, *, is_per_person: bool = False) -> Value:
+    def chosen(self, value: Value, rows: Relation, *, is_per_person: bool = False) -> Value:
         """Judge the condition of one aggregate's FILTER; return what the result tells of."""
         self.condition(value, is_join=False)
         hidden = self.hidden(value.origins)
+        self.meeting([hidden], rows)
         if hidden and is_per_person:
             raise self._refused(min(hidden), "not in the FILTER of one person's aggregate")
         return value._replace(origins=value.origins - hidden)
@@ -303,9 +306,12 @@ class Rules:
             self._judge(c, below, flow) for c in calls if not _is_count_of_owner(c, below, flow)
         ]
         overlap = _overlap(calls, below, flow)
-        counting = any(_counting(call, below, flow) for call in calls)
-        self.boundaries.append(Boundary(mark, below.is_single, any(judged), overlap, counting))
-        safe = (v.nullable()._replace(shape=Shape.PLAIN) for v in public.values)
+        counting, naming = (any(is_such(call, below, flow) for call in calls)
+                            for is_such in (_counting, _naming))  # fmt: skip
+        found = Boundary(mark, below.is_single, any(judged), overlap, counting, naming)
+        self.boundaries.append(found)
+        # What is known of a group is the same for all its persons.
+        safe = (v.nullable()._replace(shape=Shape.PLAIN, is_coarse=True) for v in public.values)
         return public._replace(values=tuple(safe), is_single=False)
 
     def _mark(
@@ -407,6 +413,13 @@ def _counting(call: Node, below: Relation, flow: Flow) -> bool:
     given = [flow.value(item, below) for item in call["children"]]
     is_sum = not _counts(call) and reviewed(values.function_name(call)).test == "share"
     return any(v.counted or (is_sum and v.is_coarse) for v in given)
+
+
+def _naming(call: Node, below: Relation, flow: Flow) -> bool:
+    """Say whether an aggregate counts some of the persons, whatever their column is called."""
+    is_all = _is_count_of_owner(call, below, flow)
+    given = [flow.value(item, below) for item in call["children"]]
+    return _ignores_repeats(call) and not is_all and any(v.about_person for v in given)
 
 
 def _counts(call: Node) -> bool:

@@ -126,12 +126,12 @@ _SMOOTH = names(
     """abs round round_even floor ceil ceiling trunc sqrt ln log log2 log10 year month quarter day
     date_part datepart date_diff datediff date_sub datesub age date_trunc datetrunc __cast"""
 )
-# Those of them that cannot make one value of many: all others can, as `ceil(x / 1000000)`.
-_FINE = names("abs sqrt __cast")
+# Those of them that cannot make one value of many: all others can, as `ceil(x / 1000000)`, and
+# roots of roots, which are 1 in the end.
+_FINE = names("abs __cast")
 LIFTING = names("ceil ceiling floor")  # add up to 1 to each: what few have more of is hidden
 _WHOLE = names(
-    """boolean tinyint smallint integer bigint hugeint utinyint usmallint uinteger ubigint
-    uhugeint"""
+    "tinyint smallint integer bigint hugeint utinyint usmallint uinteger ubigint uhugeint"
 )
 _COMPARISONS = frozenset({"COMPARE_EQUAL", "COMPARE_NOT_DISTINCT_FROM"})
 _PERSON_COMPARISONS = _COMPARISONS | names(
@@ -196,9 +196,18 @@ def is_rounding(expression: Node) -> bool:
     if name != "__cast":
         return name in _SMOOTH - _FINE
     (inner,) = expression["children"]
-    before = str(inner.get("return_type", {}).get("id")).lower()
-    after = expression["return_type"]["id"].lower()
-    return after == "boolean" or (after in _WHOLE and before not in _WHOLE)
+    return not _keeps(inner.get("return_type"), expression["return_type"])
+
+
+def _keeps(before: Node | None, after: Node) -> bool:
+    """Say whether a cast from one type to another makes no two values one; else it may."""
+    kinds = (before["id"].lower() if before else "", after["id"].lower())
+    is_text = "varchar" in kinds and "boolean" not in kinds  # as a number it is what it says
+    is_exact = kinds[0] in _WHOLE and kinds[1] in {*_WHOLE, "decimal", "double"}
+    is_wider = kinds in (("decimal", "double"), ("float", "double")) or len(set(kinds)) == 1
+    if kinds == ("decimal", "decimal") and before:
+        is_wider = before["type_info"]["scale"] <= after["type_info"]["scale"]
+    return is_text or is_exact or is_wider
 
 
 def is_equality(expression: Node) -> bool:
@@ -269,7 +278,7 @@ def shape_of(expression: Node, parts: tuple[Value, ...]) -> Shape:
     if name == "*" or (name == "/" and parts[-1].is_constant):
         return _product(varying)
     if expression.get("type") == "OPERATOR_COALESCE":
-        return _coalesced(parts, varying)
+        return coalesced(parts)
     is_smooth = name in _SMOOTH and set(varying) <= {Shape.PLAIN}
     made = Shape.SHIFTED if name in LIFTING else Shape.PLAIN
     return made if is_smooth else Shape.ANY
@@ -295,10 +304,14 @@ def _product(varying: list[Shape]) -> Shape:
     return varying[0] if len(varying) == 1 else Shape.CHOSEN
 
 
-def _coalesced(parts: tuple[Value, ...], varying: list[Shape]) -> Shape:
+def coalesced(parts: tuple[Value, ...]) -> Shape:
+    """Return how a sum of the first of some values that is there may be tested."""
+    varying = [part for part in parts if not part.is_constant]
+    shapes = [Shape.PLAIN, *(part.shape for part in varying)]
     is_neutral = all(part.constant in _NEUTRAL for part in parts if part.is_constant)
-    is_hiding = Shape.SHIFTED in varying  # what was added could not be told from the value
-    return max(varying) if is_neutral and not is_hiding else Shape.ANY
+    # What was added, or a value that is known of a group, could not be told from one person's.
+    is_hiding = Shape.SHIFTED in shapes or (len(varying) > 1 and any(p.is_coarse for p in varying))
+    return max(shapes) if is_neutral and not is_hiding else Shape.ANY
 
 
 _NEUTRAL = (None, 0, False, "0", "false")
