@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import enclave_client
+import pandas
 import pytest
 from enclave_client.errors import WIDTH, Refused
 from enclave_client.outputs import Advice, Output
@@ -53,3 +59,93 @@ def test_a_refusal_is_shown_part_by_part_and_no_word_is_cut() -> None:
     assert max(map(len, lines)) <= WIDTH
     assert " ".join(lines[2:-1]) == f"It grants: {columns}."
     assert Refused("Plain.")._render_traceback_() == ["Not given: Plain."]
+
+
+class Intake:
+    """Something that answers on the intake's socket: with `said`, or by hanging up."""
+
+    def __init__(self, path: Path):
+        self.said = b""
+        self.asked: list[str] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                with connection.makefile("rb") as request:
+                    self.asked.append(request.readline().decode())
+                    head = http.client.parse_headers(request)
+                    request.read(int(head.get("Content-Length", 0)))
+                connection.sendall(self.said)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@pytest.fixture
+def intake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Intake]:
+    path = tmp_path / "intake.sock"
+    monkeypatch.setenv("ENCLAVE_INTAKE_SOCKET", str(path))
+    started = Intake(path)
+    yield started
+    started.close()
+
+
+TABLE = pandas.DataFrame({"n": [1]})
+TABLE.attrs["enclave.query"] = "q-0123456789abcdef"
+CHANGES: list[Callable[[], object]] = [
+    lambda: enclave_client.submit(TABLE, title="Pay"),
+    lambda: enclave_client.comment("226c8984de1feb5b", "Look again."),
+    lambda: enclave_client.withdraw("226c8984de1feb5b"),
+]
+READS: list[Callable[[], object]] = [
+    enclave_client.outputs,
+    lambda: enclave_client.check(TABLE, title="Pay"),
+    lambda: enclave_client.differences("226c8984de1feb5b"),
+    lambda: enclave_client.protected("226c8984de1feb5b"),
+]
+
+
+@pytest.mark.parametrize("act", CHANGES)
+def test_a_service_that_ends_before_it_answers_may_have_what_was_sent(
+    intake: Intake, act: Callable[[], object]
+) -> None:
+    """A request is stored before it is checked: killed in between, it is taken up again."""
+    for intake.said in (b"", b"HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{"):
+        with pytest.raises(Refused, match=r"Look at outputs\(\)") as refused:
+            act()
+        assert "Nothing was submitted" not in str(refused.value)
+
+
+@pytest.mark.parametrize("act", READS)
+def test_reading_again_is_always_safe(intake: Intake, act: Callable[[], object]) -> None:
+    for intake.said in (b"", b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n{{"):
+        with pytest.raises(Refused, match="Nothing was submitted"):
+            act()
+
+
+@pytest.mark.parametrize("act", [*CHANGES, *READS])
+def test_where_nobody_listens_nothing_was_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]
+) -> None:
+    monkeypatch.setenv("ENCLAVE_INTAKE_SOCKET", str(tmp_path / "gone.sock"))
+    with pytest.raises(Refused, match="Nothing was submitted"):
+        act()
+
+
+@pytest.mark.parametrize("id", ["../../x y", "", "ä/ö?", "x\r\ny"])
+def test_an_id_that_is_none_is_asked_for_as_it_is_and_not_found(intake: Intake, id: str) -> None:
+    body = json.dumps({"code": "input.not-found", "explain": "There is no such request."}).encode()
+    intake.said = b"HTTP/1.1 404 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    for act in (enclave_client.withdraw, enclave_client.differences, enclave_client.protected):
+        with pytest.raises(Refused, match="no such request"):
+            act(id)
+    assert all(len(line.split("/")) == 5 + ("files" in line) for line in intake.asked)

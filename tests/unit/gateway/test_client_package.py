@@ -54,6 +54,26 @@ def test_parameters_go_by_place_and_by_name() -> None:
         enclave_client.query("SELECT ?", {})
 
 
+@pytest.mark.parametrize("given", [2021, True, object()])
+def test_parameters_that_are_no_list_are_a_sentence(given: object) -> None:
+    with pytest.raises(enclave_client.Refused, match="not a list"):
+        enclave_client.query("SELECT ?", given)
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("value", [object(), 2**70, 1j])
+def test_a_value_that_no_query_can_hold_is_a_refusal(value: object) -> None:
+    for sql, given in (("SELECT $x", {"x": value}), ("SELECT ?", [value])):
+        with pytest.raises(enclave_client.Refused):
+            enclave_client.query(sql, given)
+
+
+@pytest.mark.parametrize("sql", ["", " \n", None, pandas.DataFrame()])
+def test_no_query_is_a_sentence_and_not_the_driver_s(sql: object) -> None:
+    with pytest.raises(enclave_client.Refused, match="no query here"):
+        enclave_client.query(sql)
+
+
 @pytest.mark.usefixtures("workspace")
 def test_the_magic_takes_parameters_from_the_notebook() -> None:
     shell = InteractiveShell.instance()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ def fetch(
     sql: str, parameters: Parameters | None = None, *, progress: bool = True
 ) -> pyarrow.Table:
     """Ask one query as `query` does; return its answer as an Arrow table."""
+    if not isinstance(sql, str) or not sql.strip():
+        raise Refused('There is no query here. Write one, as in query("SELECT count(*) FROM …").')
     values = _bound(parameters)
     try:
         with (
@@ -69,16 +71,20 @@ def fetch(
                 so_far.add(batch)
                 batches.append(batch)
             return pyarrow.Table.from_batches(batches, reader.schema)
-    except (adbc_driver_manager.Error, pyarrow.ArrowException) as error:
+    except (adbc_driver_manager.Error, pyarrow.ArrowException, OverflowError) as error:
         raise refusal(error) from None
 
 
 def _bound(parameters: Parameters | None) -> Any:
     """Return parameters as the driver wants them: it takes names only as columns of a batch."""
-    if isinstance(parameters, (str, bytes)):
-        raise Refused("The parameters are not a list. Write (value,) or [value] for a single one.")
-    if not isinstance(parameters, Mapping):
-        return None if parameters is None else tuple(parameters)
-    if not parameters:
+    if isinstance(parameters, Mapping):
+        try:
+            named = {str(name): [value] for name, value in parameters.items()}
+            return pyarrow.record_batch(named) if named else None
+        except (pyarrow.ArrowException, OverflowError, TypeError, ValueError):
+            raise Refused("A parameter is no value that a query can hold.") from None
+    if parameters is None:
         return None
-    return pyarrow.record_batch({name: [value] for name, value in parameters.items()})
+    if isinstance(parameters, (str, bytes)) or not isinstance(parameters, Iterable):
+        raise Refused("The parameters are not a list. Write (value,) or [value] for a single one.")
+    return tuple(parameters)

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,12 @@ import pandas
 from enclave_client.errors import Refused
 
 SOCKET = "/run/enclave/egress/intake.sock"
-AWAY = "The intake does not answer. Nothing was submitted; try again."
+CHECK = "/outputs/check"
+AWAY = "The intake does not answer. Nothing was submitted; try again in a minute."
+CUT_OFF = (
+    "The intake has not answered, so nobody here knows whether it has what you sent. Look at "
+    "outputs() in a minute, and send it again only if it is not there."
+)
 IN_WORDS = {
     "submitted": "being checked",
     "protected": "in review",
@@ -177,7 +183,7 @@ def check(
     """
     files = _files(output, queries, drawn_from)
     body = {"title": title, "context": context, "files": files}
-    return Advice(_call("POST", "/outputs/check", body))
+    return Advice(_call("POST", CHECK, body))
 
 
 def _files(
@@ -257,7 +263,7 @@ def outputs() -> pandas.DataFrame:
 
 def comment(request: str, text: str) -> Output:
     """Say something to the reviewers of an output; never write a hidden number."""
-    return Output(_call("POST", f"/outputs/{request}/comment", {"text": text}))
+    return Output(_call("POST", f"/outputs/{_id(request)}/comment", {"text": text}))
 
 
 def differences(request: str) -> pandas.DataFrame:
@@ -271,7 +277,7 @@ def differences(request: str) -> pandas.DataFrame:
             "before": before,
             "now": now,
         }
-        for one in _call("GET", f"/outputs/{request}/difference")["differences"]
+        for one in _call("GET", f"/outputs/{_id(request)}/difference")["differences"]
         for change in one["changes"] or ()
         for column, before, now in change["cells"]
     ]
@@ -283,12 +289,17 @@ def protected(request: str, name: str = "table.csv") -> bytes:
 
     A table that was refused only for its plot is handed back too. Raises Refused.
     """
-    return _fetch(f"/outputs/{request}/files/{quote(name)}")
+    return _fetch(f"/outputs/{_id(request)}/files/{quote(name, safe='')}")
 
 
 def withdraw(request: str) -> Output:
     """Take an output back before it is decided."""
-    return Output(_call("POST", f"/outputs/{request}/withdraw", {}))
+    return Output(_call("POST", f"/outputs/{_id(request)}/withdraw", {}))
+
+
+def _id(request: str) -> str:
+    """Return a request's id as a part of an address: what is none of ours is then not found."""
+    return quote(str(request), safe="") or "none"
 
 
 def _query_id(query: str | pandas.DataFrame) -> str:
@@ -304,7 +315,7 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[st
     try:
         answer: dict[str, Any] = json.loads(_exchange(method, path, body)[1])
     except ValueError:
-        raise Refused(AWAY) from None
+        raise Refused(_away(method, path)) from None
     if "code" in answer:
         raise Refused(str(answer.get("explain") or answer.get("sentence")))
     return answer
@@ -312,19 +323,30 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[st
 
 def _fetch(path: str) -> bytes:
     status, content = _exchange("GET", path, None)
-    if status != http.client.OK:
-        raise Refused(str(json.loads(content).get("explain")))
-    return content
+    if status == http.client.OK:
+        return content
+    try:
+        raise Refused(str(json.loads(content)["explain"]))
+    except (ValueError, KeyError, TypeError):
+        raise Refused(AWAY) from None
 
 
 def _exchange(method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
     connection = _Unix(os.environ.get("ENCLAVE_INTAKE_SOCKET", SOCKET))
-    try:
-        headers = {"Content-Type": "application/json"}
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except (OSError, ValueError, http.client.HTTPException):
-        raise Refused(AWAY) from None
-    finally:
-        connection.close()
+    content = json.dumps(body) if body is not None else None
+    with closing(connection):
+        try:
+            connection.connect()
+        except OSError:
+            raise Refused(AWAY) from None
+        try:
+            connection.request(method, path, content, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, ValueError, http.client.HTTPException):
+            raise Refused(_away(method, path)) from None
+
+
+def _away(method: str, path: str) -> str:
+    """Return what is known of a request that was sent and not answered: whether it did anything."""
+    return AWAY if method == "GET" or path == CHECK else CUT_OFF
