@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from hub_config import places
 from hub_config.proxy import forward, rules
 from hub_config.proxy.ledger import Ledger
 from hub_config.proxy.routes import Route, Routes
+
+log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 5
 WORKSPACE_REFUSAL = (
@@ -71,11 +74,17 @@ async def _session(app: web.Application) -> AsyncIterator[None]:
 
 
 async def keep_saving(ledger: Ledger) -> None:
-    """Write the ledger every few seconds, and once more at the end."""
+    """Write the ledger every few seconds, and once more at the end.
+
+    A full disk ends nothing: the counts stay here and are written once there is room.
+    """
     try:
         while True:
             await asyncio.sleep(SAVE_SECONDS)
-            ledger.save()
+            try:
+                ledger.save()
+            except OSError as error:
+                log.warning("the bytes are counted but cannot be written down: %s", error)
     finally:
         with contextlib.suppress(OSError):
             ledger.save()

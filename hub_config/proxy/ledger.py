@@ -36,7 +36,7 @@ class Ledger:
     def save(self) -> None:
         """Write the file whole, if anything was counted since the last time."""
         if self._changed:
-            self._changed = False
             draft = self._file.with_suffix(".new")
             draft.write_text(json.dumps(self._days))
             draft.replace(self._file)
+            self._changed = False
