@@ -162,9 +162,12 @@ def trusted(options: argparse.Namespace) -> Trust:
         raise Unreadable("Give --key or --policy: without a key of yours nothing can be believed.")
     policy = read_small(options.policy) if options.policy else None
     try:
-        return Trust.of([read_text(path) for path in options.key], policy)
+        trust = Trust.of([read_text(path) for path in options.key], policy)
     except (NoteError, UnicodeError) as error:
         raise Unreadable(f"A key or the policy cannot be read: {plain(str(error))}.") from error
+    if not trust.keys:  # nothing is wrong with the log then: it cannot be asked
+        raise Unreadable("The policy names no log (a line `log …`): give the log's key with --key.")
+    return trust
 
 
 def run_log(options: argparse.Namespace) -> int:

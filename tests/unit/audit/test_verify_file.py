@@ -211,6 +211,23 @@ def test_a_receipt_is_checked_offline(told: AuditFiles, proved: tuple[Path, byte
     assert run("proof", path, "--key", told.public_key, "--leaf", "xyz").returncode == 2
 
 
+def test_a_policy_that_names_no_log_asks_for_the_key_and_calls_nothing_wrong(
+    told: AuditFiles, proved: tuple[Path, bytes]
+) -> None:
+    """The operator's own policy may name witnesses alone, as the demo's does."""
+    path, body = proved
+    policy, entry = path.with_name("policy"), path.with_name("entry")
+    policy.write_text("quorum none\n")
+    entry.write_bytes(body)
+    for what in (("proof", path, "--entry", entry), ("log", told.directory)):
+        checkpoint = ("--checkpoint", told.checkpoint) if what[0] == "log" else ()
+        found = run(*what, "--policy", policy, *checkpoint)
+        assert (found.returncode, found.stdout) == (2, "")
+        assert "give the log's key with --key" in found.stderr
+    found = run("proof", path, "--entry", entry, "--policy", policy, "--key", told.public_key)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
 @pytest.fixture
 def certificate(told: AuditFiles, tmp_path: Path) -> Path:
     """A certificate of the story's release, with its proofs, and the file it is of."""
