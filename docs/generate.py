@@ -9,6 +9,7 @@ import argparse
 import importlib
 import pkgutil
 import re
+import runpy
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -143,6 +144,12 @@ def requirements_page() -> str:
     return table("Requirements", head, rows, intro)
 
 
+def satre_page() -> str:
+    """Return the scorecard against SATRE as docs/scorecard.py makes it."""
+    page: str = runpy.run_path(str(Path(__file__).parent / "scorecard.py"))["page"]()
+    return page
+
+
 def citations() -> Mapping[str, list[str]]:
     """Return the test files that cite each requirement, by its number."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -207,6 +214,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "disclosure-rules.md": rules_page,
     "commands.md": commands_page,
     "requirements.md": requirements_page,
+    "satre.md": satre_page,
 }
 
 
