@@ -57,7 +57,9 @@ _EXTREME = re.compile(
 )
 _WHOLE = re.compile(r"\d+(\.0+)?")
 _SHARE = re.compile(r"(.*_)?(pct|percent|percentage|share|proportion)(_.*)?", re.IGNORECASE)
-_CHANGE = re.compile(r"chang|growth|diff|gap|delta", re.IGNORECASE)
+_CHANGE = re.compile(
+    r"chang|growth|diff|gap|delta|increas|decreas|premium|effect|error|inflation", re.IGNORECASE
+)
 _DRESSED = re.compile(
     r"(?:n ?=)?[$€£~≈=+' ]*(\d{1,3}(?:[ ,'\u2019_]\d{3})+|\d+)(\.\d*)?(?:[eE]\+?0+)?"
     r" ?(?:(%)?[*†‡]*|people|persons?|students|graduates|workers)",
@@ -128,7 +130,7 @@ def count_columns(sheet: Sheet, threshold: int) -> list[int]:
 
     A crosstab's columns are named after categories. Where no column is named like a count, or
     several are not, whole numbers that go on from small to large are counts; years and what is
-    numbered one after the other (quarters, grades) are not.
+    numbered one after the other (quarters, grades) are not, nor what passes its row's only count.
     """
     named = [place for place in number_columns(sheet) if is_count(sheet.columns[place])]
     others = [
@@ -138,11 +140,18 @@ def count_columns(sheet: Sheet, threshold: int) -> list[int]:
         and not is_derived(sheet.columns[place])
         and _has_whole_amounts([row[place] for row in sheet.rows if row[place]])
     ]
+    if len(named) == 1:
+        others = [place for place in others if _stays_within(sheet, place, named[0])]
     cells = [float(row[place]) for place in others for row in sheet.rows if is_whole(row[place])]
     large = sum(1 for cell in cells if cell >= threshold)
     if (named and len(others) < MANY_COLUMNS) or 2 * large < len(cells):
         return named
     return [*named, *others]
+
+
+def _stays_within(sheet: Sheet, place: int, count: int) -> bool:
+    """Say whether a column could be of some of those whom another counts: wages are more."""
+    return all(_value(row[place]) <= _value(row[count]) for row in sheet.rows if row[count])
 
 
 def _has_whole_amounts(cells: Sequence[str]) -> bool:

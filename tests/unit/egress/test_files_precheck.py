@@ -125,6 +125,7 @@ CROSSTAB = ("county,Farming,Retail,Health", "Hartford,3,120,90", "Tolland,14,40,
         table(*CROSSTAB),
         table("county,All,Farming,Retail", "Hartford,213,3,210", "Tolland,54,14,40"),
         table("industry,Hartford,Tolland", "Farming,3,14", "Retail,120,40", "Health,90,33"),
+        table("county,n,Farming,Retail", "Hartford,213,3,210", "Tolland,54,14,40"),
         table("county,workers", "Hartford,120", "Tolland,4", "Windham,90"),
         table("county,n", "Hartford,$120", "Tolland,4 people", "Windham,1 204"),
         table("county,n", "Hartford,n = 120", "Tolland,n = 4", "Windham,n=90"),
@@ -149,6 +150,15 @@ def test_small_counts_stop_however_they_are_named_or_written(made: Sheet) -> Non
         table("term,estimate,std_err,n", "const,1.2,0.5,120", "age,0.3,0.1,120"),
         table("county,n,women,men", "Hartford,1200,5%,95%", "Tolland,4000,40 %,60 %"),
         table("county,n,n_pct", "Hartford,400,8%", "Tolland,4600,100%"),
+        table("months,wage,n", "3,8123,121", "6,8222,130", "12,8321,140", "24,8400,150"),
+        table(
+            "industry,wage,place,n",
+            "Health,9000,1,121",
+            "Retail,8000,2,90",
+            "Arts,8000,2,80",
+            "Farming,7000,4,70",
+        ),
+        table("county,n,wage_premium_pct", "Hartford,120,2.1", "Tolland,40,5.5"),
     ],
 )
 def test_what_only_looks_a_little_like_small_counts_does_not_stop(made: Sheet) -> None:
