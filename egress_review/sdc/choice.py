@@ -9,11 +9,9 @@ import highspy
 import numpy as np
 from scipy.sparse import csc_matrix
 
-from egress_review.sdc.movement import Cut, OutOfTime, program, run
+from egress_review.sdc.movement import SPARSE, Cut, OutOfTime, program, run
 from egress_review.sdc.system import FREE, NOBODY, Flags, Floats, Integers, Need, System
 from egress_review.sdc.until import Until
-
-SPARSE = 1e-9
 
 
 class Choice:

@@ -19,6 +19,9 @@ from egress_review.sdc.until import Until
 
 TOLERANCE = 1e-6  # in the unit of the system, and of a need where that is larger
 _NOTHING = np.zeros(0, dtype=np.int64)
+SPARSE = 1e-9  # of what a cut wants, below which a coefficient is left out
+NEARLY, NEAR = 1e-4, 1e-3  # a cover is sure of what falls short, and is broken by more than this
+WIDEST = 500  # cells of a cover: a wider one tells little, and the master slows down
 NOISE = 1e-9  # of a dual, below which it is the solver's rounding
 PRIMAL = 4  # HiGHS: a new aim leaves the last point possible, so the primal simplex goes on from it
 
@@ -33,6 +36,27 @@ class Cut:
 
     coefficients: Floats
     least: float
+
+    def cover(self, pattern: Floats) -> Cut | None:
+        """Return what the cut says of whole cells, where a pattern of fractions breaks it.
+
+        Some cells together fall short of what is wanted, so at least one of the others is hidden.
+        """
+        here = np.flatnonzero(self.coefficients > SPARSE * self.least)
+        worth = self.coefficients[here] / self.least
+        short_of = np.zeros(len(here), dtype=bool)
+        room = 1.0 - NEARLY
+        # those hidden most for what they are worth, as long as all of them fall short
+        for place in np.argsort(-pattern[here] / worth, kind="stable"):
+            if worth[place] < room:
+                room -= worth[place]
+                short_of[place] = True
+        others = here[~short_of]
+        if len(others) == len(here) or len(others) > WIDEST or pattern[others].sum() > 1 - NEAR:
+            return None
+        coefficients = np.zeros(len(self.coefficients))
+        coefficients[others] = 1.0
+        return Cut(coefficients, 1.0)
 
 
 def program(

@@ -148,7 +148,7 @@ def _relaxed(choice: Choice, attack: Movement, asked: Asked, answer: _Answer) ->
         cuts: list[Cut] = []
         try:
             for _, cut in violated(attack, asked.needs, start):
-                cuts.append(cut)
+                cuts += [cut, *_cover_of(cut, start)]
             ties = choice.tie(choice.lonely(start))
             if not ties and not cuts and _is_whole(start):
                 cuts += [cut for _, cut in asked.more(attack, np.round(start))]
@@ -156,6 +156,11 @@ def _relaxed(choice: Choice, attack: Movement, asked: Asked, answer: _Answer) ->
             choice.add(cuts)  # true also where the time ended before the last was found
         if not ties and not cuts:
             return start
+
+
+def _cover_of(cut: Cut, pattern: Floats) -> list[Cut]:
+    cover = cut.cover(pattern)
+    return [] if cover is None else [cover]
 
 
 def _whole(choice: Choice, attack: Movement, asked: Asked, answer: _Answer) -> bool:
@@ -168,7 +173,7 @@ def _whole(choice: Choice, attack: Movement, asked: Asked, answer: _Answer) -> b
         if not cuts:
             answer.hidden, answer.unmet, answer.proved = found, (), True
             return True
-        choice.add(cuts)
+        choice.add([one for cut in cuts for one in (cut, *_cover_of(cut, found))])
         choice.tie(choice.lonely(found))
 
 

@@ -20,7 +20,7 @@ from egress_review.sdc.certificate import as_json, certify, publish, verify
 from egress_review.sdc.detour import Cover
 from egress_review.sdc.insiders import Asked
 from egress_review.sdc.linking import link
-from egress_review.sdc.movement import Movement, violated
+from egress_review.sdc.movement import Cut, Movement, violated
 from egress_review.sdc.primary import Reason, owed, sensitive
 from egress_review.sdc.suppress import Pattern, suppress
 from egress_review.sdc.system import NOBODY, UNGUARDED, System
@@ -129,6 +129,19 @@ def test_no_cheaper_pattern_than_a_proved_one_is_safe(
         tried[free] = chosen
         if system.weight @ tried < pattern.cost - 1e-6:
             assert next(violated(attack, asked.needs, tried), None) or asked.more(attack, tried)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=7), st.data())
+def test_a_cover_holds_for_every_choice_of_whole_cells_that_the_cut_allows(worth, data) -> None:
+    cut = Cut(np.array(worth) * 3.0, 3.0)
+    size = len(worth)
+    fractions = data.draw(st.lists(st.floats(0, 1), min_size=size, max_size=size))
+    cover = cut.cover(np.array(fractions))
+    assume(cover is not None)
+    assert cover.coefficients @ fractions < cover.least, "it says something new"
+    for chosen in itertools.product((0.0, 1.0), repeat=size):
+        if cut.coefficients @ chosen >= cut.least:
+            assert cover.coefficients @ chosen >= cover.least
 
 
 def cover(system: System) -> Pattern:
