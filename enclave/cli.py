@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "apply": "enclave.governance.cli:apply",
     "agreement": "enclave.governance.cli:agreement",
     "project": "enclave.governance.project_cli:project",
+    "holdings": "enclave.governance.holdings:holdings",
     "deliver": "enclave.vault.cli:deliver",
     "gateway": "enclave.gateway.cli:gateway",
     "demo": "enclave.demo.cli:demo",
