@@ -36,7 +36,7 @@ _INSTEAD = {
     "explain": "EXPLAIN POLICY <query> tells what the agreement says of it; plans are not shown, "
     "since their row counts tell of rows that the answer would not.",
     "show": "SHOW TABLES lists the views, DESCRIBE <view> their columns.",
-    "set": "Settings are the gateway's; only SET timezone = 'UTC' is taken, which is so already.",
+    "set": "Leave it out: settings are the gateway's, and the time zone is UTC.",
     "pragma": "SHOW TABLES lists the views, DESCRIBE <view> their columns.",
     "create": "Nothing can be stored here; name a step with WITH, or keep the answer in Python.",
     "insert": "The data cannot be changed; compute the column in the SELECT.",

@@ -80,6 +80,16 @@ def test_a_count_in_disguise_is_set_against_counts(sql: str, unique: bool) -> No
     assert held.ask(sql, unique=unique)[1] == []
 
 
+def test_more_pairs_than_are_tested_are_refused_with_what_to_do() -> None:
+    """Filters that ask one expression for different constants, as a PIVOT's do, need no pair."""
+    equal = [f"count(*) FILTER (WHERE grade = {at})" for at in range(21)]
+    assert held.ask(f"SELECT {', '.join(equal)} FROM enrolment")[1]
+    below = [f"count(*) FILTER (WHERE grade < {at})" for at in range(21)]
+    with pytest.raises(NotGroups) as refused:
+        held.ask(f"SELECT {', '.join(below)} FROM enrolment")
+    assert "fewer counts" in (refused.value.hint or "")
+
+
 SHARES = [
     # A known number where a person has no row before, or no value, hides who has most.
     f"SELECT sum(k), 99 FROM (SELECT person_id, district, lag(wage, 1, 1000000000) {OWN} AS k "

@@ -358,7 +358,7 @@ def test_summarize_that_is_not_before_the_query_that_was_read_is_not_run(
         ("EXPLAIN SELECT * FROM wages", "EXPLAIN POLICY"),
         ("EXPLAIN ANALYZE SELECT * FROM wages", "EXPLAIN POLICY"),
         ("SHOW ALL TABLES", "SHOW TABLES"),
-        ("SET threads = 1", "timezone"),
+        ("SET timezone = 'UTC'", "the time zone is UTC"),
         ("BEGIN", "nothing to commit"),
         ("CREATE TABLE x AS FROM wages", "WITH"),
         ("VALUES (1)", "FROM (VALUES"),
