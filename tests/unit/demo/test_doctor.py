@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -73,6 +74,8 @@ def test_a_project_whose_key_is_gone_is_named(settings: Settings, monkeypatch: p
     _, finding = look_at_store(settings)
     assert finding.seen == "The root key is gone."
     assert "sealed copy" in finding.advice
+    monkeypatch.setattr(keys, "load", Mock(side_effect=PermissionError))
+    assert not any(finding.advice for finding in look_at_store(settings))  # no traceback either
 
 
 @pytest.mark.parametrize(
