@@ -100,6 +100,10 @@ class _Chain:
         for older, newer in zip(self._logs[:0:-1], self._logs[-2::-1], strict=True):
             self._hand_on(older, newer)
         beliefs = self._backwards()
+        before = None
+        for log in reversed(self._logs):
+            log.read.outputs.follow(before)
+            before = log.read.outputs
         reports, purged = [], list[Told]()
         for place, (log, belief) in enumerate(zip(self._logs, beliefs, strict=True)):
             link = self._link(place)

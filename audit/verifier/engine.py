@@ -88,12 +88,11 @@ class Read:
         for index, facts in stretch.told:
             if facts[2] not in KNOWN:
                 self.unknown.add(f"entry {index:,}: {facts[2].decode(errors='replace')}")
-            elif facts[2].startswith(b"output."):
+            elif facts[2].startswith((b"output.", b"access.")):
                 self.outputs.take(index, facts)
-            elif facts[2] in (b"access.granted", b"access.revoked"):
-                self.outputs.learn(facts)
             else:
                 self.keeping.take(index, facts)
+                self.outputs.waits |= index == 0 and bool(self.keeping.begun)
 
 
 def open_source(directory: Path) -> Source:

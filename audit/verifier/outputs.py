@@ -3,8 +3,9 @@
 An agency votes by a person of its own, all on one version, whom the log does not name as a
 researcher of the project at that time; a file is the same at each download.
 
-Where retention has removed the text of a submission it says how much could no longer be judged; it
-never takes the removed for granted.
+An output may be on its way when its log is closed: what a log says that followed another is judged
+once that other is known. Where it was not given, or retention has removed the text of a submission,
+it says how much could not be judged; it never takes that for granted.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 
 from audit.verifier.checks import Check, Findings, counted
 from audit.verifier.facts import Facts, strict_json
-from audit.verifier.queries import beyond
 
 CERTIFICATE = "certificate.json"  # differs from download to download: it carries fresh proofs
 VOTES = frozenset({b"output.voted", b"output.rejected"})
+RIGHTS = frozenset({b"access.granted", b"access.revoked"})
 
 
 @dataclass(slots=True)
@@ -41,9 +42,32 @@ class Outputs:
         self._wrong = Findings()
         self._left = Findings()
         self._releases = self._beyond = 0
+        self._later: list[tuple[int, Facts, bool]] = []  # what waits, and whether texts were gone
+        self._is_cut = False  # whether a log before this one was not given
         self.removed = False
+        self.waits = False  # for the log before this one
 
-    def learn(self, facts: Facts) -> None:
+    def take(self, index: int, facts: Facts) -> None:
+        """Learn from one event, now or once the log before is known."""
+        if self.waits:
+            self._later.append((index, facts, self.removed))
+        else:
+            self._take(index, facts)
+
+    def follow(self, older: Outputs | None) -> None:
+        """Go on from what the log before said; None: it was not given."""
+        if not self.waits:
+            return
+        self.waits = False
+        if older is not None:
+            self._outputs, self._researchers = older._outputs, older._researchers
+        self._is_cut = older is None or older._is_cut or older.removed
+        for index, facts, removed in self._later:
+            self.removed = removed
+            self._take(index, facts)
+        self._later.clear()
+
+    def _learn(self, facts: Facts) -> None:
         """Learn from one event whom a project's agreement names as a researcher, or no longer."""
         try:
             detail = strict_json(facts[9])
@@ -54,9 +78,12 @@ class Outputs:
             change = named.add if facts[2] == b"access.granted" else named.discard
             change(str(detail.get("person")).encode(errors="surrogatepass"))  # a text may say any
 
-    def take(self, index: int, facts: Facts) -> None:
-        """Learn from one event."""
+    def _take(self, index: int, facts: Facts) -> None:
         action, place = facts[2], f"entry {index:,}"
+        if action in RIGHTS:
+            self._learn(facts)
+        if not action.startswith(b"output."):
+            return
         try:
             detail, agencies = strict_json(facts[9]), strict_json(facts[4])
         except ValueError:
@@ -107,7 +134,7 @@ class Outputs:
 
     def _check_download(self, place: str, output: _Output, detail: dict[str, Any]) -> None:
         if output.released is None:
-            if self.removed and output.author is None:
+            if self._is_beyond(output):
                 self._beyond += 1
             else:
                 self._left.add(f"{place}: downloaded, and not released before")
@@ -118,8 +145,8 @@ class Outputs:
             self._left.add(f"{place}: another file than at an earlier download")
 
     def _check_release(self, place: str, output: _Output, agencies: list[Any]) -> None:
-        if self.removed and output.author is None:
-            self._beyond += 1  # how it came to be released was removed with its submission
+        if self._is_beyond(output):
+            self._beyond += 1  # how it came to be released is not here, nor its submission
             return
         needed = sorted(output.agencies.union(map(str, agencies)))
         missing = [agency for agency in needed if agency not in output.votes]
@@ -136,9 +163,18 @@ class Outputs:
         if len({shown for _, shown in output.votes.values()}) > 1:
             self._wrong.add(f"{place}: the agencies voted on different versions")
 
+    def _is_beyond(self, output: _Output) -> bool:
+        """Say whether an output's submission may be where nobody can read it here."""
+        return output.author is None and (self.removed or self._is_cut)
+
     def checks(self) -> tuple[Check, ...]:
         """Return the answers."""
-        notes = beyond(self._beyond, "releases and downloads", "submissions")
+        self.follow(None)
+        remark = (
+            f"{self._beyond:,} releases and downloads could not be judged: retention removed the "
+            "texts of their submissions, or these are in a log before this one that was not given"
+        )
+        notes = (remark,) if self._beyond else ()
         return (
             self._wrong.answer(
                 "Does each release have the vote of every agency, and no researcher's?",

@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 
 from audit.custody import AuditFiles, load_signer, open_log, sign_checkpoint
+from audit.keeper import keeping
 from audit.log import Log, Sender
+from audit.rotation import rotate
 from audit.verifier.chain import verify_chain
 from audit.verifier.engine import Question
 from audit.verifier.trust import Trust
@@ -18,6 +20,7 @@ from enclave.events import Action, Event, Stamp, Verdict, encode
 from enclave.settings import Settings
 from tests.support.audit_story import HOUR, PAIR, tell
 
+LOGIN = Event(Action.LOGIN, "rosa")
 OUTPUT = replace(PAIR, action=Action.OUTPUT_SUBMITTED, actor="rosa", detail={"request": "r"})
 
 
@@ -185,6 +188,53 @@ def test_a_name_that_no_encoding_has_does_not_end_the_verification(
         batch.add(odd.replace(b'"carl"', b'"carl\\ud800"'), Sender("gateway", "forger", 0))
     forger.sign()
     assert wrong(report(settings)) == []
+
+
+DOWNLOADED = replace(OUTPUT, action=Action.OUTPUT_DOWNLOADED)
+OVER_A_YEAR = {
+    "an honest review": (
+        [OF_PROJECT, vote("dol", "dora")], [vote("cscu", "carl"), RELEASED, DOWNLOADED], "",
+    ),
+    "an honest download": (
+        [OUTPUT, vote("dol", "dora"), vote("cscu", "carl"), RELEASED], [DOWNLOADED], "",
+    ),
+    "a vote that is missing": (
+        [OUTPUT, vote("dol", "dora")], [RELEASED], "without the vote of cscu",
+    ),
+    "a release of nothing": ([LOGIN], [RELEASED], "without having been submitted"),
+    "a download of what was not released": ([OUTPUT], [DOWNLOADED], "not released before"),
+    "a researcher named the year before": (
+        [named("carl"), OF_PROJECT, vote("dol", "dora")], [vote("cscu", "carl"), RELEASED],
+        "a researcher of the project voted",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OVER_A_YEAR)
+def test_an_output_on_its_way_when_the_log_was_closed_is_judged_over_both(
+    settings: Settings, name: str
+) -> None:
+    before, after, sentence = OVER_A_YEAR[name]
+    with keeping(settings, actor="host:adam") as hand:
+        for event in before:
+            hand.append(event)
+        hand.sign()
+    rotate(settings, actor="host:adam", origin=f"{settings.origin}/2031")
+    with keeping(settings, actor="host:adam") as hand:
+        for event in after:
+            hand.append(event)
+        hand.sign()
+    files = AuditFiles(settings.audit_dir)
+    trust = Trust.of([files.public_key.read_text()])
+    question = Question(files.directory, trust, {"yours": files.checkpoint.read_text()})
+    found = verify_chain(question, (), lambda done, total: None)
+    assert len(found) == 2
+    said = " | ".join(place for one in found for place in wrong(one))
+    assert (sentence in said) if sentence else said == ""
+    alone = report(settings)  # the site's button: the year before is not read
+    assert wrong(alone) == []
+    notes = [note for check in alone.checks for note in check.notes]
+    assert any("a log before this one that was not given" in note for note in notes)
 
 
 def test_a_query_told_again_in_another_stretch_is_found(settings: Settings, forger: Forger) -> None:
