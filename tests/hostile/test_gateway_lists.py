@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from enclave.gateway.refusals import NotGranted, QueryDenied
+from enclave.gateway.inspector.engine_tree import MAX_NESTED
+from enclave.gateway.refusals import NotGranted, QueryDenied, TooLarge
 from tests.support.gateway import make_test_inspector
 
 INSPECTOR = make_test_inspector()
@@ -79,3 +80,30 @@ def test_a_refusal_over_a_function_in_from_says_how_it_is_written(sql: str, hint
     with pytest.raises(QueryDenied) as refusal:
         INSPECTOR.inspect(sql)
     assert hint in str(refusal.value.hint)
+
+
+# What keeps a reader busy ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("opens", "inner", "closes"),
+    [
+        ("list_transform([1], lambda x: ", "x", ")"),
+        ("row(", "year", ")"),
+        ("(1, ", "year", ")"),
+    ],
+)
+def test_lambdas_and_rows_are_read_as_deep_as_both_readers_can(
+    opens: str, inner: str, closes: str
+) -> None:
+    """A list of lists of lists is nothing odd; at twenty levels a reader did not end."""
+    asked = [f"SELECT {opens * n}{inner}{closes * n} AS a FROM wages" for n in (MAX_NESTED, 20)]
+    assert INSPECTOR.inspect(asked[0]).views == ("wages",)
+    with pytest.raises(TooLarge) as refusal:
+        INSPECTOR.inspect(asked[1])
+    assert "unnest" in str(refusal.value.hint)
+
+
+def test_lambdas_beside_each_other_are_not_nested() -> None:
+    many = "list_transform([1], lambda x: x)"
+    INSPECTOR.inspect(f"SELECT {', '.join([many] * 20)} FROM wages")
