@@ -33,13 +33,13 @@ _LINK = "Does this log begin with the final checkpoint of the one before?"
 
 def verify_chain(question: Question, older: Sequence[Path], progress: Progress) -> list[Report]:
     """Verify a log and those it followed, the newest first; raises Unreadable."""
-    directories = [question.directory, *(older or _closed(question.directory))][:_MOST]
+    directories = [question.directory, *(older or closed_beside(question.directory))][:_MOST]
     logs = [_read(question, directory, directories, progress) for directory in directories]
     logs = _in_order(logs)
     return _Chain(logs, question).reports()
 
 
-def _closed(directory: Path) -> list[Path]:
+def closed_beside(directory: Path) -> list[Path]:
     """Return the directories of closed logs that lie beside a log."""
     place = directory / "closed"
     return sorted(each for each in place.iterdir() if each.is_dir()) if place.is_dir() else []

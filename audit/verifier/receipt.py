@@ -18,6 +18,7 @@ from audit.merkle import ProofError, leaf_hash
 from audit.note import ED25519, ML_DSA_44, NoteError
 from audit.policy import NONE, Judgement, LogKey, Policy
 from audit.proof import HEADER, Proof
+from audit.verifier.chain import closed_beside
 from audit.verifier.checks import Check, Findings, Unreadable, counted, plain
 from audit.verifier.engine import open_source
 from audit.verifier.facts import Facts, NotAnEvent, read, strict_json
@@ -165,7 +166,7 @@ def _proofs(steps: list[_Step], agencies: list[Any], policy: Policy) -> Check:
         found.add("it has no proof of the release")
     if actions.count("output.voted") < len(set(map(str, agencies))):
         found.add("it has fewer proofs of votes than agencies")
-    if len({step.index for step in steps}) != len(steps):
+    if len({step.leaf for step in steps}) != len(steps):
         found.add("one entry is proved twice")
     note = (
         "these prove that entries with these hashes are in the log; give a verified copy with "
@@ -179,27 +180,36 @@ def _proofs(steps: list[_Step], agencies: list[Any], policy: Policy) -> Check:
 def _entries(steps: list[_Step], body: dict[str, Any], logged: str, log: Path) -> Check:
     """Compare the entries themselves with what the certificate says of them."""
     found, voted = Findings(), set[str]()
-    with closing(open_source(log)) as source:
-        for step in steps:
-            place = f"entry {step.index:,}"
-            rows = [row for rows in source.rows(step.index, step.index + 1) for row in rows]
-            text = next((row[2] for row in rows if row[0] == step.index), None)
-            if text is None or leaf_hash(text) != step.leaf:
-                found.add(f"{place}: the log holds another text, or none")
-                continue
-            said = _said(text)
-            if said is None or said[0] != step.action or said[1].get("request") != body["request"]:
-                found.add(f"{place}: is not {step.action} of this request")
-            elif step.action == "output.voted" and said[1].get("decision") == "approve":
-                voted.add(str(said[1].get("agency")))
-            elif step.action == "output.released":
-                if said[1].get("sha256") != logged:
-                    found.add(f"{place}: released another file")
-                if said[2] != sorted(set(map(str, body["lineage"]["agencies"]))):
-                    found.add(f"{place}: is on the data of {', '.join(said[2])}")
+    logs = [log, *closed_beside(log)]  # it may have been on its way when one was closed
+    for step in steps:
+        place = f"entry {step.index:,}"
+        texts = (_text(each, step.index) for each in logs)
+        text = next((one for one in texts if one and leaf_hash(one) == step.leaf), None)
+        if text is None:
+            found.add(f"{place}: the log holds another text, or none")
+            continue
+        said = _said(text)
+        if said is None or said[0] != step.action or said[1].get("request") != body["request"]:
+            found.add(f"{place}: is not {step.action} of this request")
+        elif step.action == "output.voted" and said[1].get("decision") == "approve":
+            voted.add(str(said[1].get("agency")))
+        elif step.action == "output.released":
+            if said[1].get("sha256") != logged:
+                found.add(f"{place}: released another file")
+            if said[2] != sorted(set(map(str, body["lineage"]["agencies"]))):
+                found.add(f"{place}: is on the data of {', '.join(said[2])}")
     for agency in sorted(set(map(str, body["lineage"]["agencies"])) - voted):
         found.add(f"no vote of {agency} is among them")
     return found.answer("Do those entries say what the certificate says?", "yes")
+
+
+def _text(log: Path, index: int) -> bytes | None:
+    """Return an entry's text as a copy of a log has it, if it does."""
+    with closing(open_source(log)) as source:
+        if not 0 <= index < source.count():
+            return None
+        rows = [row for rows in source.rows(index, index + 1) for row in rows]
+        return next((row[2] for row in rows if row[0] == index and type(row[2]) is bytes), None)
 
 
 def _said(text: bytes) -> tuple[str, dict[str, Any], list[str]] | None:

@@ -468,6 +468,40 @@ def test_a_certificate_that_leaves_out_an_agency_of_its_release_is_found(world: 
     assert certificate(["dol"], [5]) == "entry 6: is on the data of cscu, dol"
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_certificate_over_a_closed_log_is_compared_with_both(world: World, cut: bool) -> None:
+    """Voted on in December, released in January, each the fourth entry of its log."""
+    with closing(Forged(world.place / "log" / "closed" / "old", "enclave.demo/audit/old")) as old:
+        old.write(LOGIN, OUTPUT, VOTES[1], VOTES[0])
+        old.sign()
+        world.forged.write(RELEASED)
+        world.forged.sign()
+        steps = [
+            ("output.voted", old, 2), ("output.voted", old, 3),
+            ("output.released", world.forged, 3),
+        ]  # fmt: skip
+        proofs = []
+        for action, log, index in steps:
+            entry = log.log.entry(index)
+            assert entry is not None
+            proof = make(log.log, index, log.note)
+            proofs.append(
+                {"action": action, "entry": index, "leaf": entry.leaf.hex(), "proof": proof}
+            )
+        body = {
+            "certificate": "enclave/release/1", "request": "r", "proofs": proofs,
+            "file": {"name": "t.csv", "sha256": "aa"}, "lineage": {"agencies": ["cscu", "dol"]},
+            "votes": [{"agency": agency, "approve": True} for agency in ("cscu", "dol")],
+        }  # fmt: skip
+        trust = Trust.of([world.forged.key, old.key])
+        if cut:
+            (world.place / "log" / "closed").rename(world.place / "closed")
+        directory = world.forged.files.directory
+        checks = check_receipt(json.dumps(body).encode(), trust, log=directory)
+    places = " | ".join(place for check in checks for place in check.wrong)
+    assert ("another text, or none" in places) if cut else places == ""
+
+
 def test_no_path_out_of_the_folder_is_followed_for_a_log(tmp_path: Path) -> None:
     (tmp_path / "log.db").symlink_to("/dev/zero")
     with pytest.raises(Unreadable, match="is not a file"):
