@@ -68,7 +68,7 @@ def part(
         json.dumps([bare(list(shown)), bare(call["filter"])]),
         json.dumps([bare(call["filter"]), [bare(item) for item in varying if _chooses(item)]]),
         rows,
-        call["filter"] or _only_choice(varying),
+        call["filter"] or _only_choice(name, varying),
         counts,
         reviewed(name).test == "share" and not counts,
     )
@@ -77,7 +77,7 @@ def part(
 def side(whole: Part, item: Node, condition: Node) -> Part:
     """Return which rows a truth in a correlation is of: how many there are follows from it."""
     key = f"{whole.key}{json.dumps(bare(item))}"
-    only = whole.only or _only_choice([item])
+    only = whole.only or _only_choice("sum", [item])
     return replace(whole, key=key, condition=condition, only=only, counts=True, sums=False)
 
 
@@ -173,13 +173,16 @@ def is_tally(item: Node) -> bool:
     return is_fixed(item) or (item["class"] in _TRUTHS and not is_null)
 
 
-def _only_choice(arguments: Sequence[Node]) -> Node | None:
-    """Return the condition of a CASE that has one, and nothing for all other rows."""
+def _only_choice(name: str, arguments: Sequence[Node]) -> Node | None:
+    """Return the condition of a CASE that has one, and adds nothing for all other rows."""
     if len(arguments) != 1 or arguments[0]["class"] != "CASE":
         return None
     (item,) = arguments
     conditions = [check["when_expr"] for check in item["case_checks"]]
-    return conditions[0] if len(conditions) == 1 and is_fixed(item["else_expr"]) else None
+    other = item["else_expr"].get("literal") or {}
+    is_nothing = other.get("kind") == "NULL_LITERAL"
+    is_nothing = is_nothing or (other.get("text") == "0" and reviewed(name).test == "share")
+    return conditions[0] if len(conditions) == 1 and is_nothing else None
 
 
 def _exclude_each_other(one: Node | None, other: Node | None) -> bool:
@@ -192,8 +195,22 @@ def _exclude_each_other(one: Node | None, other: Node | None) -> bool:
     is_equal = all(each.get("type") in _EQUALITIES for each in (one, other))
     if not is_equal or bare(one["left"]) != bare(other["left"]):
         return False
-    rights = one["right"], other["right"]
-    return all(map(is_fixed, rights)) and bare(rights[0]) != bare(rights[1])
+    kind = _kind(one["right"])
+    return (
+        bool(kind) and kind == _kind(other["right"]) and bare(one["right"]) != bare(other["right"])
+    )
+
+
+def _kind(value: Node) -> str:
+    """Return a constant's kind if two of that kind are compared alike with anything, else nothing.
+
+    '1' and '01' are two texts and one number: `x = 1` holds for both, `x = '1'` for one.
+    """
+    if value["class"] == "CAST":
+        inner = _kind(value["child"])
+        return inner and json.dumps([inner, bare(value["type_expr"]), value["try_cast"]])
+    kind = (value.get("literal") or {}).get("kind")
+    return kind if kind in ("INTEGER", "STRING") else ""
 
 
 _EQUALITIES = ("COMPARE_EQUAL", "COMPARE_NOT_DISTINCT_FROM")

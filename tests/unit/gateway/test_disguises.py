@@ -74,6 +74,26 @@ COUNTS = [
 ]
 
 
+def of_kinds(avon: str, kent: str, *asked: str) -> str:
+    """Ask of a column that is `avon` in Avon, `kent` in Kent and 0 elsewhere."""
+    made = f"CASE district WHEN 'Avon' THEN {avon} WHEN 'Kent' THEN {kent} ELSE '0' END"
+    return f"SELECT {', '.join(asked)} FROM (SELECT person_id, {made} AS k FROM enrolment)"
+
+
+# Two filters that seem to ask one column for different values, and are not apart.
+COUNTS += [
+    of_kinds("'1'", "'01'", "count(*) FILTER (WHERE k = 1)", "count(*) FILTER (WHERE k = '1')"),
+    of_kinds("'1'", "'01'", "count(*) FILTER (WHERE k = '01'::INT)",
+             "count(*) FILTER (WHERE k = '1')"),
+    of_kinds("'1'", "'01'", "sum(CASE WHEN k = 1 THEN 1 END)", "sum(CASE WHEN k = '1' THEN 1 END)"),
+    of_kinds("9007199254740992", "9007199254740993",
+             "count(*) FILTER (WHERE k = 9007199254740992e0)",
+             "count(*) FILTER (WHERE k = 9007199254740992)"),
+    of_kinds("'1'", "'2'", "sum(CASE WHEN k = '1' THEN 1 ELSE 0 END)",
+             "sum(CASE WHEN k = '0' THEN 0 ELSE 1 END)"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("unique", [True, False])
 @pytest.mark.parametrize("sql", COUNTS)
 def test_a_count_in_disguise_is_set_against_counts(sql: str, unique: bool) -> None:
