@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "agreement": "enclave.governance.cli:agreement",
     "project": "enclave.governance.project_cli:project",
     "holdings": "enclave.governance.holdings:holdings",
+    "register": "enclave.governance.register:register",
     "deliver": "enclave.vault.cli:deliver",
     "gateway": "enclave.gateway.cli:gateway",
     "demo": "enclave.demo.cli:demo",

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, tuple[Action, ...] | str] = {
         Action.ACCESS_REVOKED,
     ),
     "enclave holdings": READS,
+    "enclave register": READS,
     "enclave deliver": (Action.DELIVERY_STORED, Action.DELIVERY_REFUSED),
     "enclave gateway serve": (Action.SERVICE_STARTED, Action.SERVICE_STOPPED),
     "enclave gateway worker": "the supervisor's own; each query it serves is logged",
