@@ -1,6 +1,7 @@
 """`enclave register`: what the public may know: who runs this, which data, which projects used it.
 
-Prints Markdown for the operator to publish. Names no person, no column and no number of the data.
+Prints Markdown for the operator to publish. Adds no person, no column and no number of the data
+to what agreements and descriptions say in their own words.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ def _plain(text: str) -> str:
 def register() -> None:
     r"""Print the public register (Markdown): who runs this, which data it holds, every project.
 
-    It names no person. A closed project stays in it.
+    It names no person unless an agreement's title or purpose does: read it before you publish it.
+    A closed project stays in it.
 
     \b
     Example:
