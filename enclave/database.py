@@ -59,7 +59,8 @@ def _on_error(context: ExceptionContext) -> Unavailable | None:
         return None
     return Unavailable(
         "The control store does not answer.",
-        hint="Try again; if it stays so, see that the database ENCLAVE_CONTROL_URL names is up.",
+        hint="Try again; if it stays so, tell the administrator: `enclave doctor` says whether the "
+        "disk is full or the database is away.",
     )
 
 

@@ -12,14 +12,17 @@ import pytest
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 
 from hub_config.configure import MARK, TEMPLATES
+from tests.support.axe import assert_accessible
+from tests.support.browser import NARROW, chromium_browser
 from tests.support.hub import POLICIES
 
-THEIRS = FileSystemLoader(Path(sys.prefix) / "share" / "jupyterhub" / "templates")
+SHARED = Path(sys.prefix) / "share" / "jupyterhub"
+THEIRS, THEIRS_STATIC = FileSystemLoader(SHARED / "templates"), SHARED / "static"
 REFUSED = "Rosa is no auditor. [access.denied] Ask the administrator."
 
 
-def page(name: str, **said: object) -> str:
-    """Return a page's main part as text, rendered as the hub does: ours before its own."""
+def whole(name: str, **said: object) -> str:
+    """Return a page rendered as the hub does: our templates before its own."""
     loader = ChoiceLoader(
         [FileSystemLoader(TEMPLATES), PrefixLoader({"templates": THEIRS}), THEIRS]
     )
@@ -32,8 +35,13 @@ def page(name: str, **said: object) -> str:
         "progress_url": "/progress",
         "spawn_url": "/spawn",
     }
-    whole = pages.get_template(name).render(shared | said)
-    main = whole[whole.index("<h1") : whole.index("<script", whole.index("<h1"))]
+    return pages.get_template(name).render(shared | said)
+
+
+def page(name: str, **said: object) -> str:
+    """Return a page's main part as text."""
+    text = whole(name, **said)
+    main = text[text.index("<h1") : text.index("<script", text.index("<h1"))]
     return " ".join(re.sub(r"<[^>]+>", " ", main).split())
 
 
@@ -83,3 +91,27 @@ def test_an_agreement_that_ended_yesterday_is_named_with_its_dates() -> None:
     )
     assert "O&#39;Brien&#39;s &lt;b&gt; credential-pay : its agreement is in force from" in told
     assert "to 2026-11-21." in told
+
+
+@pytest.mark.browser
+def test_pages_pass_axe_show_the_focus_and_hold_long_words(tmp_path: Path) -> None:
+    """WCAG 1.4.3 and 2.4.7: the button that starts a workspace is read, and seen from the keys."""
+    static = (THEIRS_STATIC / "css" / "style.min.css").as_uri()
+    long = f"Invalid server_name: {'x' * 300}"
+    pages = {
+        "spawn.html": {"spawner_options_form": "<h2>Pay</h2><dl><dt>Data of</dt><dd>DOL</dd></dl>"},
+        "error.html": {"status_code": 400, "message": long, "message_html": long},
+    }
+    with chromium_browser() as browser:
+        opened = browser.new_page(viewport=NARROW)
+        for name, said in pages.items():
+            file = tmp_path / name
+            file.write_text(whole(name, **said | {"static_url": lambda path, **_: static}))
+            opened.goto(file.as_uri())
+            assert_accessible(opened)
+            assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        opened.goto((tmp_path / "spawn.html").as_uri())
+        opened.get_by_role("button", name="Start").focus()
+        opened.keyboard.press("Shift+Tab")
+        opened.keyboard.press("Tab")
+        assert opened.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "4px"
