@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from enclave.gateway.inspector.engine_tree import MAX_NESTED
-from enclave.gateway.refusals import NotGranted, QueryDenied, TooLarge
+from enclave.gateway.refusals import FunctionRefused, NotGranted, QueryDenied, TooLarge
 from tests.support.gateway import make_test_inspector
 
 INSPECTOR = make_test_inspector()
@@ -107,3 +107,39 @@ def test_lambdas_and_rows_are_read_as_deep_as_both_readers_can(
 def test_lambdas_beside_each_other_are_not_nested() -> None:
     many = "list_transform([1], lambda x: x)"
     INSPECTOR.inspect(f"SELECT {', '.join([many] * 20)} FROM wages")
+
+
+@pytest.mark.parametrize("signs", ["- ", "+ ", "+ - ", "- /* a */ "])
+def test_a_long_row_of_signs_is_no_question(signs: str) -> None:
+    """With an error behind it, the engine's parser took seconds for it and could not be stopped."""
+    assert INSPECTOR.inspect(f"SELECT {signs * 8}1 AS a").views == ()
+    with pytest.raises(TooLarge):
+        INSPECTOR.inspect(f"SELECT {signs * 1300}")
+
+
+# What breaks the engine ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "county OPERATOR(<) TRUE",
+        "year OPERATOR(>=) 'x'",
+        '"="(county, year)',
+        '"IS DISTINCT FROM"(county, 1)',
+        '"!="(wage, county)',
+        "__between(county, 1, 2)",
+        "list_contains([\"=\"(year, 'x')], TRUE)",
+    ],
+)
+def test_a_comparison_may_not_be_called_as_a_function(condition: str) -> None:
+    """The engine casts nothing then, and reads numbers as texts: the database is lost for all."""
+    with pytest.raises(FunctionRefused) as refusal:
+        INSPECTOR.inspect(f"SELECT year FROM wages WHERE {condition}")
+    assert "a < b" in str(refusal.value.hint)
+
+
+def test_comparisons_are_asked_as_ever() -> None:
+    asked = "year = 1 OR year <> 2 OR year BETWEEN 1 AND 2 OR county IS DISTINCT FROM 'x'"
+    assert INSPECTOR.inspect(f"SELECT year FROM wages WHERE {asked}").columns[-1] == "wages.year"
+    INSPECTOR.inspect("SELECT year OPERATOR(+) 1, year OPERATOR(%) 2 FROM wages")

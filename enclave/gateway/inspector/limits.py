@@ -17,6 +17,7 @@ MAX_BYTES = 20_000
 MAX_DEPTH = 40
 MAX_WORDS = 4_000
 MAX_WITHS = 3  # in one another; any number may follow each other
+MAX_SIGNS = 20  # one behind the other: the engine's parser reads the rest anew at each
 
 # One alternative per kind of word, with the space before it, so that there are half as many to look
 # at. The commonest come first; of those that begin alike the longer does: `--` before `-`.
@@ -38,6 +39,7 @@ _WORDS = re.compile(
 _KINDS = ("", *_WORDS.groupindex)  # by the number of their group
 _SPACE = re.compile(r"(?:[ \t\n]|\r\n)*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SIGNS = frozenset("+-")
 _BRACKETS = dict.fromkeys("([{", 1) | dict.fromkeys(")]}", -1)
 
 
@@ -173,14 +175,20 @@ def _odd(sql: str, at: int) -> NotUnderstood | OddText:
 
 
 def _check_depth(words: tuple[Word, ...]) -> None:
-    """Bound the brackets in one another, and the WITHs.
+    """Bound the brackets in one another, the WITHs, and signs one behind the other.
 
     On a text with an error inside, the engine's parser tries each WITH around it in six ways: eight
     in one another kept it busy for twenty seconds, and it hears no interruption.
     """
     around = [0]  # per open bracket, how many WITHs stand around it; the last is where we are
     begun = [False]  # and whether one has stood in it
+    signs = 0
     for word in words:
+        signs = signs + 1 if word.text in _SIGNS else 0
+        if signs > MAX_SIGNS:
+            raise TooLarge(
+                f"More than {MAX_SIGNS} signs stand one behind the other.", hint="Leave them out."
+            )
         step = _BRACKETS.get(word.text, 0)
         if step > 0:
             around.append(around[-1] + begun[-1])
