@@ -49,7 +49,10 @@ class Conflict:
 
 @dataclass(slots=True)
 class Against:
-    """The check of one new table; `conflicts` collects what was found, for reviewers."""
+    """The check of one new table; `conflicts` collects what was found, for reviewers.
+
+    Raises `OutputRefused` for a table that is too large to be held against itself.
+    """
 
     new: Partitions
     earlier: Sequence[Earlier]
@@ -57,6 +60,11 @@ class Against:
     _known: list[Membership] = field(init=False)
 
     def __post_init__(self) -> None:
+        if len(self.new.membership.sizes) >= MOST_CELLS:  # before anything cell by cell is made
+            raise OutputRefused(
+                f"A table of {MOST_CELLS:,} rows or more cannot be held against earlier ones.",
+                hint="Submit it in smaller tables, or group more coarsely.",
+            )
         self._known = [with_everyone(one.kept.membership) for one in self.earlier]
 
     def must_yield(self, table: Table) -> frozenset[int]:
@@ -127,16 +135,8 @@ class Against:
         return frozenset(cells)
 
     def _nearest(self, new: Membership) -> list[Membership]:
-        """Return the nearest earlier tables, as many as can be searched together.
-
-        Raises `OutputRefused` if not even the new one can.
-        """
+        """Return the nearest earlier tables, as many as can be searched together."""
         room, cells = MOST_PARTITIONS - len(new.groupings), MOST_CELLS - len(new.sizes)
-        if cells < 0:
-            raise OutputRefused(
-                f"A table of more than {MOST_CELLS:,} rows cannot be held against earlier ones.",
-                hint="Submit it in smaller tables, or group more coarsely.",
-            )
         chosen: list[Membership] = []
         for one in span.nearest(new, self._known):
             room, cells = room - len(one.groupings), cells - len(one.sizes)

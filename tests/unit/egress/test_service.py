@@ -10,6 +10,7 @@ from audit.custody import AuditFiles, known_keys
 from audit.merkle import ProofError
 from audit.policy import Policy
 from audit.proof import Proof
+from egress_review.earlier import against
 from egress_review.model import State
 from egress_review.render import MARK
 from egress_review.submission import CERTIFICATE
@@ -75,3 +76,15 @@ def test_a_table_of_a_query_that_reads_nothing_is_answered(world: World) -> None
     request = world.submit("SELECT county, count(*) AS n FROM wages WHERE year < 0 GROUP BY county")
     assert request.state in (State.PROTECTED, State.REFUSED)
     assert request.sentence or request.summary["rows"] == 0
+
+
+def test_a_table_too_large_to_be_held_against_itself_is_refused_before_that_is_tried(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows by rows of 20,000 would be gigabytes."""
+    monkeypatch.setattr(against, "MOST_CELLS", 4)
+    for name in ("sums", "compare", "within"):
+        monkeypatch.setattr(against, name, lambda *_: pytest.fail("made rows by rows"))
+    request = world.submit()
+    assert request.state is State.REFUSED
+    assert "4 rows or more cannot be held" in request.sentence
