@@ -122,6 +122,7 @@ def is_stacked(branches: Sequence[Relation]) -> bool:
 def is_fixed(unnest: Node) -> bool:
     """Say whether a list to be made rows of is written out in the query, item by item."""
     (made,) = values.children(unnest)
-    kind = made["return_type"].get("type_info", {}).get("child_type", {}).get("id")
+    info = made.get("return_type", {}).get("type_info") or {}  # a NULL has neither
+    kind = info.get("child_type", {}).get("id")
     is_written = values.function_name(made) in ("list_value", "list_pack", "array_value")
     return is_written and kind not in (None, "LIST", "ARRAY", "STRUCT", "MAP", "UNION")
