@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
 from jupyterhub.spawner import Spawner, SpawnException
@@ -33,6 +34,7 @@ from hub_config.sockets import accepts, url_of
 
 T = TypeVar("T")
 POLL_SECONDS = 0.025
+SURE_SECONDS = 60.0  # a workspace in use is heard of every half minute
 INSIDE = Path("/run/enclave")
 HOME = Path("/home/researcher")
 
@@ -90,6 +92,7 @@ class Workspace(Spawner):
     hands: ClassVar[Hands]
     session = Unicode("")
     _ending = False
+    _overdue_since: float | None = None
 
     # The session -------------------------------------------------------------------------------
 
@@ -247,7 +250,7 @@ class Workspace(Spawner):
         Both spawners ask at every poll, after they found it running.
         """
         revoked = await self.revoked()
-        why = "its session was closed" if revoked else self.overdue()
+        why = "its session was closed" if revoked else self.due()
         if why is None or self._ending:
             return False
         self.log.info("Stopping %s: %s", self._log_name, why)
@@ -275,8 +278,22 @@ class Workspace(Spawner):
             self.log.warning("%s: its session cannot be looked up: %s", self._log_name, error)
         return False
 
+    def due(self) -> str | None:
+        """Say why this workspace has been overdue for `SURE_SECONDS`, or None.
+
+        By a clock that nobody sets: when the host's is set forward, or the host slept, all are
+        idle for a moment, until whoever works there is heard of again.
+        """
+        why, now = self.overdue(), monotonic()
+        if why is None:
+            self._overdue_since = None
+            return None
+        if self._overdue_since is None:
+            self._overdue_since = now
+        return why if now - self._overdue_since >= SURE_SECONDS else None
+
     def overdue(self) -> str | None:
-        """Say why this workspace should end now, or None.
+        """Say why this workspace should end by the host's clock, or None.
 
         A workspace may report activity of its own making, so a longest time stands beside it.
         """

@@ -31,6 +31,7 @@ from sqlalchemy.engine import Engine, Row
 IDLE_SECONDS = 15 * 60
 LIFE_SECONDS = 8 * 3600
 LOGIN_SECONDS = 10 * 60
+AHEAD_SECONDS = 60  # a session that began or was seen later than this from now ends
 TOUCH_SECONDS = 15  # a session is marked as seen at most this often, to spare writes
 
 METADATA = MetaData()
@@ -233,8 +234,17 @@ class WebSessions:
 
 
 def _stale(now: int) -> Any:
-    idle = WEB_SESSION.c.seen_at <= now - IDLE_SECONDS
-    return idle | (WEB_SESSION.c.created_at <= now - LIFE_SECONDS)
+    """Return what has ended. What was seen in the future was seen by a clock that ran ahead.
+
+    It would live, and its log-in count as fresh, for as much longer as the clock was set back.
+    """
+    seen, created = WEB_SESSION.c.seen_at, WEB_SESSION.c.created_at
+    return (
+        (seen <= now - IDLE_SECONDS)
+        | (created <= now - LIFE_SECONDS)
+        | (seen > now + AHEAD_SECONDS)
+        | (created > now + AHEAD_SECONDS)
+    )
 
 
 def _session(row: Row[Any]) -> WebSession:

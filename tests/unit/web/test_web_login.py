@@ -102,6 +102,15 @@ def test_a_session_ends_after_eight_hours_however_busy(visitor, clock):
     assert visitor.get("/table").status_code == 401
 
 
+def test_a_session_of_a_clock_that_was_set_back_ends(visitor, clock):
+    """Else it would live, and pass for freshly logged in, an hour longer."""
+    visitor.log_in("dora")
+    clock.forward(-50)  # two clocks never agree to the second
+    assert visitor.get("/table").status_code == 200
+    clock.forward(-3600)
+    assert visitor.get("/table").status_code == 401
+
+
 def test_what_was_posted_into_an_ended_session_is_said_to_be_lost(visitor, clock):
     visitor.log_in("dora")
     clock.forward(16 * 60)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from enclave.audit_client import AuditClient
 from enclave.sessions import close_session, open_session
 from enclave.settings import Settings
 from enclave.store import ControlStore
-from hub_config.workspace import Hands, Workspace
+from hub_config.workspace import SURE_SECONDS, Hands, Workspace
 from tests.support.hub import fill
 
 
@@ -97,3 +98,57 @@ def test_a_store_that_cannot_be_read_ends_nothing(held: Held, hands: Hands):
     for file in database.parent.glob(f"{database.name}*"):
         file.write_bytes(b"no database at all" * 300)
     assert not asked(held) and held.said == []
+
+
+class Remembered:
+    """What the hub's database holds of a server."""
+
+    server = None
+
+    def __init__(self) -> None:
+        self.started = self.last_activity = datetime.now(UTC).replace(tzinfo=None)
+
+
+def at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr("hub_config.workspace.monotonic", lambda: seconds)
+
+
+def test_what_is_idle_ends_once_that_is_sure(held: Held, monkeypatch: pytest.MonkeyPatch):
+    held.orm_spawner = Remembered()
+    assert not asked(held)
+    held.orm_spawner.last_activity -= timedelta(hours=2)
+    held.orm_spawner.started -= timedelta(hours=2)
+    at(monkeypatch, 1000.0)
+    assert not asked(held)
+    at(monkeypatch, 1000.0 + SURE_SECONDS)
+    assert asked(held)
+    assert held.said == [False, "idle"]
+
+
+def test_a_clock_that_jumps_an_hour_ends_no_workspace_in_use(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+):
+    """The clock is corrected or the host slept: to the hub that is an hour without activity."""
+    held.orm_spawner = Remembered()
+    held.orm_spawner.last_activity -= timedelta(hours=1, seconds=5)
+    held.orm_spawner.started -= timedelta(hours=2)
+    at(monkeypatch, 1000.0)
+    assert not asked(held)
+    held.orm_spawner.last_activity = datetime.now(UTC).replace(tzinfo=None)  # heard of again
+    at(monkeypatch, 1030.0)
+    assert not asked(held)
+    held.orm_spawner.last_activity -= timedelta(hours=2)  # idle anew: the first time counts no more
+    at(monkeypatch, 1000.0 + SURE_SECONDS)
+    assert not asked(held)
+
+
+def test_the_longest_time_counts_whatever_activity_is_reported(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+):
+    held.orm_spawner = Remembered()
+    held.orm_spawner.started -= timedelta(hours=13)
+    at(monkeypatch, 1000.0)
+    asked(held)
+    at(monkeypatch, 1000.0 + SURE_SECONDS)
+    assert asked(held)
+    assert held.said == [False, "open for too long"]
