@@ -48,7 +48,10 @@ class Releasing(Transactions):
         permissions.check_download(person, request)
         policy.next_state(request.state, Act.DOWNLOAD)
         if now() > available_until(request):
-            raise Conflict("The time to download this release is over.")
+            raise Conflict(
+                "The time to download this release is over.",
+                hint="If you still need the files, submit the output again from your workspace.",
+            )
         if name not in released_names(request):
             raise NotFound("There is no such released file.")
         content = self.custody.released(id, name)

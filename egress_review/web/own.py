@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -64,7 +66,8 @@ def _turn(one: Listed, names: Names) -> str:
 def _until(request: Request) -> str | None:
     if not can(request, Act.DOWNLOAD):
         return None
-    return f"{available_until(request):%Y-%m-%d}"
+    until = available_until(request)
+    return f"{until:%Y-%m-%d}" if datetime.now(UTC) <= until else f"over since {until:%Y-%m-%d}"
 
 
 def _submitted(one: Listed) -> Cell:

@@ -678,6 +678,27 @@ def test_released_files_are_attachments_that_no_browser_runs(
         assert ravi.get(f"/requests/{request.id}{path}").status_code == 404
 
 
+def test_once_the_time_to_download_is_over_every_page_says_so(
+    world: World, site: ReviewSite
+) -> None:
+    request = in_review(world, "People by college, long released")
+    world.vote("dora", request)
+    world.vote("carl", request)
+    request = world.service.reviews.request(request.id)
+    rosa, path = site.visitor("rosa"), f"/requests/{request.id}"
+    assert "you may download the protected files" in rosa.get(path).text
+    past = replace(request, changed_at=request.changed_at - timedelta(days=31))
+    with world.store.record(world.audit, Event(Action.OUTPUT_RELEASED, actor="egress")) as held:
+        change(held, past)
+    text = rosa.get(path).text
+    assert "you may download" not in text
+    assert "the time to download its files is over" in text
+    assert "over since" in rosa.get("/mine").text
+    late = rosa.get(f"{path}/files/pay.csv")
+    assert late.status_code == 409
+    assert "submit the output again" in late.text
+
+
 def test_the_authors_page_shows_no_number_of_the_table(pay: Request, site: ReviewSite) -> None:
     text = site.visitor("rosa").get(f"/requests/{pay.id}").text
     assert "Fairfield" not in text
