@@ -64,7 +64,7 @@ def test_parameters_that_are_no_list_are_a_sentence(given: object) -> None:
 @pytest.mark.parametrize("value", [object(), 2**70, 1j])
 def test_a_value_that_no_query_can_hold_is_a_refusal(value: object) -> None:
     for sql, given in (("SELECT $x", {"x": value}), ("SELECT ?", [value])):
-        with pytest.raises(enclave_client.Refused):
+        with pytest.raises(enclave_client.Refused, match="no value that a query can hold"):
             enclave_client.query(sql, given)
 
 

@@ -71,20 +71,22 @@ def fetch(
                 so_far.add(batch)
                 batches.append(batch)
             return pyarrow.Table.from_batches(batches, reader.schema)
-    except (adbc_driver_manager.Error, pyarrow.ArrowException, OverflowError) as error:
+    except (adbc_driver_manager.Error, pyarrow.ArrowException) as error:
         raise refusal(error) from None
 
 
 def _bound(parameters: Parameters | None) -> Any:
     """Return parameters as the driver wants them: it takes names only as columns of a batch."""
-    if isinstance(parameters, Mapping):
-        try:
-            named = {str(name): [value] for name, value in parameters.items()}
-            return pyarrow.record_batch(named) if named else None
-        except (pyarrow.ArrowException, OverflowError, TypeError, ValueError):
-            raise Refused("A parameter is no value that a query can hold.") from None
     if parameters is None:
         return None
-    if isinstance(parameters, (str, bytes)) or not isinstance(parameters, Iterable):
+    named = isinstance(parameters, Mapping)
+    if isinstance(parameters, (str, bytes)) or not (named or isinstance(parameters, Iterable)):
         raise Refused("The parameters are not a list. Write (value,) or [value] for a single one.")
-    return tuple(parameters)
+    values = list(parameters.values()) if isinstance(parameters, Mapping) else list(parameters)
+    try:
+        columns = [pyarrow.array([value]) for value in values]
+    except (pyarrow.ArrowException, OverflowError, TypeError, ValueError):
+        raise Refused("A parameter is no value that a query can hold.") from None
+    if not named:
+        return tuple(values)
+    return pyarrow.record_batch(columns, names=list(map(str, parameters))) if columns else None
