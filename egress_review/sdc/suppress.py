@@ -26,6 +26,7 @@ EARLY = 0.2  # of the time of the exact search: without an end by then, a patter
 DROPPING = 0.5  # of the time left, that one pattern may take to lose what it does not need
 CLOSE = 1e-6
 HALF, NEARLY_ALL = 0.5, 0.9  # of a cell, from where on a pattern starts with all of it hidden
+NEAR = 0.02  # of the bound of what is not forced: a pattern as close is left to the exact search
 FAVOUR = 0.5  # of its weight, that a cell loses which the fractions of the exact search hide
 _SEED = 5  # the same table gets the same pattern
 
@@ -196,15 +197,22 @@ def _cover(system: System, asked: Asked, answer: _Answer, way: _Way, until: Unti
     order = way.hardest_first
     cover = Cover(system, asked.needs, weight=prices, until=until, hardest_first=order)
     cover.fill(way.start.astype(float))
-    _against_all(cover, asked, until)
-    cover = _again(cover, asked, prices, until, hardest_first=not order)
-    cover.drop(until.first(DROPPING))
     left = _against_all(cover, asked, until)
+    if cover.unmet() or left or system.weight @ cover.pattern > _near(system, answer.bound):
+        cover = _again(cover, asked, prices, until, hardest_first=not order)
+        cover.drop(until.first(DROPPING))
+        left = _against_all(cover, asked, until)
     unmet = (*cover.unmet(), *left)  # in this order: the time may have ended within the last step
     better = system.weight @ cover.pattern < system.weight @ answer.hidden
     if len(unmet) < len(answer.unmet) or (len(unmet) == len(answer.unmet) and better):
         answer.hidden, answer.unmet = cover.pattern, unmet
     return cover.pattern
+
+
+def _near(system: System, bound: float) -> float:
+    """Return the cost from where on down the exact search does better than dropping cells."""
+    forced = float(system.weight[system.forced].sum())
+    return bound + NEAR * (bound - forced)
 
 
 def _against_all(cover: Cover, asked: Asked, until: Until) -> tuple[Need, ...]:
