@@ -37,10 +37,15 @@ def sync_directory(path: Path) -> None:
 
 
 def _draft(path: Path, body: bytes) -> Path:
+    """Write a file of its own beside `path`; what cannot be written whole leaves nothing there."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # a full disk, which a half file for each attempt would keep full
+        draft.unlink()
+        raise
     return draft
