@@ -279,13 +279,18 @@ def _may_be_shown(rows: list[Row], columns: list[Column]) -> bool:
 
 
 def _subtracted(columns: list[Column]) -> list[tuple[Column, Column]]:
-    """Return the pairs of counts, and of sums where some are of one column."""
+    """Return the pairs of counts, of sums where some are of one column, of all beside a flag's.
+
+    Beside a sum of constants any sum may be a number of rows (0250).
+    """
     sums = [column for column in columns if column.kind in ("sum", "avg")]
     counts = [column for column in columns if column not in sums]
     overlap = any(
         one.argument == other.argument and one.chosen != other.chosen
         for one, other in itertools.combinations(sums, 2)
     )
+    if any(column.kind == "flag" for column in columns):
+        return [*itertools.combinations([c for c in columns if c.argument or c.chosen], 2)]
     pairs = [*itertools.combinations(counts, 2)]
     return pairs + [*itertools.combinations(sums, 2)] * overlap
 
