@@ -19,19 +19,32 @@ JOINERS = (exp.And, exp.Or, exp.Not, exp.Paren)
 VALUES = (exp.Literal, exp.Boolean, exp.Null, exp.Neg)
 TEXTS = frozenset({FieldType.STRING, FieldType.DATE})
 NUMBERS = frozenset({FieldType.INTEGER, FieldType.DECIMAL})
+# What the parser raises of text that is no SQL: `->` alone is a TypeError in its compiled form.
+_FAULTS = (
+    SqlglotError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    AssertionError,
+    RecursionError,
+)
 
 
 def normal(filter_sql: str, dataset: Dataset) -> str:
     """Return the filter in one normal spelling; raises `ValueError` with a sentence."""
     try:
         statements = parse(filter_sql, dialect=DIALECT)
-    except SqlglotError:
+    except _FAULTS:
         raise ValueError("is not a comparison in SQL") from None
     if len(statements) != 1 or statements[0] is None:
         raise ValueError("must be one condition")
     tree = statements[0]
-    _check_condition(tree, dataset)
-    return tree.sql(dialect=DIALECT, comments=False)
+    try:
+        _check_condition(tree, dataset)
+        return tree.sql(dialect=DIALECT, comments=False)
+    except RecursionError:
+        raise ValueError("is too long: thousands of comparisons; use IN or BETWEEN") from None
 
 
 def _check_condition(node: exp.Expr, dataset: Dataset) -> None:
