@@ -33,7 +33,7 @@ from enclave.gateway.duck import DuckEngine
 from enclave.gateway.engine import Engine
 from enclave.gateway.engine_duckdb import Limits, Places, Table, open_tables, tables
 from enclave.gateway.flight import SessionServer
-from enclave.gateway.inspector import Inspector, make_inspector
+from enclave.gateway.inspector import SWITCH_SECONDS, Inspector, make_inspector
 from enclave.gateway.inspector.catalogue import Catalogue, compile_catalogue
 from enclave.gateway.journal import Journal
 from enclave.gateway.orders import BEAT, Report, Sessions, line, settings_of
@@ -271,6 +271,7 @@ class _NoPandas:
 def main(entered: Entered) -> None:
     """Run what is left of a worker's life."""
     sys.meta_path.insert(0, _NoPandas())
+    sys.setswitchinterval(SWITCH_SECONDS)
     threading.Thread(target=beat, args=(entered.reports,), daemon=True).start()
     run(entered)
     os._exit(0)  # servers' threads need not be waited for: audit closes what they leave open
