@@ -330,8 +330,13 @@ class _Reached:
         solver.setOptionValue("time_limit", solver.getRunTime() + seconds)
         solver.changeColCost(column, float(sign))
         solver.run()
-        if solver.getModelStatus() == highspy.HighsModelStatus.kNotset:
-            solver.clearSolver()  # it can fail on what it remembers of the run before
+        if solver.getModelStatus() in _SILENT:  # it can fail on what it remembers, and without end
+            solver.clearSolver()
+            solver.changeColCost(column, 0.0)
+            solver.run()  # any point that agrees; from there it finds its way, at the latest again
+            solver.changeColCost(column, float(sign))
+            solver.run()
+        if solver.getModelStatus() in _SILENT:
             solver.run()
         status, point = solver.getModelStatus(), solver.getSolution().col_value
         solver.changeColCost(column, 0.0)
@@ -346,6 +351,7 @@ class _Reached:
             raise ValueError("The published tables contradict each other.")
 
 
+_SILENT = (highspy.HighsModelStatus.kNotset, highspy.HighsModelStatus.kUnknown)
 _ENDLESS = (
     highspy.HighsModelStatus.kUnbounded,
     highspy.HighsModelStatus.kUnboundedOrInfeasible,

@@ -310,6 +310,31 @@ def test_a_solver_that_gives_up_on_what_it_remembers_is_asked_afresh(
     assert (round(low), round(high)) == (1, 11)
 
 
+def test_a_solver_that_says_nothing_afresh_is_first_asked_for_any_point(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It said nothing again in 2 of 5 made-up sequences; from a point it found its way."""
+    known, costs = highspy.Highs.getModelStatus, []
+    change = highspy.Highs.changeColCost
+
+    def noted(solver: highspy.Highs, column: int, cost: float) -> None:
+        costs.append(cost)
+        change(solver, column, cost)
+
+    def status(solver: highspy.Highs) -> highspy.HighsModelStatus:
+        return known(solver) if 0.0 in costs else highspy.HighsModelStatus.kNotset
+
+    monkeypatch.setattr(highspy.Highs, "changeColCost", noted)
+    monkeypatch.setattr(highspy.Highs, "getModelStatus", status)
+    rows = (
+        Row((3, 1), ("a",), {"n": None}),
+        Row((9, 9), ("b",), {"n": None}),
+        Row((12, 10), (None,), {"n": 12.0}),
+    )
+    low, high = attack([Published(rows, {"n": 1.0})])[(3, 1), "n"]
+    assert (round(low), round(high)) == (1, 11)
+
+
 # Primary rules ---------------------------------------------------------------------------------
 
 
