@@ -46,7 +46,11 @@ class Custody:
         self._root = settings.state_dir / "egress"
         for name in ("quarantine", "released"):
             (self._root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        used = any(path.is_file() and path.name != "key" for path in self._root.rglob("*"))
+        # A draft (`.key.…`) is a key that another starter is making, or died making.
+        used = any(
+            path.is_file() and path.name != "key" and not path.name.startswith(".")
+            for path in self._root.rglob("*")
+        )
         self._key = room_key(self._root / "key", whose="Egress review's key", used=used)
 
     def keep(self, request: str, piece: Piece, content: bytes, *, file: int = 1) -> None:

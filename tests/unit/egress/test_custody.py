@@ -21,3 +21,14 @@ def test_a_key_that_is_gone_is_not_made_anew_beside_what_it_sealed(settings: Set
     assert not key.exists()
     key.write_bytes(kept)
     assert Custody(settings).open("r-1", Piece.RAW) == b"a,b\n"
+
+
+def test_a_start_that_was_killed_while_making_the_key_does_not_stop_the_next(
+    settings: Settings,
+) -> None:
+    """Nor does another program that is making it now: its draft lies beside."""
+    draft = settings.state_dir / "egress" / ".key.0123456789abcdef"
+    draft.parent.mkdir(parents=True)
+    draft.write_bytes(b"half a k")
+    Custody(settings).keep("r-1", Piece.RAW, b"a,b\n")
+    assert Custody(settings).open("r-1", Piece.RAW) == b"a,b\n"
