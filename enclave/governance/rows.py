@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import date
 
 from sqlglot import exp, parse
-from sqlglot.errors import SqlglotError
 
 from enclave.model import Dataset, Field, FieldKind, FieldType
+from enclave.sqlglot_faults import FAULTS
 
 DIALECT = "duckdb"
 COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Is)
@@ -19,23 +19,13 @@ JOINERS = (exp.And, exp.Or, exp.Not, exp.Paren)
 VALUES = (exp.Literal, exp.Boolean, exp.Null, exp.Neg)
 TEXTS = frozenset({FieldType.STRING, FieldType.DATE})
 NUMBERS = frozenset({FieldType.INTEGER, FieldType.DECIMAL})
-# What the parser raises of text that is no SQL: `->` alone is a TypeError in its compiled form.
-_FAULTS = (
-    SqlglotError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    LookupError,
-    AssertionError,
-    RecursionError,
-)
 
 
 def normal(filter_sql: str, dataset: Dataset) -> str:
     """Return the filter in one normal spelling; raises `ValueError` with a sentence."""
     try:
         statements = parse(filter_sql, dialect=DIALECT)
-    except _FAULTS:
+    except (*FAULTS, RecursionError):
         raise ValueError("is not a comparison in SQL") from None
     if len(statements) != 1 or statements[0] is None:
         raise ValueError("must be one condition")

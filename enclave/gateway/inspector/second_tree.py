@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import OptimizeError, SqlglotError
+from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
@@ -30,6 +30,7 @@ from enclave.gateway.refusals import (
     NotGranted,
     NotUnderstood,
 )
+from enclave.sqlglot_faults import FAULTS
 
 DIALECT = Dialect.get_or_raise("duckdb")
 # It logs the text of what it cannot parse; a query's text belongs into the journal alone.
@@ -165,16 +166,11 @@ class SecondReader:
         return f"{source.name}.{name}"
 
 
-# Beside its own errors sqlglot lets out what its builders raise on a text that is no SQL, as on
-# `x ->]` (found by fuzzing). All of them mean that it has not understood the query.
-_FAULTS = (SqlglotError, TypeError, ValueError, AttributeError, LookupError, AssertionError)
-
-
 @contextmanager
 def _understood() -> Iterator[None]:
     try:
         yield
-    except _FAULTS:
+    except FAULTS:
         raise NotUnderstood(
             "The second parser does not understand the query.",
             hint="Write it in plainer SQL; both parsers must read it alike.",
