@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from egress_review.model import Opinion, OutputFile, Request, Vote
-from enclave.events import Action, Receipt
+from enclave.events import Action, Receipt, Scalar
 
 CERTIFICATE = "enclave/release/2"  # 1 named one file; the verifier reads both
-_PUBLIC = ("method", "base", "spread", "epsilon", "rows_per_person", "rows", "hidden")
+_TERMS = ("method", "base", "spread", "epsilon", "rows_per_person")
 PROVED = frozenset({Action.OUTPUT_VOTED, Action.OUTPUT_RELEASED})
 
 
@@ -93,8 +93,9 @@ def _file(one: OutputFile, content: bytes) -> dict[str, object]:
         "standing": one.standing.value,
         "queries": list(one.queries),
     }
-    if "method" in one.summary:
-        said["protection"] = {name: one.summary[name] for name in _PUBLIC if name in one.summary}
+    if terms := terms_of(one):
+        counts = {name: one.summary[name] for name in ("rows", "hidden") if name in one.summary}
+        said["protection"] = terms | counts
     if "suppression_commitment" in one.summary:
         said["suppression"] = {
             # primary and complementary are not told apart outside: that would undo some of it
@@ -104,6 +105,11 @@ def _file(one: OutputFile, content: bytes) -> dict[str, object]:
             "commitment": one.summary["suppression_commitment"],
         }
     return said
+
+
+def terms_of(one: OutputFile) -> dict[str, Scalar]:
+    """Return the method by which a file's numbers were changed, and its terms; none if hidden."""
+    return {name: one.summary[name] for name in _TERMS if name in one.summary}
 
 
 def with_proofs(certificate: bytes, proofs: Sequence[tuple[str, Receipt, str]]) -> bytes:

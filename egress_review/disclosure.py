@@ -12,13 +12,13 @@ import json
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from egress_review.certificate import terms_of
 from egress_review.model import FileKind, OutputFile, Request, Standing
 from enclave.model import Policy
 
 RECORD = "enclave/disclosure/1"
 ENGINES = ("enclave", "duckdb", "highspy", "numpy", "scipy")
 _APART = ("primary", "complementary")  # what may not be told apart outside
-_TERMS = ("method", "base", "spread", "epsilon", "rows_per_person")  # not where rows are hidden
 _COUNTS = frozenset({"rows", "hidden", "optimal", "suppression_commitment", *_APART})
 
 
@@ -51,7 +51,7 @@ def _file(one: OutputFile, content: bytes) -> dict[str, object]:
         "sha256": hashlib.sha256(content).hexdigest(),
         "standing": one.standing.value,
         "checks": list(_checks(one)),
-        "terms": {name: one.summary[name] for name in _TERMS if name in one.summary},
+        "terms": terms_of(one),
         "findings": sorted({note.code for note in one.notes}),
         "rows": one.summary.get("rows"),
         "hidden": one.summary.get("hidden"),
@@ -60,7 +60,7 @@ def _file(one: OutputFile, content: bytes) -> dict[str, object]:
 
 def _checks(one: OutputFile) -> tuple[str, ...]:
     """Return what was done to a file of this kind and standing before a person looked."""
-    if one.standing is Standing.RECOMPUTED and "method" in one.summary:
+    if terms_of(one):
         return ("recomputed", "rules", "changed by chance")
     if one.standing is Standing.RECOMPUTED:
         return ("recomputed", "rules", "protected", "earlier releases", "independent attack")
