@@ -47,7 +47,7 @@ class Releasing(Transactions):
         request = self.reviews.request(id)
         permissions.check_download(person, request)
         policy.next_state(request.state, Act.DOWNLOAD)
-        if now() > available_until(request):
+        if is_over(request):
             raise Conflict(
                 "The time to download this release is over.",
                 hint="If you still need the files, submit the output again from your workspace.",
@@ -148,6 +148,11 @@ class Releasing(Transactions):
 def available_until(request: Request) -> datetime:
     """Return when the download of a release ends."""
     return request.changed_at + timedelta(days=DOWNLOAD_DAYS)
+
+
+def is_over(request: Request) -> bool:
+    """Say whether the time to download a release has ended."""
+    return now() > available_until(request)
 
 
 def _check_everyone_agreed(request: Request, votes: tuple[Vote, ...]) -> None:

@@ -29,7 +29,7 @@ from egress_review.model import Request, State
 from egress_review.notices import Notice
 from egress_review.policy import Act
 from egress_review.readiness import ready
-from egress_review.releasing import Shown, available_until, released_names, statement
+from egress_review.releasing import Shown, available_until, is_over, released_names, statement
 from egress_review.reviewing import Reviewing, waiting_for
 from egress_review.sdc.certificate import as_json
 from egress_review.submission import Submission, new_request
@@ -47,7 +47,14 @@ log = logging.getLogger(__name__)
 NOT_CHECKED = "The output could not be checked, by a fault of egress review and not of yours."
 TELL = "Tell the operating group the number of this request."
 
-__all__ = ["ReviewService", "available_until", "released_names", "statement", "waiting_for"]
+__all__ = [
+    "ReviewService",
+    "available_until",
+    "is_over",
+    "released_names",
+    "statement",
+    "waiting_for",
+]
 
 
 class ReviewService(Reviewing, Comparing, Timing, Destroying):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from egress_review.model import Request, State
 from egress_review.policy import Act, can
-from egress_review.service import available_until
+from egress_review.service import available_until, is_over
 from egress_review.web.acts import service_of
 from egress_review.web.queue import Listed, by_project, titled
 from egress_review.web.room import TURN, Names, age, names_of, state_cell
@@ -67,7 +65,7 @@ def _until(request: Request) -> str | None:
     if not can(request, Act.DOWNLOAD):
         return None
     until = available_until(request)
-    return f"{until:%Y-%m-%d}" if datetime.now(UTC) <= until else f"over since {until:%Y-%m-%d}"
+    return f"over since {until:%Y-%m-%d}" if is_over(request) else f"{until:%Y-%m-%d}"
 
 
 def _submitted(one: Listed) -> Cell:

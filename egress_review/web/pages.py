@@ -7,7 +7,6 @@ before it is a page; `?view=released` shows only what an outsider would get, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from starlette.requests import Request as HttpRequest
@@ -21,6 +20,7 @@ from egress_review.policy import MEANING, Act, can
 from egress_review.service import (
     ReviewService,
     available_until,
+    is_over,
     released_names,
     waiting_for,
 )
@@ -116,7 +116,7 @@ def _common(service: ReviewService, person: Person, found: Request) -> dict[str,
         "may_find": _may_find(service, person, found),
         "may_withdraw": permissions.may_withdraw(person, found) and can(found, Act.WITHDRAW),
         "may_comment": can(found, Act.COMMENT),
-        "may_download": can(found, Act.DOWNLOAD) and datetime.now(UTC) <= available_until(found),
+        "may_download": can(found, Act.DOWNLOAD) and not is_over(found),
         "files": released_names(found),
         "until": available_until(found).timestamp(),
         "mine": is_mine,
