@@ -65,6 +65,27 @@ def web() -> None:
     store.close()
 
 
+@audit.command()
+def status() -> None:
+    """Say how the log's evidence stands, as the bar on the site does, and each witness.
+
+    Changes nothing; the service may run. Exit code 0: green. 1: amber or red; the line says why.
+    """
+    from audit.watch import Level, Watch, and_found_wrong
+    from enclave.settings import Settings
+
+    settings = Settings()
+    now = and_found_wrong(Watch.of(settings, remembers=False).look(), settings)
+    click.echo(f"{now.level.value}: {now.heading}. {now.sentence}")
+    if now.checkpoint is not None:
+        covered = f", {now.cosigned.size:,} cosigned" if now.cosigned else ""
+        click.echo(f"{now.checkpoint.origin}: {now.entries:,} entries{covered}")
+    for witness in now.witnesses:
+        last = f"{witness.size:,} entries, {witness.when}" if witness.at else "nothing yet"
+        click.echo(f"{witness.name}: {last}. {witness.trouble}".rstrip())
+    sys.exit(0 if now.level is Level.GREEN else 1)
+
+
 @audit.command("alerts-key")
 @click.argument("host")
 def alerts_key(host: str) -> None:

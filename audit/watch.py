@@ -35,6 +35,7 @@ from enclave.events import Action, Verdict
 from enclave.settings import Settings
 
 VERIFIED_ALL = "verification"  # the page of the site that verifies everything
+_RED = "Not verified"
 LATE_SECONDS = 60.0  # entries that wait longer than this for a checkpoint are late
 
 
@@ -99,7 +100,8 @@ class Standing:
 class Watch:
     """Looks at the log and remembers the newest checkpoint it has believed.
 
-    Without `policy` it looks at the log's own evidence only and asks nothing of witnesses.
+    Without `policy` it looks at the log's own evidence only and asks nothing of witnesses. One that
+    does not remember compares with what the site has seen and writes nothing.
     """
 
     def __init__(
@@ -110,20 +112,23 @@ class Watch:
         policy: Callable[[], Policy | None] | None = None,
         late_quorum: float = LATE_SECONDS,
         clock: Callable[[], float] = time.time,
+        remembers: bool = True,
     ):
         self._files, self._late, self._clock = files, late, clock
+        self._remembers = remembers
         self._policy, self._late_quorum = policy, late_quorum
         self._seen_file = files.seen
         self._lock = threading.Lock()
 
     @classmethod
-    def of(cls, settings: Settings) -> Watch:
+    def of(cls, settings: Settings, *, remembers: bool = True) -> Watch:
         """Return the watch of an enclave's log, witnesses included."""
         files = AuditFiles.of(settings)
         return cls(
             files,
             policy=lambda: load_policy(settings, known_keys(files)),
             late_quorum=settings.audit_cosign_late_seconds,
+            remembers=remembers,
         )
 
     def verifiers(self) -> tuple[Verifier, ...]:
@@ -136,12 +141,12 @@ class Watch:
             with self._lock, closing(open_reader(self._files.place)) as log:
                 return self._judge(log)
         except (LogRefused, PolicyRefused) as error:
-            return Standing(Level.RED, "Not verified", error.sentence)
+            return Standing(Level.RED, _RED, error.sentence)
         except (NoteError, ProofError, LookupError) as error:
             sentence = f"{error}."
-            return Standing(Level.RED, "Not verified", sentence[:1].upper() + sentence[1:])
+            return Standing(Level.RED, _RED, sentence[:1].upper() + sentence[1:])
         except (OSError, StoreError):
-            return Standing(Level.RED, "Not verified", "The audit log cannot be read.")
+            return Standing(Level.RED, _RED, "The audit log cannot be read.")
 
     def _judge(self, log: LogReader) -> Standing:
         verifiers = self.verifiers()
@@ -187,7 +192,7 @@ class Watch:
         if conflicts:
             first = conflicts[0]
             sentence = f"The witness {first.name} contradicts this log: {first.trouble}"
-            return replace(seen, level=Level.RED, heading="Not verified", sentence=sentence)
+            return replace(seen, level=Level.RED, heading=_RED, sentence=sentence)
         if judgement is None or not judgement.quorum or judgement.since is None:
             return replace(
                 seen,
@@ -246,7 +251,8 @@ class Watch:
                 new_root=checkpoint.root,
                 proof=consistency_proof(log.node, seen.size, checkpoint.size),
             )
-        write_durably(self._seen_file, self._files.checkpoint.read_text())
+        if self._remembers:
+            write_durably(self._seen_file, self._files.checkpoint.read_text())
 
     def seen(self) -> str:
         """Return the newest checkpoint this site has believed, as a signed note."""
@@ -287,6 +293,19 @@ def shows_wrong(fact: Fact) -> bool | None:
     if fact.detail.get("page") == VERIFIED_ALL:
         return fact.detail.get("passed") is not True
     return True if fact.verdict is Verdict.FAILED else None
+
+
+def and_found_wrong(seen: Standing, settings: Settings) -> Standing:
+    """Return the standing, red where a verification on the site left something wrong.
+
+    Reads every entry: for whoever asks once. The site remembers instead.
+    """
+    if seen.level is Level.RED:
+        return seen
+    with closing(open_reader(settings)) as log:
+        wrong = left_wrong(entry.body or b"" for entry in log.entries())
+    sentence = "The site has verified this log, and something was wrong."
+    return replace(seen, level=Level.RED, heading=_RED, sentence=sentence) if wrong else seen
 
 
 def left_wrong(texts: Iterable[bytes]) -> bool:

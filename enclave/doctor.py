@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -134,6 +135,22 @@ def last_words(log: Path) -> str:
     return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
 
 
+def look_at_audit_log(settings: Settings) -> Iterator[Finding]:
+    """Ask the audit room whether its log can be believed and other parties have cosigned it."""
+    if not os.access(settings.audit_dir, os.R_OK | os.X_OK):
+        return  # none yet, or not ours to read: who is not root reads so above
+    done = subprocess.run(
+        (str(Path(sys.executable).parent / "audit"), "status"),
+        env=settings.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = f"{done.stdout}\n{done.stderr}".strip().partition("\n")[0] or "`audit status` failed"
+    advice = "`audit status` tells of each witness; docs/how-to/audit-operations.md what to do."
+    yield Finding("audit log", said, "" if done.returncode == 0 else advice)
+
+
 def look_at_isolation(settings: Settings) -> Iterator[Finding]:
     """Find a Docker engine or bubblewrap; a workspace runs in nothing less."""
     found = engine.available()
@@ -152,6 +169,7 @@ LOOKS: tuple[Look, ...] = (
     look_at_keys,
     look_at_store,
     look_at_ends,
+    look_at_audit_log,
     look_at_isolation,
     look_at_services,
 )

@@ -69,6 +69,7 @@ COMMANDS: Mapping[str, tuple[Action, ...] | str] = {
     "audit witness key": "another party's program, on another party's machine",
     "audit witness serve": "another party's program; what it does for us is its cosignature",
     "audit witness show": "another party's program; nothing changes",
+    "audit status": "reads what the log's evidence is worth, and writes nothing",
     "audit verify": "works offline on a copy, for somebody who trusts nobody here",
     "audit verify-proof": "works offline, for whoever holds a receipt",
     "audit verifier": "writes the verifier to a file; nothing changes",

@@ -18,11 +18,13 @@ from enclave.settings import Settings
 
 NAME = "stand-in-for-auditors-office"
 _KEY_NAME = "demo.example/stand-in-for-another-party"
-_POLICY = """\
-# Written by `enclave demo up`. This witness runs on the same machine as the log it watches and
-# stands in for another party's: it shows how cosigning works, and protects from nobody here.
-witness {name} {key} http://127.0.0.1:{port}
-quorum {name}
+_OURS = "# Written by `enclave demo up`"
+_POLICY = f"""\
+{_OURS}, each time anew; without this line it is kept as it is.
+# This witness runs on the same machine as the log it watches and stands in for another party's:
+# it shows how cosigning works, and protects from nobody here.
+witness {NAME} %s http://127.0.0.1:%s
+quorum {NAME}
 """
 
 
@@ -38,16 +40,17 @@ def home(settings: Settings) -> Path:
 
 def appoint(settings: Settings) -> str:
     """Make the stand-in's key and name it in the log's policy, unless there is another policy."""
-    if settings.audit_policy is not None:
-        return f"policy {settings.audit_policy}"
+    policy = settings.audit_policy or settings.audit_dir / "policy"
+    is_ours = not policy.exists() or policy.read_text().startswith(_OURS)
+    if settings.audit_policy is not None or not is_ours:
+        return f"policy {policy}"
     home(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
     argv = (*_audit(), "witness", "key", str(home(settings) / "witness.key"), "--name", _KEY_NAME)
     made = subprocess.run(argv, capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise Unavailable(f"The demo's witness has no key: {made.stderr.strip()}")
     settings.audit_dir.mkdir(parents=True, exist_ok=True)
-    policy = settings.audit_dir / "policy"
-    policy.write_text(_POLICY.format(name=NAME, key=made.stdout.strip(), port=port(settings)))
+    policy.write_text(_POLICY % (made.stdout.strip(), port(settings)))
     return NAME
 
 
