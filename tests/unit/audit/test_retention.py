@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from audit import retention
 from audit.admit import facts
@@ -30,8 +31,23 @@ from tests.support.cut import cuts
 
 HAND = "host:adam"
 GROUND = "DSA clause 9.2: query texts are kept for ten days"
-TODAY = datetime.now(UTC).date()
+NOW = datetime.now(UTC)
+TODAY = NOW.date()
 CUT = TODAY - timedelta(days=12)
+
+
+class Stopped(datetime):
+    """The clock of the product's days, stopped: midnight comes in the middle of some runs."""
+
+    @classmethod
+    @override
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return NOW
+
+
+@pytest.fixture(autouse=True)
+def the_same_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "datetime", Stopped)
 
 
 @pytest.fixture

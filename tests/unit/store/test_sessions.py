@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from typing_extensions import override
 
 from enclave import sessions
 from enclave import store as changing
@@ -25,6 +26,17 @@ from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
 
 TODAY = date.today()
+
+
+class Stopped(date):
+    """The product's calendar, stopped: midnight comes in the middle of some runs."""
+
+    @classmethod
+    @override
+    def today(cls) -> date:
+        return TODAY
+
+
 DAY = timedelta(days=1)
 EVENT = Event(Action.AGREEMENT_APPLIED, "os:test")
 ROSA = Person("rosa", "Rosa", "rosa@x.example", frozenset({Role.RESEARCHER}))
@@ -71,7 +83,13 @@ class Enclave:
 
 
 @pytest.fixture
-def enclave(settings: Settings, store: ControlStore, audit: AuditClient) -> Enclave:
+def enclave(
+    settings: Settings,
+    store: ControlStore,
+    audit: AuditClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Enclave:
+    monkeypatch.setattr(sessions, "date", Stopped)
     return Enclave(settings, store, audit)
 
 
