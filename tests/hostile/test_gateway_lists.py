@@ -43,6 +43,63 @@ def test_what_a_query_reads_is_logged_whatever_it_calls_it(sql: str, columns: st
     assert list(INSPECTOR.inspect(sql).columns) == columns.split()
 
 
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("(SELECT year FROM wages) ORDER BY wage", "wages.wage wages.year"),
+        ("((SELECT year FROM wages ORDER BY quarter)) ORDER BY wage LIMIT 3",
+         "wages.quarter wages.wage wages.year"),
+        ("SELECT y FROM ((SELECT year AS y FROM wages) ORDER BY wage) z", "wages.wage wages.year"),
+        ("(SELECT year, count(*) FROM wages GROUP BY year) ORDER BY avg(wage)",
+         "wages.wage wages.year"),
+        ("SELECT year FROM wages UNION SELECT year FROM credentials ORDER BY "
+         "(SELECT max(wage) FROM wages)", "credentials.year wages.wage wages.year"),
+        ("WITH c AS (SELECT year, county FROM credentials) SELECT year AS y FROM wages UNION ALL "
+         "SELECT year FROM c ORDER BY (SELECT max(county) FROM c WHERE c.year = y), y",
+         "credentials.county credentials.year wages.year"),
+    ],
+)  # fmt: skip
+def test_what_an_answer_is_ordered_by_is_read_where_the_engine_reads_it(
+    sql: str, columns: str
+) -> None:
+    assert list(INSPECTOR.inspect(sql).columns) == columns.split()
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("(SELECT year FROM wages) ORDER BY town", "query.column-role"),
+        ("((SELECT year FROM wages ORDER BY wage)) ORDER BY town", "query.column-role"),
+        ("(SELECT year FROM wages) ORDER BY ssn", "query.not-granted"),
+        ("(SELECT year FROM wages) ORDER BY secret", "query.syntax"),
+        ("SELECT year FROM wages UNION SELECT year FROM credentials ORDER BY "
+         "(SELECT max(town) FROM wages)", "query.column-role"),
+        ("SELECT year FROM wages UNION SELECT year FROM credentials ORDER BY "
+         "(SELECT max(secret) FROM wages)", "query.syntax"),
+        ("SELECT year FROM wages UNION SELECT year FROM credentials ORDER BY "
+         "(SELECT max(name) FROM people)", "query.not-granted"),
+        ("(SELECT year FROM wages) ORDER BY (SELECT max(table_name) FROM duckdb_tables)",
+         "query.not-granted"),
+    ],
+)  # fmt: skip
+def test_what_may_not_be_sorted_by_may_not_be_behind_brackets_either(sql: str, code: str) -> None:
+    with pytest.raises(QueryDenied) as refusal:
+        INSPECTOR.inspect(sql)
+    assert refusal.value.code == code
+
+
+@pytest.mark.parametrize("call", ["date_trunc({}, now())", "date_diff({}, now(), now())"])
+def test_a_column_as_a_unit_is_read_with_its_tables_name(call: str) -> None:
+    """The second parser takes a bare name there for a unit, as in `day`; the hint says so."""
+    with pytest.raises(QueryDenied) as refusal:
+        INSPECTOR.inspect(f"SELECT {call.format('industry')} FROM wages")
+    assert "`w.year`" in str(refusal.value.hint)
+    asked = INSPECTOR.inspect(f"SELECT {call.format('w.industry')} FROM wages w")
+    assert asked.columns == ("wages.industry",)
+    with pytest.raises(QueryDenied):
+        INSPECTOR.inspect(f"SELECT {call.format('w.town')} FROM wages w")
+
+
 @pytest.mark.parametrize("column", ["ssn", "secret", "nowhere"])
 def test_a_column_of_a_source_that_is_called_as_a_view_is_refused(column: str) -> None:
     """The inner `wages` has no such column, so the engine takes the outer one's."""

@@ -52,7 +52,10 @@ __all__ = ["SWITCH_SECONDS", "Explanation", "Inspection", "Inspector", "make_ins
 SWITCH_SECONDS = 0.0003
 
 
-_PLAINER = "Write it in plainer SQL, with each column named; nobody may run what is read two ways."
+_PLAINER = (
+    "Write it in plainer SQL, each column with its table's name before it (`w.year`); nobody may "
+    "run what is read two ways."
+)
 _LISTED = "The views are listed as the agreement names them."
 _DESCRIBED = "The columns are described without reading a row."
 _NOTHING = Reading("", {}, {}, frozenset(), frozenset())

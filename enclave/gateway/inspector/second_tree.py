@@ -105,7 +105,7 @@ class SecondReader:
             if type(node) not in _PASSED:
                 _check(node)
         with _understood():  # WITH Pay AS (…) SELECT … FROM pay: no case tells names apart
-            return normalize_identifiers(tree, dialect=DIALECT)
+            return normalize_identifiers(_ordered(tree), dialect=DIALECT)
 
     def tables(self, tree: exp.Query) -> frozenset[str]:
         """Return the base tables the tree names, as far as scopes tell them from CTEs."""
@@ -184,6 +184,32 @@ def second_reader(catalogue: Catalogue) -> SecondReader:
     }
     columns = {view: catalogue.columns(view) for view in catalogue.tables}
     return SecondReader(MappingSchema(mapping, dialect=DIALECT), columns)
+
+
+def _ordered(tree: exp.Query) -> exp.Query:
+    """Return a tree with each ORDER BY in the query whose names it uses, as the engine has it.
+
+    Behind brackets that is the query in them, and where it asks a subquery about a UNION it is one
+    of the UNION's rows. Left where sqlglot puts them no scope holds them, and what they read is not
+    seen.
+    """
+    for bracket in list(tree.find_all(exp.Subquery)):
+        order, inner = bracket.args.get("order"), bracket.unnest()
+        if order and isinstance(inner, exp.Query):
+            first = inner.args.get("order")
+            both = [*(first.expressions if first else ()), *order.expressions]
+            bracket.set("order", None)
+            inner.set("order", exp.Order(expressions=both))
+    for union in list(tree.find_all(exp.SetOperation)):
+        order = union.args.get("order")
+        if order and order.find(exp.Query):
+            rows = exp.select("*")
+            rows.set("order", order.pop())
+            rows.set("with_", union.args.pop("with_", None))
+            union.replace(rows)
+            rows.from_(union.subquery("rows_", copy=False), copy=False)
+            tree = rows if union is tree else tree
+    return tree
 
 
 def _base_tables(tree: exp.Query) -> Iterator[str]:

@@ -130,6 +130,7 @@ _SMOOTH = names(
 # roots of roots, which are 1 in the end.
 _FINE = names("abs __cast")
 LIFTING = names("ceil ceiling floor")  # add up to 1 to each: what few have more of is hidden
+ROUNDING = LIFTING | names("round round_even trunc")
 _WHOLE = names(
     "tinyint smallint integer bigint hugeint utinyint usmallint uinteger ubigint uhugeint"
 )
@@ -182,7 +183,8 @@ def function_name(expression: Node) -> str:
 def is_boolean(expression: Node) -> bool:
     """Say whether an expression is a condition."""
     kind = expression["return_type"]["id"] if "return_type" in expression else ""
-    return kind == "BOOLEAN" or str(expression.get("type", "")).startswith("COMPARE_")
+    typed = str(expression.get("type", ""))  # of AND, OR and BETWEEN the plan tells no more
+    return kind == "BOOLEAN" or typed.startswith(("COMPARE_", "CONJUNCTION_"))
 
 
 def is_tried(cast: Node) -> bool:

@@ -92,7 +92,6 @@ SELECT count(*) FROM enrolment e JOIN (SELECT 1 AS k UNION ALL SELECT 2) u ON e.
 SELECT avg(DISTINCT wage) FROM wages
 SELECT sum(DISTINCT round(wage, -6)) FROM wages
 SELECT sum(DISTINCT CASE WHEN district IN ('Kent', 'Hebron') THEN grade ELSE 0 END) FROM enrolment
-SELECT approx_count_distinct(district = 'Kent' AND grade = 4) FROM enrolment
 SELECT first(wage) FROM wages
 SELECT any_value(person_id) FROM enrolment
 SELECT arbitrary(sex) FROM enrolment

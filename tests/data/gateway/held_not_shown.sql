@@ -130,3 +130,4 @@ SELECT count(*) FILTER (WHERE district = 'Avon'), count(school_year) FILTER (WHE
 SELECT count(*) FILTER (WHERE district = 'Avon'), count(DISTINCT person_id) FILTER (WHERE district IN ('Avon', 'Kent')), approx_count_distinct(person_id) FILTER (WHERE district IN ('Avon', 'Kent')), avg(grade) FROM enrolment
 SELECT (sum(ceil(wage / 300000)) - count(*)) * 300000, 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
 SELECT (sum(-floor(-wage / 300000)) - count(*)) * 300000, 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT approx_count_distinct(district = 'Kent' AND grade = 4) FROM enrolment

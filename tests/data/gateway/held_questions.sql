@@ -48,3 +48,5 @@ SELECT w.year, count(*) FROM wages w JOIN (SELECT year, quarter, avg(wage) a FRO
 SELECT count(*) FROM enrolment e CROSS JOIN (SELECT avg(grade) a FROM enrolment) m WHERE e.grade > m.a
 SELECT r.range, count(*) FROM wages w JOIN range(2020, 2024) r ON w.year = r.range GROUP BY 1
 SELECT r.range, count(DISTINCT person_id) FROM wages w JOIN range(2020, 2024) r ON w.year <= r.range GROUP BY 1
+SELECT district, sum((grade > 2 AND sex = 'f')::INT), avg((grade BETWEEN 1 AND 2)::INT) FROM enrolment GROUP BY district
+SELECT school_year, sum(CAST(grade < 2 OR sex = 'm' AS INT)), count(*) FROM enrolment GROUP BY school_year

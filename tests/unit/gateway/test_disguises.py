@@ -15,6 +15,7 @@ from tests.support import held
 AVON = "FILTER (WHERE district = 'Avon')"
 KENT = "FILTER (WHERE district IN ('Avon', 'Kent'))"
 TRUTH = "(district IN ('Avon', 'Kent'))"
+BOTH = f"({TRUTH} AND grade >= 0)"  # of what is joined by AND and OR the plan tells no type
 PAY = "wages JOIN enrolment USING (person_id)"
 OWN = "OVER (PARTITION BY person_id)"
 
@@ -38,10 +39,15 @@ COUNTS = [
     f"SELECT avg(grade) {KENT}, count(*) {AVON} FROM enrolment",  # a fraction tells its divisor
     f"SELECT sum({TRUTH}::INT * 1), count(*) {AVON} FROM enrolment",
     f"SELECT sum(-({TRUTH}::INT)), count(*) {AVON} FROM enrolment",
+    f"SELECT sum({BOTH}::INT), count(*) {AVON} FROM enrolment",
+    f"SELECT sum({BOTH}::INT::DOUBLE / 3), count(*) {AVON} FROM enrolment",
+    "SELECT sum((district BETWEEN 'Kent' AND 'L')::INT) FROM enrolment",
+    "SELECT sum((district < 'Kent' OR district > 'L')::INT), count(*) FROM enrolment",
     f"SELECT sum(coalesce(CASE WHEN {TRUTH} THEN 1 END, 0)), count(*) {AVON} FROM enrolment",
     "SELECT sum(starts_with(district, 'Av')::INT), count(*) "
     "FILTER (WHERE district IN ('Avon', 'Kent')) FROM enrolment",
     of_a_step(f"{TRUTH}::INT", "sum(k)"),
+    of_a_step(f"{BOTH}::INT", "sum(k)"),
     of_a_step(f"CASE WHEN {TRUTH} THEN 1 ELSE 0 END", "sum(k)"),
     of_a_step(f"CASE WHEN {TRUTH} THEN 7 END", "sum(k)"),
     of_a_step(f"{TRUTH}::INT", "avg(k), count(*)"),
@@ -54,6 +60,7 @@ COUNTS = [
     of_a_step(f"{'sqrt(' * 12}school_year{')' * 12}"),
     of_a_step("EXISTS (SELECT 1 FROM enrolment e WHERE e.person_id = enrolment.person_id)::INT"),
     of_a_person("max(1)"),
+    of_a_person(f"max({BOTH}::INT)"),
     of_a_person("sum(1)"),
     of_a_person("arg_max(1, grade)"),
     of_a_person("regr_count(grade, grade)"),
