@@ -15,7 +15,7 @@ from typing import Any
 from enclave.gateway.inspector.aggregates import reviewed
 from enclave.gateway.inspector.names import names
 from enclave.gateway.inspector.trees import cast, compare, constant
-from enclave.gateway.inspector.values import LIFTING
+from enclave.gateway.inspector.values import ROUNDING
 
 Node = dict[str, Any]
 
@@ -124,17 +124,20 @@ def choices(item: Node) -> Iterator[Node]:
 
 
 def terms(item: Node) -> Iterator[Node]:
-    """Yield what is added up in an expression: each part must stand the test of its own."""
+    """Yield what is added up in an expression, and the whole: each must stand the test of its own.
+
+    What is added may hide one person's share of the whole, and so may what is rounded; a change
+    from one value to another, or between two dates, is one person's although neither value is.
+    """
+    yield item
     name = item["function_name"].lower() if item["class"] == "FUNCTION" else ""
     parts = []
-    if name in ("+", "-", *LIFTING):
+    if name in ("+", "-", *ROUNDING):
         parts = [argument["expression"] for argument in item["arguments"]]
-    elif item["class"] == "CAST" and not is_fixed(item):
+    elif item["class"] == "CAST":  # a text says more numbers than it is cast to here
         parts = [item["child"]]
-    if name in LIFTING:
+    if name in ROUNDING:
         del parts[1:]
-    if not parts or item["class"] == "CAST":  # a text says more numbers than it is cast to here
-        yield item
     for part in parts:
         if not is_fixed(part):
             yield from terms(part)

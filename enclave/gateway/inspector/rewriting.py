@@ -48,6 +48,7 @@ from enclave.model import Aggregation, SmallGroups
 PREFIX = "__held_"
 STOP = "__held_stop"  # what the engine says when it is to stop for a small group
 _BUCKETS = 128
+_INFINITE = constant("Infinity")
 _MOST_VALUES = 0.2  # by one person, of those a middle quantile is of: it then lies on nobody's end
 
 
@@ -218,6 +219,8 @@ class Grouping:
                 whole = call("coalesce", call("sum", share), constant(0))
                 agreed = call("*", whole, constant(test.share or 0), is_operator=True)
                 conditions.append(compare("LESSTHANOREQUALTO", most, agreed))
+                # All of infinity, or of no number, is no part of it: nobody's share can be told.
+                conditions.append(compare("LESSTHAN", copied(whole), cast(_INFINITE, "DOUBLE")))
                 continue
             held = {"y": found, "n": negated(found)}
             for side in test.sides:
