@@ -11,7 +11,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -47,6 +47,7 @@ Given = dict[Key, Group]
 _COUNTS = ("count", "count_star", "count_if", "countif", "regr_count")
 _PERSON = frozenset({"person_id", "p"})
 _TRUTHS = ("COMPARISON", "CONJUNCTION", "BETWEEN")
+_ROUNDINGS = ("round", "round_even", "ceil", "ceiling", "floor", "trunc")
 _EPSILON = 1e-7
 
 
@@ -55,7 +56,8 @@ class Cell:
     """One aggregate of a grouping as a sum over persons: what it counts or adds up.
 
     `kind` is count, sum, or rows where only the rows it is of are known. `columns` are those whose
-    values it is of; `is_chosen` says that a condition stands in it.
+    values it is of; `is_chosen` says that a condition stands in it, `is_rounded` a function that
+    may make one number of all. `smooth` is the expression without its roundings and casts.
     """
 
     text: str
@@ -64,6 +66,12 @@ class Cell:
     columns: frozenset[str]
     is_chosen: bool
     is_share: bool = False
+    is_rounded: bool = False
+    smooth: Node | None = None
+
+    def smoothed(self) -> Cell:
+        """Return the cell as it were if nothing were rounded in it."""
+        return replace(self, expression=self.smooth or self.expression)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +170,8 @@ class Oracle:
         cells = list(_cells(place.node))
         text = self._text(_by_person(place, outer, keys, cells))
         given = self._given(crowd.ALL, text, len(keys))
-        is_sum = rows and any(cell.is_share for cell in cells)
-        raised = self._given(crowd.RAISED, text, len(keys)) if is_sum else {}
-        if given is None or raised is None:
+        shares = self._shares(place, outer, keys, cells) if rows else ({}, {})
+        if given is None or shares is None:
             self.tally["groupings not counted"] += 1
             return
         if is_only:
@@ -173,9 +180,26 @@ class Oracle:
         for behind in _visible(given, [row[: len(keys)] for row in rows], self.small):
             self.tally["rows"] += 1
             self.tally["cells"] += len(cells)
-            few = _few(cells, _merged(given, behind), _merged(raised, behind))
+            before, after = (_merged(found, behind) for found in shares)
+            few = _few(cells, _merged(given, behind), before, after)
             for kind, what, persons in few:
                 yield Finding(kind, seen.asked, f"{what} in {behind}", persons)
+
+    def _shares(
+        self, place: Place, outer: list[Node], keys: list[Node], cells: list[Cell]
+    ) -> tuple[Given, Given] | None:
+        """Return what each person adds to unrounded sums, before and after all wages were raised.
+
+        Of a rounded sum a small rise moves only those who come over an edge, by chance.
+        """
+        if not any(cell.is_share for cell in cells):
+            return {}, {}
+        for found in ([cell.smoothed() for cell in cells], cells):  # a text is no number uncast
+            text = self._text(_by_person(place, outer, keys, found))
+            before, after = (self._given(at, text, len(keys)) for at in (crowd.ALL, crowd.RAISED))
+            if before is not None and after is not None:
+                return before, after
+        return None
 
     def _meeting(
         self, sql: str, place: Place, outer: list[Node], keys: list[Node], cells: list[Cell],
@@ -226,7 +250,10 @@ def _drawn(sql: str) -> int:
 
 def _plain(cell: object) -> Any:
     is_number = isinstance(cell, int | float) or type(cell).__name__ == "Decimal"
-    return float(f"{float(str(cell)):.9g}") if is_number and not isinstance(cell, bool) else cell
+    if not is_number or isinstance(cell, bool):
+        return cell
+    number = float(f"{float(str(cell)):.9g}")
+    return "NaN" if math.isnan(number) else number  # a NaN is not even itself
 
 
 def _key(cells: Iterable[object]) -> Key:
@@ -310,10 +337,26 @@ def _cell(found: Node) -> Iterator[Cell]:
         yield Cell(text, {**copied(found), "distinct": False}, kind, columns, is_chosen)
     elif is_share and len(items) == 1:
         kind = "sum" if columns else "count"
-        yield Cell(text, _summed(items[0], found), kind, columns, is_chosen, is_share)
+        is_rounded = any(f'"{word}"' in told for word in _ROUNDINGS)
+        smooth = _summed(_unrounded(items[0]), found)
+        whole = _summed(items[0], found)
+        yield Cell(text, whole, kind, columns, is_chosen, is_share, is_rounded, smooth)
     elif items:
         counted = call("count_if", all_of([is_present(item) for item in items[:2]]))
         yield Cell(text, {**counted, "filter": copied(found["filter"])}, "rows", columns, is_chosen)
+
+
+def _unrounded(value: Any) -> Any:
+    """Return an expression with what is rounded in it instead of the roundings."""
+    if isinstance(value, list):
+        return [_unrounded(item) for item in value]
+    if not isinstance(value, dict) or value.get("class") in (*_TRUTHS, "SUBQUERY"):
+        return value
+    if value.get("class") == "FUNCTION" and value["function_name"].lower() in _ROUNDINGS:
+        return _unrounded(value["arguments"][0]["expression"])
+    if value.get("class") == "CAST" and not value["try_cast"]:
+        return _unrounded(value["child"])
+    return {name: _unrounded(item) for name, item in value.items()}
 
 
 def _summed(item: Node, found: Node) -> Node:
@@ -387,7 +430,9 @@ def _merged(given: Given, keys: list[Key]) -> Group:
     return group
 
 
-def _few(cells: Sequence[Cell], group: Group, raised: Group) -> Iterator[tuple[str, str, int]]:
+def _few(
+    cells: Sequence[Cell], group: Group, before: Group, after: Group
+) -> Iterator[tuple[str, str, int]]:
     """Yield what is told of too few persons: its kind, by what, and how many they are."""
     persons = [numbers for person, numbers in group.items() if person is not None]
     if len(persons) < len(group):
@@ -401,7 +446,7 @@ def _few(cells: Sequence[Cell], group: Group, raised: Group) -> Iterator[tuple[s
         few = _are_few(numbers[at] != numbers[0] for numbers in persons)
         if few and cell.kind == "count" and cell.is_chosen:
             yield "few are left out", cell.text, few
-        if cell.is_share and _share(at, group, raised) > crowd.SHARE + 0.01:
+        if cell.is_share and _share(at, before, after) > crowd.SHARE + 0.01:
             yield "one has most", cell.text, 1
     for (at, one), (to, other) in combinations(enumerate(cells, start=1), 2):
         kind = _comparable(one, other)
@@ -415,9 +460,9 @@ def _are_few(found: Iterable[bool]) -> int:
     return several if several < crowd.PERSONS else 0
 
 
-def _share(at: int, group: Group, raised: Group) -> float:
+def _share(at: int, before: Group, after: Group) -> float:
     """Return which part one person has in how a sum changes with everybody's wages."""
-    moved = [abs(raised[who][at] - group[who][at]) for who in group if who in raised]
+    moved = [abs(after[who][at] - before[who][at]) for who in before if who in after]
     return max(moved, default=0) / whole if (whole := sum(moved)) > 0.01 else 0.0
 
 
@@ -425,12 +470,12 @@ def _comparable(one: Cell, other: Cell) -> str:
     kinds = {one.kind, other.kind}
     if kinds == {"count"}:
         return "counts"
+    # A sum of a column of few values, as of years, may well be nearly a count: that is told. One
+    # that is rounded, as `ceil(size / 7000)`, is no more than a count.
+    is_wage = any("wage" in cell.columns for cell in (one, other) if cell.kind == "sum")
     if kinds == {"sum"} and one.columns & other.columns:
-        return "sums"
-    the_sum = one if one.kind == "sum" else other
-    # A sum of a column of few values, as of years, may well be nearly a count: that is told.
-    is_telling = kinds == {"sum", "count"} and "wage" in the_sum.columns
-    return "a sum and a count" if is_telling else ""
+        return "sums" if is_wage or one.is_rounded == other.is_rounded else ""
+    return "a sum and a count" if kinds == {"sum", "count"} and is_wage else ""
 
 
 def _few_differ(pairs: Sequence[tuple[float, float]]) -> int:

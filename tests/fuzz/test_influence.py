@@ -73,6 +73,35 @@ def test_without_a_control_the_oracle_sees_the_leak(
     assert kind in {found.kind for found in oracle.look(sql)}
 
 
+_CEIL = f"SELECT sum(ceil(wage / 4e6)) {_PAY}"  # 1 for each, but 2 for who has nearly all
+
+
+def test_of_what_is_rounded_it_is_seen_who_has_most(
+    oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert oracle.look(_CEIL) == []
+    monkeypatch.setattr(f"{_INSPECTOR}.differences.terms", lambda item: [item])
+    assert [found.kind for found in oracle.look(_CEIL)] == ["one has most"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        # A rise by a hundredth moves one rounded number, by chance that of who has most.
+        "SELECT sum(sqrt(CAST((wage / 10000) AS INTEGER))) FROM wages",
+        # A number of rows beside a sum of a column of few values.
+        "SELECT w, sum(ceil(size / 7000)) - sum(size) FROM (SELECT *, first_value(size) OVER "
+        "(PARTITION BY person_id ORDER BY size) AS w FROM firms WHERE size < 60) GROUP BY 1",
+        # NaN, which is not equal to itself.
+        "SELECT 100.0 * sum(size) / sum(size) FROM firms WHERE size = 0",
+    ],
+)
+def test_what_tells_of_nobody_is_no_finding(sql: str, oracle: Oracle) -> None:
+    answered = oracle.tally["allowed"]
+    assert oracle.look(sql) == []
+    assert oracle.tally["allowed"] == answered + 1
+
+
 def test_a_smaller_threshold_than_agreed_is_seen(
     oracle: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
