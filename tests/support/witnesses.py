@@ -12,6 +12,7 @@ from audit.keys import COSIGNATURE, Signer, Verifier
 from audit.witness import Witness, make_server
 from audit.witness_store import Store
 from enclave.settings import Settings
+from tests.support.ports import free_port
 
 
 class RunningWitness:
@@ -32,7 +33,7 @@ class RunningWitness:
         self.witness = Witness(self.store, (self.signer,), tuple(logs))
         if clock is not None:
             self.witness.clock = clock
-        self._port = 0
+        self._port = free_port()  # none that the kernel gives away while it is stopped
         self.start()
 
     def start(self) -> None:

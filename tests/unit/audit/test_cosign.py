@@ -126,7 +126,7 @@ def test_a_witness_that_is_away_is_asked_again_and_named_meanwhile(
         assert read_states(tmp_path / "witnesses.json")["a"].trouble == "It does not answer."
         assert kept == []
         running.start()
-        assert cosigner.wait(7, 20)
+        assert cosigner.wait(7, 60)
         _until(lambda: not read_states(tmp_path / "witnesses.json")["a"].trouble)
     finally:
         cosigner.stop()
@@ -153,12 +153,12 @@ def test_a_witness_that_was_away_for_days_is_still_asked(
         cosigner.publish(note(7)[1])
         _until(lambda: read_states(states)["a"].failures == 5001)
         running.start()
-        assert cosigner.confirm(7, 20)
+        assert cosigner.confirm(7, 40)
     finally:
         cosigner.stop()
 
 
-def _until(true: object, seconds: float = 20) -> None:
+def _until(true: object, seconds: float = 60) -> None:
     assert callable(true)
     for _ in range(int(seconds / 0.02)):
         if true():

@@ -42,7 +42,7 @@ def watched(settings: Settings) -> Iterator[AuditProcess]:
 
 def ask(settings: Settings, path: str, method: str = "GET") -> tuple[int, str, dict[str, str]]:
     assert settings.audit_metrics_address is not None
-    connection = http.client.HTTPConnection(settings.audit_metrics_address, timeout=10)
+    connection = http.client.HTTPConnection(settings.audit_metrics_address, timeout=60)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
@@ -104,7 +104,7 @@ def test_what_is_no_request_ends_only_its_own_connection(
 ) -> None:
     assert watched.settings.audit_metrics_address is not None
     host, port = address(watched.settings.audit_metrics_address, "audit_metrics_address")
-    with socket.create_connection((host, port), timeout=10) as caller:
+    with socket.create_connection((host, port), timeout=60) as caller:
         try:
             caller.sendall(said)
             heard = caller.recv(100)
@@ -122,7 +122,7 @@ def test_a_refused_log_says_why_and_the_service_then_ends(settings: Settings) ->
     service = AuditProcess(settings.model_copy(update=where))
     service.spawn([sys.executable, "-m", "audit.cli", "serve"], service.settings.environment())
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 status, text, _ = ask(service.settings, "/healthz")

@@ -36,7 +36,7 @@ ENDS = ("query.outcome", "service.interrupted")
 
 def until(true: Callable[[], bool]) -> None:
     """Wait for something another process will do."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.05)
@@ -54,7 +54,7 @@ class Raw:
 
     def __init__(self, settings: Settings, source: str = "gateway"):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
+        self.socket.settimeout(60)
         self.socket.connect(str(socket_path(settings, source)))
         self.answers = self.socket.makefile("rb")
 

@@ -81,7 +81,7 @@ def test_serve_begins_once_ends_at_sigterm_and_does_not_begin_anew(tmp_path: Pat
     with running.stderr as said:
         assert "cosigning as w" in said.readline()
         running.send_signal(signal.SIGTERM)
-        assert running.wait(20) == 0
+        assert running.wait(60) == 0
 
 
 def test_a_logs_key_is_not_taken_for_a_witnesss(tmp_path: Path) -> None:

@@ -39,10 +39,10 @@ def supervised(tmp_path: Path):
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(15)
+        process.wait(60)
 
 
-def until(happened: Callable[[], bool], seconds: float = 20) -> None:
+def until(happened: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, "it never happened"
