@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 import threading
 from datetime import UTC, datetime
@@ -66,6 +67,8 @@ def serve_witness(
     from audit.witness_store import Store, WitnessStopped
 
     host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal():  # without a host it would listen to the whole network
+        raise click.ClickException("--listen is host:port, as 127.0.0.1:8470.")
     try:
         signers = tuple(own_key(path) for path in key)
         server = make_server(
@@ -75,6 +78,10 @@ def serve_witness(
         )
     except (WitnessStopped, NoteError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+    except (OSError, OverflowError) as error:
+        raise click.ClickException(f"The witness cannot listen on {listen}: {error}.") from error
+    except sqlite3.Error as error:
+        raise click.ClickException(f"The witness's memory {store}: {error}.") from error
     signal.signal(signal.SIGTERM, lambda *_: _stop(server.shutdown))
     click.echo(f"cosigning as {', '.join(signer.name for signer in signers)} on {listen}", err=True)
     with server:

@@ -84,6 +84,32 @@ def test_serve_begins_once_ends_at_sigterm_and_does_not_begin_anew(tmp_path: Pat
         assert running.wait(60) == 0
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"--listen": "8470"}, "--listen is host:port"),  # would answer the whole network
+        ({"--listen": "127.0.0.1:x"}, "--listen is host:port"),
+        ({"--listen": "192.0.2.1:8470"}, "cannot listen on 192.0.2.1:8470"),
+        ({"--store": "/nowhere/w.db"}, "memory /nowhere/w.db"),
+    ],
+)
+def test_a_witness_that_cannot_begin_says_why_and_speaks_of_no_log(
+    tmp_path: Path, changed: dict[str, str], said: str
+) -> None:
+    (tmp_path / "key").write_text(Signer.generate("w", COSIGNATURE).export())
+    (tmp_path / "log.keys").write_text(Signer.generate("log.example").verifier.export() + "\n")
+    given = {
+        "--store": str(tmp_path / "w.db"),
+        "--key": str(tmp_path / "key"),
+        "--log-key": str(tmp_path / "log.keys"),
+        "--listen": "127.0.0.1:0",
+    } | changed
+    words = [word for pair in given.items() for word in pair]
+    done = CliRunner().invoke(witness, ["serve", "--first-time", *words])
+    assert done.exit_code == 1
+    assert said in done.output
+
+
 def test_a_logs_key_is_not_taken_for_a_witnesss(tmp_path: Path) -> None:
     log = Signer.generate("log.example")
     (tmp_path / "key").write_text(log.export())
