@@ -52,11 +52,16 @@ def release(name: str) -> None:
 
 
 def sweep() -> None:
-    """Remove the groups that killed supervisors left; those in use stay, as the kernel has it."""
+    """Remove the groups that killed supervisors left; those in use stay, as the kernel has it.
+
+    So do those of processes that live (a name ends in its process id): another enclave's gateway on
+    this machine may have made one for a worker that is not in it yet.
+    """
     for place in (BASE, BASE / "memory", BASE / "pids"):
         for group in (place / PARENT).glob("*/"):
-            with suppress(OSError):
-                group.rmdir()
+            if not Path("/proc", group.name.rpartition(".")[2]).exists():
+                with suppress(OSError):
+                    group.rmdir()
 
 
 def _join(group: Path, bounds: dict[str, int], pid: int) -> None:
