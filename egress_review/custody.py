@@ -7,6 +7,7 @@ synced before the state that needs it is committed.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from enum import StrEnum
 from pathlib import Path
@@ -46,11 +47,10 @@ class Custody:
         self._root = settings.state_dir / "egress"
         for name in ("quarantine", "released"):
             (self._root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A draft (`.key.…`) is a key that another starter is making, or died making.
-        used = any(
-            path.is_file() and path.name != "key" and not path.name.startswith(".")
-            for path in self._root.rglob("*")
-        )
+        # A draft (`.key.…`) is a key that another starter is making, or died making. Directories
+        # may go while we look (`strays`): to `os.walk` that is no error, to `rglob` it is.
+        names = (name for _, _, files in os.walk(self._root) for name in files)
+        used = any(name != "key" and not name.startswith(".") for name in names)
         self._key = room_key(self._root / "key", whose="Egress review's key", used=used)
 
     def keep(self, request: str, piece: Piece, content: bytes, *, file: int = 1) -> None:

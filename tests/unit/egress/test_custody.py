@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from egress_review.custody import Custody, Piece
@@ -32,3 +36,19 @@ def test_a_start_that_was_killed_while_making_the_key_does_not_stop_the_next(
     draft.write_bytes(b"half a k")
     Custody(settings).keep("r-1", Piece.RAW, b"a,b\n")
     assert Custody(settings).open("r-1", Piece.RAW) == b"a,b\n"
+
+
+def test_what_another_start_clears_away_meanwhile_does_not_stop_this_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stray, list_of = settings.state_dir / "egress" / "quarantine" / "0000", os.scandir
+
+    def late(place: str | Path) -> Any:
+        if Path(place) == stray and stray.exists():
+            stray.rmdir()
+        return list_of(place)
+
+    stray.mkdir(parents=True)
+    monkeypatch.setattr(os, "scandir", late)
+    Custody(settings)
+    assert not stray.exists()
