@@ -16,6 +16,10 @@ from enclave.settings import Settings
 from tests.support.audit import AuditProcess
 from tests.support.postgres import Postgres
 
+# A Unix socket's path holds 107 bytes, of which an enclave's own part takes seventy.
+if len(tempfile.gettempdir()) > 30:
+    tempfile.tempdir = "/tmp"
+
 pytest_plugins = ("tests.support.web_fixtures",)
 
 # Its clocks would tell of the machine's load: an example may take 200 ms, and making ten a second.
