@@ -27,7 +27,7 @@ from enclave.vault import build
 from linkage.run import link
 from tests.support import leaks
 from tests.support.audit import AuditProcess
-from tests.support.gateway import GatewayProcess, ask, socket_of
+from tests.support.gateway import GatewayProcess, ask, socket_of, wait_until
 from tests.support.population import (
     PAY,
     PAY_PROJECT,
@@ -74,7 +74,9 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
             gateway.start()
             person = min(policy.researchers)
             opened = open_session(store, audit, settings, person=person, project=policy.project)
-            asked = _ask(socket_of(settings, opened.id), everyone[0].ssn)
+            path = socket_of(settings, opened.id)
+            wait_until(path.exists, "the session's socket did not come")
+            asked = _ask(path, everyone[0].ssn)
         service.stop()
         delivered = leaks.of_deliveries(files.glob("*.csv"))
         yield Journey(service.events(), delivered, leaks.of_instance(settings), asked)

@@ -104,6 +104,9 @@ class Place:
     def recovers(self) -> None:
         wait_until(lambda: self.answers(self.mine), "the door stayed shut")
 
+    def serves_the_other(self) -> None:
+        wait_until(lambda: self.answers(self.theirs), "the other project is not served")
+
 
 def _uid(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -162,7 +165,7 @@ def place(shared: Place) -> Place:
     """The place that tests share: each leaves it as it was, so that it need not start again."""
     tell(shared.settings)  # what failed before is no reason to wait
     shared.recovers()
-    wait_until(lambda: shared.answers(shared.theirs), "the other project is not served")
+    shared.serves_the_other()
     return shared
 
 
@@ -242,6 +245,7 @@ def test_a_query_that_hears_no_stop_ends_its_worker_alone(
     )
     with _place(small, audit, PYTHONPATH=str(SABOTAGE), SABOTAGE="blind") as place:
         place.recovers()
+        place.serves_the_other()
         ravi = open_session(place.store, audit, small, person="ravi", project=PROJECT)
         deaf, other, before = place.worker(PROJECT), place.worker(OTHER), _count(audit_service)
         asking = threading.Thread(target=place.told, args=(place.mine, BOMB))
@@ -321,6 +325,7 @@ def test_a_full_disk_refuses_and_recovers_when_there_is_room(
 ) -> None:
     with _place(settings, audit) as place:
         place.recovers()
+        place.serves_the_other()
         filler = small_disk / "filler"
         with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
             while True:
@@ -379,7 +384,7 @@ def test_what_a_query_spills_lies_on_no_disk_and_goes_with_the_worker(blind: Pla
     asking.join()
     blind.recovers()
     places = (blind.settings.state_dir, blind.settings.run_dir, Path("/dev/shm"))
-    assert [path for root in places for path in root.rglob("*") if _holds_canary(path)] == []
+    assert [path for root in places for path in _files(root) if _holds_canary(path)] == []
 
 
 def test_more_than_the_cap_is_refused_with_a_sentence(blind: Place) -> None:
@@ -398,9 +403,14 @@ def _look(work: Callable[[], object], place: Path) -> int:
     return most
 
 
+def _files(place: Path) -> Iterator[Path]:
+    """Return every file below; a directory that goes meanwhile is an error to `rglob`."""
+    return (Path(at, name) for at, _, names in os.walk(place) for name in names)
+
+
 def _told_size(place: Path) -> int:
     total = 0
-    for path in place.rglob("*"):
+    for path in _files(place):
         try:
             total += path.stat().st_size if path.is_file() else 0
         except OSError:
