@@ -66,6 +66,17 @@ def load_policy(settings: Settings, verifiers: tuple[Verifier, ...]) -> Policy |
     return policy
 
 
+def check_names(settings: Settings, verifiers: tuple[Verifier, ...]) -> None:
+    """Raise PolicyRefused, with the lines to add, unless a log of these keys could be opened."""
+    try:
+        load_policy(settings, verifiers)
+    except PolicyRefused as error:
+        lines = "".join(f"\nlog {verifier.export()}" for verifier in verifiers)
+        raise PolicyRefused(
+            error.sentence, hint=f"Add to it, then run this again:{lines}"
+        ) from error
+
+
 class Publication:
     """The newest checkpoints, and who has cosigned them."""
 

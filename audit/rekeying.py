@@ -25,6 +25,7 @@ from audit.custody import (
 from audit.keeper import Keeper
 from audit.log import LogReader
 from audit.note import NoteError
+from audit.publication import check_names
 from audit.signers import Signers
 from enclave.events import Action
 
@@ -44,10 +45,12 @@ class Rekeyed:
 def rotate_key(keeper: Keeper, *, overlap_days: float | None = None) -> Rekeyed:
     """Replace the keys; raises LogRefused when a draft of them cannot be read.
 
-    Both sign for `overlap_days`, else for as long as the setting says.
+    Both sign for `overlap_days`, else for as long as the setting says. Raises PolicyRefused for a
+    policy by which the service could not start once the old key is gone; nothing is replaced then.
     """
     files, settings = keeper.files, keeper.settings
     new = _drafted(files, keeper.signers.name, ml_dsa=settings.audit_ml_dsa)
+    check_names(settings, new.verifiers)
     announced = _announced(keeper.log, new)
     if announced is None:
         days = settings.audit_key_overlap_days if overlap_days is None else overlap_days

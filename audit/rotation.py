@@ -33,7 +33,7 @@ from audit.custody import (
 )
 from audit.keeper import SOURCE, Keeper, keeping
 from audit.log import Sender, open_writer
-from audit.publication import PolicyRefused, Publication, load_policy, newest_note
+from audit.publication import Publication, check_names, newest_note
 from audit.signers import Signers
 from audit.watch import left_wrong
 from enclave.durable import sync_directory
@@ -80,7 +80,7 @@ def rotate(
         retention.complete(keeper)
         new = keeper.files.within(keeper.files.directory / "next")
         signers = _next_keys(keeper, new, origin)
-        _check_policy(settings, signers)
+        check_names(settings, signers.verifiers)
         _close(keeper, signers)
         _cosign(keeper, without_witnesses=without_witnesses)
         _begin(keeper, new, signers)
@@ -126,17 +126,6 @@ def _next_keys(keeper: Keeper, new: AuditFiles, origin: str | None) -> Signers:
         raise Invalid(f"The new log's origin begins with {base}/.")
     new.directory.mkdir(exist_ok=True)
     return make_keys(new.signing_key, wanted, ml_dsa=keeper.settings.audit_ml_dsa)
-
-
-def _check_policy(settings: Settings, signers: Signers) -> None:
-    """Raise PolicyRefused unless the policy lets the new log be opened."""
-    try:
-        load_policy(settings, signers.verifiers)
-    except PolicyRefused as error:
-        lines = "".join(f"\nlog {verifier.export()}" for verifier in signers.verifiers)
-        raise PolicyRefused(
-            error.sentence, hint=f"Add to it, then run this again:{lines}"
-        ) from error
 
 
 def _close(keeper: Keeper, signers: Signers) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from enclave.demo import engine
@@ -187,7 +187,7 @@ def doctor() -> None:
       enclave doctor
     """
     settings = Settings()
-    table = Table("part", "seen", "what to do")
+    table = Table(*(Column(name, overflow="fold") for name in ("part", "seen", "what to do")))
     findings = [finding for look in LOOKS for finding in look(settings)]
     if os.geteuid() != 0:
         findings.insert(0, Finding("you", "not root", "Sockets and keys are root's; use sudo."))

@@ -25,6 +25,7 @@ from audit.custody import (
 from audit.keeper import keeping
 from audit.log import open_reader
 from audit.note import ED25519, ML_DSA_44, Checkpoint, NoteError, Signer, Verifier, read_note
+from audit.publication import PolicyRefused, load_policy
 from audit.rekeying import rotate_key
 from audit.signers import Signers, generate
 from audit.watch import Level, Watch
@@ -190,6 +191,23 @@ def test_after_a_rotation_the_holder_of_either_key_can_verify(told: Settings) ->
     assert kept_checkpoint(files, old) == kept_checkpoint(files, new)
     assert known_keys(files) == (old, new)
     assert watch.look().level is Level.GREEN  # it remembers a checkpoint of the old key alone
+
+
+def test_a_policy_that_names_the_old_key_alone_is_amended_before_the_key_is_replaced(
+    told: Settings,
+) -> None:
+    """Else the service could not start once the old key is gone: nothing would be answered."""
+    files = AuditFiles.of(told)
+    old = Verifier.parse(files.public_key.read_text())
+    policy = told.audit_dir / "policy"
+    policy.write_text(f"log {old.export()}\nquorum none\n")
+    with pytest.raises(PolicyRefused) as refused:
+        rotate(told, overlap_days=0)
+    assert known_keys(files) == (old,)
+    _, _, line = (refused.value.hint or "").partition("\n")
+    policy.write_text(f"{line}\n{policy.read_text()}")
+    assert line == f"log {rotate(told, overlap_days=0).keys[0]}"  # the key it was told of
+    assert load_policy(told, (Verifier.parse(files.public_key.read_text()),)) is not None
 
 
 def test_the_old_key_signs_the_event_that_names_the_new_one(told: Settings) -> None:

@@ -43,6 +43,17 @@ def test_a_silent_enclave_is_an_error_with_a_next_step(
     assert "make demo" in result.output
 
 
+def test_a_narrow_terminal_cuts_no_word_of_the_advice(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    word = "/var/lib/enclave/audit/a-name-longer-than-its-column"
+    found = doctor_room.Finding("audit", "silent", word)
+    monkeypatch.setattr(doctor_room, "LOOKS", (lambda _: iter([found]),))
+    output = CliRunner().invoke(doctor, env={**settings.environment(), "COLUMNS": "60"}).output
+    cells = [line.split("│")[3].strip() for line in output.splitlines() if line.startswith("│")]
+    assert "".join(cells) == word
+
+
 def test_the_first_run_says_where_to_begin(settings: Settings):
     (finding,) = look_at_disk(settings)
     assert finding.seen == "no state yet"
