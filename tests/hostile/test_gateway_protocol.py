@@ -417,10 +417,16 @@ def test_a_running_query_stops_when_its_session_closes(
     client: flight.FlightClient, gateway: Gateway, collector: Collector
 ) -> None:
     endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range = -1"
-    closer = threading.Timer(0.5, gateway.close_session, [ROSA])
+
+    def close() -> None:
+        wait_until(lambda: ("query.intent", "allowed") in collector.actions(), "it did not begin")
+        gateway.close_session(ROSA)
+
+    closer = threading.Thread(target=close)
     closer.start()
     with pytest.raises(flight.FlightError, match=r"query\.stopped"):
         client.do_get(ticket(endless)).read_all()
+    closer.join()
     assert collector.actions()[-1] == ("query.outcome", "failed")
 
 

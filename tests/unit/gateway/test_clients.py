@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -239,9 +239,10 @@ def test_cancelling_before_the_first_row_stops_the_engine(
     connection: adbc.Connection, service: AuditProcess
 ) -> None:
     with connection.cursor() as cursor:
-        threading.Timer(0.5, cursor.adbc_cancel).start()
+        cancelling = once_one_runs(service, cursor.adbc_cancel)
         with pytest.raises(adbc_driver_manager.Error, match=r"(?i)cancel"):
             cursor.execute(ENDLESS)
+        cancelling.join()
     wait_until(lambda: no_query_is_open(service), "the query went on")
     assert service.facts()[-1]["detail"]["code"] == "query.client-gone"
 
@@ -262,12 +263,29 @@ def test_cancelling_by_its_ticket_stops_a_query_of_the_same_session(
             old = pack(sql.ActionCancelQueryRequest(info=info.SerializeToString()))
             (result,) = client.do_action(flight.Action("CancelQuery", old))
 
-        threading.Timer(0.5, cancel).start()
+        cancelling = once_one_runs(service, cancel)
         with pytest.raises(flight.FlightError, match=r"\[query\.client-gone\]"):
             client.do_get(flight.Ticket(ticket)).read_all()
-        wait_until(lambda: cancelled, "nothing was cancelled")
+        cancelling.join()
     assert sql.CancelFlightInfoResult.FromString(cancelled[0]).status == 1
     wait_until(lambda: no_query_is_open(service), "the query went on")
+
+
+def once_one_runs(service: AuditProcess, work: Callable[[], object]) -> threading.Thread:
+    """Do something as soon as one query more has begun, on a slow machine as on a fast one."""
+    before = begun(service)
+
+    def wait() -> None:
+        wait_until(lambda: begun(service) > before, "the query did not begin")
+        work()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def begun(service: AuditProcess) -> int:
+    return [fact["action"] for fact in service.facts()].count("query.intent")
 
 
 def no_query_is_open(service: AuditProcess) -> bool:
