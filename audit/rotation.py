@@ -154,7 +154,8 @@ def _cosign(keeper: Keeper, *, without_witnesses: bool) -> None:
     if not held and not without_witnesses:
         raise Conflict(
             "The witnesses' quorum has not cosigned the log's last checkpoint.",
-            hint="Nothing has moved. Try again, or go on with --without-witnesses.",
+            hint="Nothing has moved. `audit status` tells who is away. Try again, or go on with "
+            "--without-witnesses.",
         )
 
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audit.verifier.checks import Check, Findings, Unreadable, counted
+from audit.verifier.checks import Check, Findings, Unreadable, counted, plain
 from audit.verifier.keeping import Keeping, Told, candidates, check_removed, hand_over
 from audit.verifier.known import KNOWN
 from audit.verifier.outputs import Outputs
@@ -234,7 +234,7 @@ def believe(log: Log, trust: Trust, more: tuple[Mark, ...] = ()) -> Belief:
     judged.append(judge(trust, log.shown or "", name="its own present checkpoint", kept=False))
     marks = (*(mark for found, _ in judged for mark in found), *more)
     checks = tuple(check for _, check in judged)
-    return Belief(trust, checks, handed, marks, tuple(_held(log.read.whole, m) for m in marks))
+    return Belief(trust, checks, handed, marks, tuple(_held(log, m) for m in marks))
 
 
 def judge_log(
@@ -286,10 +286,13 @@ def _text_checks(whole: Whole, unknown: Findings) -> tuple[Check, ...]:
     )
 
 
-def _held(whole: Whole, mark: Mark) -> Check:
+def _held(log: Log, mark: Mark) -> Check:
     question = f"Does the log still contain what {mark.name} covers, unchanged?"
-    checkpoint = mark.checkpoint
+    checkpoint, whole = mark.checkpoint, log.read.whole
     root = whole.roots.get(checkpoint.size)
+    if root != checkpoint.root and checkpoint.origin != log.origin:
+        other = f"it is of {plain(checkpoint.origin)}: give that log too, with --older"
+        return Check(question, "no", (other,))
     if root is None:
         held = (
             f"the log has {counted(whole.size, 'entry')}, the checkpoint covers {checkpoint.size:,}"

@@ -186,7 +186,9 @@ def _entries(steps: list[_Step], body: dict[str, Any], logged: str, log: Path) -
         texts = (_text(each, step.index) for each in logs)
         text = next((one for one in texts if one and leaf_hash(one) == step.leaf), None)
         if text is None:
-            found.add(f"{place}: the log holds another text, or none")
+            found.add(
+                f"{place}: the log holds another text, or none; earlier logs belong in its closed/"
+            )
             continue
         said = _said(text)
         if said is None or said[0] != step.action or said[1].get("request") != body["request"]:

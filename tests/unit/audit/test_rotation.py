@@ -346,6 +346,25 @@ def test_a_retry_of_what_a_closed_log_holds_is_answered_with_its_first_receipt(
         assert earlier.here(Sender("hub", "j", 7)).seq == 7
 
 
+def test_a_kept_checkpoint_of_a_log_that_was_not_given_is_named_as_such(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """An export of the present log holds no closed one: that is no history cut off."""
+    tell(settings, days=3)
+    files = AuditFiles.of(settings)
+    kept, key = tmp_path / "kept", tmp_path / "key"
+    shutil.copy(files.checkpoint, kept)
+    shutil.copy(files.public_key, key)
+    rotate(settings, actor=HAND)
+    copy = tmp_path / "copy"
+    shutil.copytree(files.directory, copy, ignore=shutil.ignore_patterns("closed", "signing.key"))
+    given = ["--checkpoint", str(kept), "--key", str(key), "--key", str(files.public_key)]
+    command = [sys.executable, "-m", "audit.cli", "verify", str(copy), "--jobs", "1", *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"it is of {settings.origin}: give that log too, with --older" in done.stdout
+
+
 def test_an_auditor_with_the_first_key_and_checkpoint_can_verify_all_that_followed(
     settings: Settings, tmp_path: Path
 ) -> None:
