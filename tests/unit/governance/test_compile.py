@@ -41,7 +41,7 @@ def test_an_agreement_becomes_a_policy_that_grants_what_it_says_and_no_more(
     assert policy.agencies == {"cscu", "dol"}
     assert policy.researchers == {"rosa", "ravi"}
     assert policy.mode is QueryMode.ROW_LEVEL
-    assert (policy.ends, policy.destroy_by) == (date(2028, 6, 30), date(2028, 12, 31))
+    assert (policy.ends, policy.destroy_by) == (date(2034, 6, 30), date(2034, 12, 31))
     wages = policy.views[1]
     assert (wages.agency, wages.rows) == ("dol", "year >= 2019")
     assert wages.columns[2].clause == "dsa-credential-pay, view wages, field wage"
@@ -93,8 +93,8 @@ WRONG = [
         "link_as: ssn",
         "is content, which never goes to linkage",
     ),
-    (DSA, "ends: 2028-06-30", "ends: 2025-06-30", "ends:", "ends before it starts"),
-    (DSA, "destroy_by: 2028-12-31", "destroy_by: 2028-01-31", "destroy_by:", "must be destroyed"),
+    (DSA, "ends: 2034-06-30", "ends: 2025-06-30", "ends:", "ends before it starts"),
+    (DSA, "destroy_by: 2034-12-31", "destroy_by: 2034-01-31", "destroy_by:", "must be destroyed"),
     (DSA, "agencies: [cscu, dol]", "agencies: [cscu, dol, dot]", "agencies:", "no agency “dot”"),
     (DSA, "agencies: [cscu, dol]", "agencies: [cscu]", "dataset: wages", "dol, which is no party"),
     (DSA, "under: e-mou", "under: other", "under:", "There is no E-MOU “other”"),

@@ -35,8 +35,8 @@ def test_the_demo_network_is_valid_and_fully_signed(files: NetworkFiles) -> None
 WRONG = [
     (DSA, "mode: row-level", "mode: everything", "mode:", "“mode” must be one of 'row-level'"),
     (DSA, "mode: row-level", "mode: row-level\nmoode: x", "moode:", "Did you mean “mode”?"),
-    (DSA, "destroy_by: 2028-12-31\n", "", "kind: dsa", "“destroy_by” is missing"),
-    (DSA, "ends: 2028-06-30", "ends: soon", "ends:", "“ends” must be a date like 2026-12-31"),
+    (DSA, "destroy_by: 2034-12-31\n", "", "kind: dsa", "“destroy_by” is missing"),
+    (DSA, "ends: 2034-06-30", "ends: soon", "ends:", "“ends” must be a date like 2026-12-31"),
     (DSA, "project: credential-pay", "project: credential--pay", "project:", "single dashes"),
     (DSA, "project: credential-pay", "project: Credential", "project:", "lower-case letters"),
     (DSA, "project: credential-pay", "project: credential-", "project:", "single dashes"),

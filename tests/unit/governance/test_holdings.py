@@ -61,7 +61,7 @@ def test_each_dataset_has_its_source_contacts_deliveries_projects_and_last_day(
     assert "Dora Diaz <dora@dol.example>" in lines[1]
     assert words[2] == ["received", "2026-03-04, version 1, 1,234 rows"]
     assert words[3][1].startswith("credential-pay (provisioned)")
-    assert lines[-1].split() == ["needed", "until", "2028-12-31"]
+    assert lines[-1].split() == ["needed", "until", "2034-12-31"]
     assert said.count("received      nothing yet") == len(store.datasets()) - 1
 
 
@@ -83,7 +83,7 @@ def test_a_closed_project_needs_nothing_any_more(
         assert [row.id for row, _ in wages.projects] == ["credential-pay"]
         return wages.needed_until
 
-    assert until() == date(2028, 12, 31)
+    assert until() == date(2034, 12, 31)
     event = Event(Action.PROJECT_CLOSED, "os:test")
     with audit_service.client() as audit, store.record(audit, event) as connection:
         set_project(connection, "credential-pay", state="closed")

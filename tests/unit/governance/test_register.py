@@ -40,7 +40,7 @@ def test_the_register_names_the_network_its_data_and_every_project(
     assert "Describe how wages differ" in project
     assert "- By: Example University" in project
     assert "Quarterly wage records (" in project
-    assert "- Agreed: 2025-07-01 to 2028-06-30, all its data destroyed by 2028-12-31" in project
+    assert "- Agreed: 2025-07-01 to 2034-06-30, all its data destroyed by 2034-12-31" in project
     assert "- State: provisioned" in project
 
 
