@@ -80,6 +80,8 @@ def test_of_what_is_rounded_it_is_seen_who_has_most(
     oracle: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert oracle.look(_CEIL) == []
+    monkeypatch.setattr(f"{_INSPECTOR}.rewriting.Grouping._apart", _nothing)
+    assert oracle.look(_CEIL) == []
     monkeypatch.setattr(f"{_INSPECTOR}.differences.terms", lambda item: [item])
     assert [found.kind for found in oracle.look(_CEIL)] == ["one has most"]
 

@@ -58,7 +58,8 @@ def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value
     if values.function_name(expression) == "__cast" and len(parts) == 1:
         cast = parts[0].keyless()
         if rules.is_held and not cast.is_constant and values.is_rounding(expression):
-            cast = cast._replace(is_coarse=True)
+            is_number = not values.is_boolean(expression["children"][0])
+            cast = cast._replace(is_coarse=True, is_rounded=is_number or cast.is_rounded)
         return cast._replace(plain=None) if values.is_tried(expression) else cast
     if values.is_person_comparison(expression, parts):
         origins = values.beside_person(parts)
@@ -71,7 +72,7 @@ def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value
     told = values.combine(parts, shape=values.shape_of(expression, parts))
     is_truth = values.is_boolean(expression)
     if rules.is_held and (is_truth or values.is_rounding(expression)):
-        told = told._replace(is_coarse=True)
+        told = told._replace(is_coarse=True, is_rounded=not is_truth)
     if told.gathers and len(parts) > 1:
         rules.gathered()
     if is_truth and values.function_name(expression) not in _LOGIC:

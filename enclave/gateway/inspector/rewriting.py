@@ -7,7 +7,6 @@ it is. Makes trees only; the engine writes the text, and every reader reads it a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,9 +18,9 @@ from enclave.gateway.inspector.persons import (
     Place,
     group_keys,
     is_aggregate,
-    subqueries,
 )
 from enclave.gateway.inspector.rules import Boundary
+from enclave.gateway.inspector.selecting import spelt
 from enclave.gateway.inspector.trees import (
     all_of,
     call,
@@ -41,6 +40,7 @@ from enclave.gateway.inspector.trees import (
     star,
     subselect,
     table,
+    window,
 )
 from enclave.gateway.refusals import NotGroups
 from enclave.model import Aggregation, SmallGroups
@@ -48,7 +48,6 @@ from enclave.model import Aggregation, SmallGroups
 PREFIX = "__held_"
 STOP = "__held_stop"  # what the engine says when it is to stop for a small group
 _BUCKETS = 128
-_INFINITE = constant("Infinity")
 _MOST_VALUES = 0.2  # by one person, of those a middle quantile is of: it then lies on nobody's end
 
 
@@ -158,7 +157,7 @@ class Grouping:
         node = self.place.node
         keys = [_titled(key, f"{PREFIX}k{at}") for at, key in enumerate(self.keys)]
         person = column(*self.place.person, alias=f"{PREFIX}p")
-        made = [*keys, person, *_spelt(self.rows)]
+        made = [*keys, person, *spelt(self.rows)]
         rows = select(made, node["from_table"], where=node["where_clause"])
         rows["sample"] = node["sample"]
         return _cte(self._name("rows"), rows, is_kept=self.is_sampled)
@@ -219,8 +218,10 @@ class Grouping:
                 whole = call("coalesce", call("sum", share), constant(0))
                 agreed = call("*", whole, constant(test.share or 0), is_operator=True)
                 conditions.append(compare("LESSTHANOREQUALTO", most, agreed))
-                # All of infinity, or of no number, is no part of it: nobody's share can be told.
-                conditions.append(compare("LESSTHAN", copied(whole), cast(_INFINITE, "DOUBLE")))
+                # Of infinity, or of what is no number, all is the agreed share: less itself it is
+                # not 0, and nobody's share can be told.
+                itself = call("-", copied(whole), copied(whole), is_operator=True)
+                conditions.append(compare("EQUAL", itself, constant(0)))
                 continue
             held = {"y": found, "n": negated(found)}
             for side in test.sides:
@@ -234,7 +235,8 @@ class Grouping:
         tested = self._name("groups")
         names = keys + [f"{PREFIX}a{at}" for at in range(len(self.calls))]
         passed = select([column(name) for name in names], table(tested), where=self._passes())
-        if not keys or self.rules.small is not SmallGroups.REMAINDER:
+        is_alone = self.known.is_rounded  # each group was tested by its own middle value
+        if not keys or is_alone or self.rules.small is not SmallGroups.REMAINDER:
             return passed
         small = select([column(name) for name in keys], table(tested),
                        where=negated(column(f"{PREFIX}ok")))  # fmt: skip
@@ -278,17 +280,24 @@ class Grouping:
         for number, choice in enumerate(c for item in varying for c in differences.choices(item)):
             self._condition(is_true(choice), f"w{at}_{number}_")
         self._compared(moved, varying, at, None if is_all else is_true(column(f"{PREFIX}t{at}_")))
-        review = reviewed(moved["function_name"])
-        if review.test == "middle":
-            counted = case(all_of(shown), constant(1), constant(0))
-            self._number(_titled(counted, f"{PREFIX}m{at}_"), _MOST_VALUES)
-        if review.test == "share":
-            for number, term in enumerate(t for item in varying for t in differences.terms(item)):
-                self._share(term, moved["filter"], f"{PREFIX}s{at}_{number}_")
+        self._weighed(moved, varying, shown, at)
         for number, item in enumerate(moved["arguments"]):
             if not is_fixed(item["expression"]):
                 item["expression"] = self._column(item["expression"], f"x{at}_{number}")
         return _titled({**moved, "filter": chosen}, f"{PREFIX}a{at}")
+
+    def _weighed(self, moved: Node, varying: list[Node], shown: list[Node], at: int) -> None:
+        """Test how much one person has of what is summed up, or of the values of a quantile."""
+        test = reviewed(moved["function_name"]).test
+        if test == "middle":
+            counted = case(all_of(shown), constant(1), constant(0))
+            self._number(_titled(counted, f"{PREFIX}m{at}_"), _MOST_VALUES)
+        if test == "share":
+            for number, term in enumerate(t for item in varying for t in differences.terms(item)):
+                self._share(term, moved["filter"], f"{PREFIX}s{at}_{number}_")
+        if self.known.is_rounded and (test == "share" or moved["distinct"]):
+            for number, item in enumerate(varying):
+                self._apart(item, moved["filter"], f"o{at}_{number}_")
 
     def _compared(self, moved: Node, varying: list[Node], at: int, rows: Node | None) -> None:
         """Note which rows an aggregate is of, to be set against the others'."""
@@ -377,36 +386,18 @@ class Grouping:
         self.rows.append(expression)
         self.tests.append(Test(expression["alias"], share))
 
+    def _apart(self, item: Node, chosen: Node | None, name: str) -> None:
+        """Test who does not have the middle value: most may have it, where something is rounded."""
+        number = cast(item, "DOUBLE", is_tried=True)
+        number = case(chosen, number, null()) if chosen else number
+        middle = window("median", copied(number), copied(self.keys))
+        self._condition(is_true(compare("NOTEQUAL", number, middle)), name, sides="y")
+
     def _share(self, term: Node, chosen: Node | None, name: str) -> None:
         number = cast(term, "DOUBLE", is_tried=True)  # a text may be none, where it is tried
         if chosen:
             number = case(chosen, number, null())
         self._number(_titled(number, name), self.rules.share)
-
-
-def _spelt(rows: list[Node]) -> list[Node]:
-    """Return columns of one select in which none names another that asks a subquery.
-
-    The engine lets a column name one before it, unless that holds a subquery: it is said again.
-    """
-    asking: dict[str, Node] = {}
-    made = []
-    for row in rows:
-        found = _named_again(row, asking) if asking else row
-        if any(subqueries(found)):
-            asking[row["alias"]] = found
-        made.append(found)
-    return made
-
-
-def _named_again(value: Any, asking: Mapping[str, Node]) -> Any:
-    if isinstance(value, list):
-        return [_named_again(item, asking) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("class") == "COLUMN_REF" and value["column_names"][-1] in asking:
-        return _titled(asking[value["column_names"][-1]], value["alias"])
-    return {key: _named_again(item, asking) for key, item in value.items()}
 
 
 def _telling(item: Node) -> list[Node]:
@@ -490,6 +481,9 @@ def _same(one: Node, other: Node) -> bool:
 def _distinct(keys: list[Node]) -> list[Node]:
     found: list[Node] = []
     for key in keys:
-        if not any(_same(known, key) for known in found):
+        same = [known for known in found if _same(known, key)]
+        if any(bare(known) != bare(key) for known in same):  # a part of a struct, or a.x of a.x = x
+            raise _refused("Give two keys of one name other names in a step before.")
+        if not same:
             found.append(key)
     return found

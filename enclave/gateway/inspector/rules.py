@@ -48,6 +48,7 @@ class Boundary:
     is_overlapping: bool
     is_counting: bool
     is_naming: bool
+    is_rounded: bool
 
     def stricter(self, other: Boundary) -> Boundary:
         """Return what holds for both of two plans of one grouping."""
@@ -58,6 +59,7 @@ class Boundary:
             self.is_overlapping or other.is_overlapping,
             self.is_counting or other.is_counting,
             self.is_naming or other.is_naming,
+            self.is_rounded or other.is_rounded,
         )
 
 
@@ -306,12 +308,15 @@ class Rules:
             self._judge(c, below, flow) for c in calls if not _is_count_of_owner(c, below, flow)
         ]
         overlap = _overlap(calls, below, flow)
-        counting, naming = (any(is_such(call, below, flow) for call in calls)
-                            for is_such in (_counting, _naming))  # fmt: skip
-        found = Boundary(mark, below.is_single, any(judged), overlap, counting, naming)
+        counting, naming, rounded = (any(is_such(call, below, flow) for call in calls)
+                                     for is_such in (_counting, _naming, _rounded))  # fmt: skip
+        found = Boundary(mark, below.is_single, any(judged), overlap, counting, naming, rounded)
         self.boundaries.append(found)
         # What is known of a group is the same for all its persons.
-        safe = (v.nullable()._replace(shape=Shape.PLAIN, is_coarse=True) for v in public.values)
+        safe = (
+            v.nullable()._replace(shape=Shape.PLAIN, is_coarse=True, is_rounded=False)
+            for v in public.values
+        )
         return public._replace(values=tuple(safe), is_single=False)
 
     def _mark(
@@ -413,6 +418,11 @@ def _counting(call: Node, below: Relation, flow: Flow) -> bool:
     given = [flow.value(item, below) for item in call["children"]]
     is_sum = not _counts(call) and reviewed(values.function_name(call)).test == "share"
     return any(v.counted or (is_sum and v.is_coarse) for v in given)
+
+
+def _rounded(call: Node, below: Relation, flow: Flow) -> bool:
+    """Say whether an aggregate is of something rounded, which most may have the same of."""
+    return any(flow.value(item, below).is_rounded for item in call["children"])
 
 
 def _naming(call: Node, below: Relation, flow: Flow) -> bool:

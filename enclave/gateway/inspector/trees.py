@@ -58,6 +58,18 @@ def call(
     }
 
 
+def window(name: str, argument: Node, partitions: list[Node]) -> Node:
+    """Return an aggregate over all rows that are the same by some keys."""
+    return {"class": "WINDOW", "type": "WINDOW_AGGREGATE", "alias": "", "function_name": name,
+            "schema": "", "catalog": "", "partitions": partitions, "orders": [],
+            "start": "UNBOUNDED_PRECEDING", "end": "CURRENT_ROW_RANGE", "start_expr": None,
+            "end_expr": None, "offset_expr": None, "default_expr": None, "ignore_nulls": False,
+            "filter_expr": None, "exclude_clause": "NO_OTHER", "distinct": False,
+            "arg_orders": [], "has_ignore_nulls": False,
+            "arguments": [{"name": "", "expression": argument}],
+            "qualified_name": {"path": [name]}}  # fmt: skip
+
+
 def compare(kind: str, left: Node, right: Node) -> Node:
     """Return a comparison, by the engine's own name of it."""
     return {"class": "COMPARISON", "type": f"COMPARE_{kind}", "alias": "",

@@ -55,7 +55,8 @@ class Value(NamedTuple):
     it varies by row but comes from no view. `key` is set where it is one of the columns that
     together tell each row of its list from every other. `gathers` is set where it was made from
     the person_ids of several rows, `counted` where it was made from a number of rows, `is_coarse`
-    where it may be the same for many, so that a sum of it is a number of rows as well.
+    where it may be the same for many, so that a sum of it is a number of rows as well, and
+    `is_rounded` where the query chose by what it may be the same.
     """
 
     origins: frozenset[Origin] = frozenset()
@@ -70,6 +71,7 @@ class Value(NamedTuple):
     gathers: bool = False
     counted: bool = False
     is_coarse: bool = False
+    is_rounded: bool = False
 
     @property
     def is_constant(self) -> bool:
@@ -247,7 +249,7 @@ def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
     if all(part.is_constant for part in parts):
         return Value()
     origins: frozenset[Origin] = frozenset()
-    about_person = literal = gathers = counted = False
+    about_person = literal = gathers = counted = is_rounded = False
     is_coarse = shape is Shape.SHIFTED
     for part in parts:  # one pass: every expression of a query comes here
         origins = origins | part.origins if origins else part.origins
@@ -256,6 +258,7 @@ def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
         gathers = gathers or part.gathers
         counted = counted or part.counted
         is_coarse = is_coarse or part.is_coarse
+        is_rounded = is_rounded or part.is_rounded
     return Value(
         origins=origins,
         about_person=about_person,
@@ -264,6 +267,7 @@ def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
         gathers=gathers,
         counted=counted,
         is_coarse=is_coarse,
+        is_rounded=is_rounded,
     )
 
 

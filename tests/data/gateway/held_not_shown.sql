@@ -131,3 +131,5 @@ SELECT count(*) FILTER (WHERE district = 'Avon'), count(DISTINCT person_id) FILT
 SELECT (sum(ceil(wage / 300000)) - count(*)) * 300000, 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
 SELECT (sum(-floor(-wage / 300000)) - count(*)) * 300000, 99 FROM wages JOIN enrolment USING (person_id) WHERE district = 'Derby'
 SELECT approx_count_distinct(district = 'Kent' AND grade = 4) FROM enrolment
+SELECT sum(wage * 5.2e300::DOUBLE * k) FILTER (WHERE quarter <> 2) / 5.2e300::DOUBLE FROM (SELECT person_id, wage, quarter, quarter - lag(quarter) OVER (PARTITION BY person_id ORDER BY year, quarter) AS k FROM wages) JOIN enrolment USING (person_id) WHERE district = 'Derby'
+SELECT sum(ceil(wage / 1615)) - count(*) FROM wages JOIN enrolment USING (person_id) WHERE district = 'Avon'

@@ -140,6 +140,18 @@ def test_a_refusal_names_the_clause_and_says_what_to_type(question: str) -> None
     assert hint.index("To use more") > 10
 
 
+def test_two_keys_of_one_name_are_not_taken_for_one() -> None:
+    """The second key was left out, and the first one's values were given under its name."""
+    step = "(SELECT person_id, district, {'district': sex} AS s FROM enrolment)"
+    with pytest.raises(NotGroups) as refused:
+        held.ask(f"SELECT s.district, district, count(*) FROM {step} GROUP BY s.district, district")
+    assert "other names" in (refused.value.hint or "")
+    named = f"(SELECT person_id, district, s.district AS sex FROM {step})"
+    _, rows = held.ask(f"SELECT sex, district, count(*) FROM {named} GROUP BY ALL")
+    assert ("f", "Avon", 62) in rows
+    assert held.ask("SELECT e.grade, count(*) FROM enrolment e GROUP BY e.grade, e.grade")[1]
+
+
 def test_a_name_of_the_gateways_own_steps_is_not_taken() -> None:
     with pytest.raises(ConstructRefused):
         held.ask("WITH __held_0_held AS (SELECT 1) SELECT count(*) FROM enrolment")

@@ -1,7 +1,8 @@
-"""What hid one person's share of a sum: dates, changes, what is rounded, numbers without end.
+"""What hid one person in a sum: dates, changes, what is rounded, numbers without end.
 
-Each query tells nearly all that one person has. Checked by removing the boundary: without the test
-of the whole, of what is rounded, or that the sum is finite, each was answered.
+Each query tells what one person has, or that one has more than all others. Checked by removing the
+boundary: without the test of the whole, of what is rounded, of who is apart from the middle value,
+or that the sum is finite, each was answered.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"threads": "1"}) as made:
         made.execute(
             "CREATE TABLE jobs AS SELECT md5(r::VARCHAR) AS person_id, DATE '2020-01-01' AS hired, "
-            "DATE '2020-01-01' + if(r = 0, 9999, 1) AS left_on, 5000 AS pay, "
-            "if(r = 0, 14999, 5001) AS bonus, if(r = 0, 1900, 5) AS debt FROM range(51) t(r)"
+            "DATE '2020-01-01' + if(r = 0, 9999, 1) AS left_on, 5000 + r AS pay, "
+            "if(r = 0, 14999, 5001 + r) AS bonus, if(r = 0, 1900, 5) AS debt FROM range(51) t(r)"
         )
         made.execute(
             "CREATE TABLE gains AS SELECT md5(r::VARCHAR) AS person_id, 1 AS gain "
@@ -75,6 +76,29 @@ def test_what_one_person_has_nearly_all_of_is_not_shown(
     assert engine.execute(inspector.inspect(sql).sql).fetchall() == []
 
 
+# All but one have 1 of it, and the constant says who that is: counted out it would be one person.
+APART = [
+    "SELECT sum(ceil(pay / 5049.5)), count(*) FROM jobs",
+    "SELECT avg(ceil(pay / 5049.5)) FROM jobs",
+    "SELECT sum(ceil(pay / 5049.5)) FILTER (WHERE pay > 0) FROM jobs",
+    "SELECT sum(round(pay / 3366.0)), count(*) FROM jobs",
+    "SELECT sum((pay / 3366.0)::INT), count(*) FROM jobs",
+    "SELECT sum(trunc(pay / 2525.0)) FROM jobs",
+    "SELECT sum(k) FROM (SELECT person_id, round(pay / 3366.0) AS k FROM jobs)",
+    "SELECT count(DISTINCT ceil(pay / 5049.5)) FROM jobs",
+    "SELECT sum(date_diff('year', hired, left_on)) FROM jobs WHERE bonus > 0",
+    "SELECT hired, sum(ceil(pay / 5049.5)) FROM jobs GROUP BY hired",
+]
+
+
+@pytest.mark.parametrize("sql", APART)
+def test_one_person_is_not_told_from_the_others_by_rounding(
+    sql: str, inspector: Inspector, engine: duckdb.DuckDBPyConnection
+) -> None:
+    assert engine.execute(sql).fetchall()[0][0] is not None
+    assert engine.execute(inspector.inspect(sql).sql).fetchall() == []
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -96,9 +120,19 @@ def test_what_was_made_of_a_difference_is_not_summed(sql: str, inspector: Inspec
         "SELECT avg(bonus - pay), avg(round(debt / 10)), stddev(left_on - hired) FROM jobs "
         "WHERE bonus < 6000",
         "SELECT sum(gain) FROM gains WHERE gain BETWEEN 0 AND 5",
+        "SELECT avg(round(pay / 7)), sum(pay::DOUBLE::INT), avg(year(hired)), count(*) FROM jobs",
+        "SELECT sum(ceil(pay / 9000)), sum(round(pay / 5020)) FROM jobs",
     ],
 )
 def test_what_all_have_alike_is_shown(
     sql: str, inspector: Inspector, engine: duckdb.DuckDBPyConnection
 ) -> None:
     assert engine.execute(inspector.inspect(sql).sql).fetchall()
+
+
+def test_a_remainder_of_what_is_rounded_is_not_shown() -> None:
+    """Its groups were each tested by their own middle value."""
+    asked = "SELECT district, {}, count(*) FROM enrolment GROUP BY district"
+    assert None in {row[0] for row in held.ask(asked.format("avg(grade)"))[1]}
+    rows = held.ask(asked.format("avg(round(school_year / 3))"))[1]
+    assert {row[0] for row in rows} == {"Avon", "Bolton", "Canton", "Derby"}
