@@ -385,3 +385,42 @@ def test_an_error_of_the_engine_tells_no_value(gateway: Gateway, collector: Coll
     with pytest.raises(EnclaveError) as failure:
         list(gateway.answer(ROSA, "SELECT county::INTEGER FROM credentials"))
     assert "Hartford" not in failure.value.explain() + str(collector.events[-1])
+
+
+# What a function says of a value that it does not take; every town is Bolton, and may only filter.
+COMPLAINING = [
+    "CAST(town AS INTEGER) = 1",
+    "town::DATE > DATE '2020-01-01'",
+    "town::UUID IS NOT NULL",
+    "town::INTERVAL > INTERVAL 1 DAY",
+    "CAST(town AS INTEGER[]) IS NULL",
+    "CAST(town AS STRUCT(a INTEGER)) IS NULL",
+    "strptime(town, '%Y') IS NOT NULL",
+    "strptime('2020', town) IS NOT NULL",
+    "date_part(w.town, now()) = 1",
+    "date_trunc(w.town, now()) IS NULL",
+    "timezone(town, now()) IS NOT NULL",
+    "json(town) IS NOT NULL",
+    "json_extract('{}', '$' || town) IS NULL",
+    "regexp_matches('a', '(' || town)",
+    "from_hex(town) IS NOT NULL",
+    "from_base64(town) IS NOT NULL",
+    "list_extract(from_json(town, '[1]'), 1) IS NULL",
+    "make_date(length(town) * 1000, 99, 1) IS NULL",
+    "chr(length(town) * 10000000) = 'x'",
+    "factorial(length(town) * 1000000) > 0",
+    "(SELECT unnest([town, town])) = town",
+]
+
+
+@pytest.mark.parametrize("condition", COMPLAINING)
+def test_an_error_over_a_column_that_may_only_filter_tells_no_value(
+    gateway: Gateway, collector: Collector, condition: str
+) -> None:
+    before = len(collector.events)
+    with pytest.raises(EnclaveError) as failure:
+        list(gateway.answer(ROSA, f"SELECT year FROM wages w WHERE {condition}"))
+    told = failure.value.explain() + str(collector.events[before:])
+    assert len(collector.events) > before
+    assert "Bolton" not in told
+    assert connection_of(gateway).cursor().execute("SELECT 1").fetchall() == [(1,)]
