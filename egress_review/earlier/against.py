@@ -17,7 +17,7 @@ from egress_review.earlier.partitions import Partitions, as_released, short
 from egress_review.errors import OutputRefused
 from egress_review.sdc import span
 from egress_review.sdc.changes import with_total
-from egress_review.sdc.differencing import compare, resemble, within
+from egress_review.sdc.differencing import compare, resemble, resemble_within, within
 from egress_review.sdc.membership import Membership
 from egress_review.sdc.nesting import sums
 from egress_review.sdc.tables import Sum, Table
@@ -102,7 +102,7 @@ class Against:
         Sums and combinations of rows say nothing exact then; that two rows differ still does.
         """
         new = as_released(self.new, table).membership
-        found: set[int] = set()
+        found = {self.new.owners[hit.cell] for hit in resemble_within(new)}
         for one in self.earlier:
             for hit in resemble(new, one.kept.membership):
                 found.add(self.new.owners[hit.cell])

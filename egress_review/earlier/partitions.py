@@ -28,7 +28,7 @@ from scipy.sparse import csr_matrix
 from egress_review.custody import Custody, Piece
 from egress_review.evidence.recompute import Evidence, Population
 from egress_review.sdc.membership import Membership, Rows, labelled
-from egress_review.sdc.tables import Mark, Table
+from egress_review.sdc.tables import Kind, Mark, Table
 from enclave.durable import write_durably
 from enclave.errors import EnclaveError, Unavailable
 from enclave.vault import keys
@@ -169,6 +169,8 @@ def number(
         rows=lambda: rows,
         origin=f"{project}: {' '.join(evidence.views)}",
         threshold=threshold,
+        by_person=any(one.kind is Kind.PERSONS for one in table.measures),
+        by_row=any(one.kind is not Kind.PERSONS for one in table.measures),
     )
     owners = (*range(len(table.cells)), *(part.owner for part in population.parts))
     return Partitions(membership, project, epoch, people.size, people.chain, owners)
@@ -235,6 +237,8 @@ def dump(kept: Partitions) -> bytes:
         "chain": kept.chain,
         "origin": one.origin,
         "threshold": one.threshold,
+        "by_person": one.by_person,
+        "by_row": one.by_row,
         "shape": [int(n) for n in one.incidence.shape],
     }
     return _pack(
@@ -271,6 +275,8 @@ def load(content: bytes, rows: Callable[[], bytes]) -> Partitions:
         rows=lambda: _unpack(rows())["rows"],
         origin=about["origin"],
         threshold=about["threshold"],
+        by_person=about.get("by_person", True),
+        by_row=about.get("by_row", True),
     )
     return Partitions(membership, about["project"], about["epoch"], about["size"], about["chain"])
 

@@ -23,7 +23,7 @@ def altered(new: Membership, old: Membership, pairs: Ints) -> Ints:
     for chosen in _once_each(pairs[:, 0]):
         which = np.full(len(new.levels), -1, dtype=np.int64)
         which[pairs[chosen, 0]] = chosen
-        persons, pair, places = _entries(new, which)
+        persons, pair, places = entries(new, which)
         there = _places(old, persons, pairs[pair, 1])
         differ = ours[places] != theirs[there]
         counts += np.bincount(pair[differ], minlength=len(pairs))
@@ -37,7 +37,7 @@ def with_total(table: Membership, rows: Rows) -> Rows:
     """
     lengths, starts = _extents(table)
     one = np.isin(np.arange(len(table.levels)), np.flatnonzero(table.levels == table.levels[:1]))
-    _, _, places = _entries(table, np.where(one, 0, -1))
+    _, _, places = entries(table, np.where(one, 0, -1))
     counted = np.zeros(len(rows) + 1, dtype=np.int64)
     counted[places + 1] = rows[places]
     sums = np.cumsum(counted)
@@ -61,7 +61,7 @@ def _extents(table: Membership) -> tuple[Ints, Ints]:
     return lengths, np.cumsum(lengths) - lengths
 
 
-def _entries(table: Membership, which: Ints) -> tuple[Ints, Ints, Ints]:
+def entries(table: Membership, which: Ints) -> tuple[Ints, Ints, Ints]:
     """Return person, `which` and place in `rows` of each entry whose cell has one (from 0)."""
     lengths, starts = _extents(table)
     persons = np.repeat(np.arange(len(lengths)), lengths)

@@ -2,8 +2,9 @@
 
 Exact on sets of persons. Two published cells that differ by a few persons give those few by one
 subtraction; so does a cell less every cell of one grouping of the other table that lies wholly
-inside it, and the reverse. Combinations of more tables are `egress_review.sdc.span`'s. Pure: knows
-no project, no request and no person, only numbers that stand for persons.
+inside it, and the reverse; and, where distinct persons are counted, parts less their total say how
+many are in several. Combinations of more tables are `egress_review.sdc.span`'s. Pure: knows no
+project, no request and no person, only numbers that stand for persons.
 """
 
 from __future__ import annotations
@@ -111,6 +112,26 @@ def resemble(new: Membership, old: Membership) -> tuple[Hit, ...]:
     return tuple(Hit(cell, persons) for cell, persons in sorted(found.items()))
 
 
+def resemble_within(table: Membership) -> tuple[Hit, ...]:
+    """Return the smaller of two published cells of a table that differ by a few persons.
+
+    As `resemble` does, but not where a row of its own, shown or hidden, lies between the two: it
+    says by itself that somebody is there.
+    """
+    joint = diags_array(table.counts, dtype=np.int64).tocsr()
+    pair = _Pair(table, table, joint, common(table, table, joint))
+    near = np.triu((pair.apart > 0) & (pair.apart < pair.least) & pair.shown)
+    rows = (table.levels >= 0) & (table.sizes > 0)
+    found = []
+    for cell, other in np.argwhere(near):
+        ours, theirs = pair.shared[cell], pair.shared[other]
+        between = ((ours == table.sizes) & (theirs == 0)) | ((theirs == table.sizes) & (ours == 0))
+        if not (between & rows).any():
+            smaller = min(cell, other, key=lambda n: table.sizes[n])
+            found.append(Hit(int(smaller), int(pair.apart[cell, other])))
+    return tuple(found)
+
+
 def within(table: Membership) -> tuple[Hit, ...]:
     """Return published cells of a table that give away a few persons beside its other cells.
 
@@ -145,37 +166,52 @@ def _near(pair: _Pair) -> Iterator[tuple[int, int]]:
 def _remainders(pair: _Pair) -> Iterator[tuple[int, int]]:
     """Yield a new cell less the old cells wholly inside it."""
     inside = (pair.shared == pair.old.sizes[None, :]) & pair.shown
-    for covered in _covered(inside, pair.old, pair.joint, pair.new):
-        rest = pair.new.sizes - covered
-        for cell in np.flatnonzero((covered > 0) & (rest > 0) & (rest < pair.least)):
-            yield int(cell), int(rest[cell])
+    for sums in _covered(inside, pair.old, pair.joint, pair.new):
+        few = _few(pair, pair.new.sizes, *sums)
+        for cell in np.flatnonzero(few):
+            yield int(cell), int(few[cell])
 
 
 def _left_over(pair: _Pair) -> Iterator[tuple[int, int]]:
     """Yield the smallest of the new cells that leave a few persons of an old one."""
     new, old = pair.new, pair.old
     inside = ((pair.shared == new.sizes[:, None]) & pair.shown).T
-    sums = _covered(inside, new, pair.joint.T, old)
-    for (cells, _), covered in zip(new.groupings, sums, strict=True):
-        rest = old.sizes - covered
-        for cell in np.flatnonzero((covered > 0) & (rest > 0) & (rest < pair.least)):
+    found = _covered(inside, new, pair.joint.T, old)
+    for (cells, _), sums in zip(new.groupings, found, strict=True):
+        few = _few(pair, old.sizes, *sums)
+        for cell in np.flatnonzero(few):
             parts = cells[inside[cell, cells]]
-            yield int(parts[np.argmin(new.sizes[parts])]), int(rest[cell])
+            yield int(parts[np.argmin(new.sizes[parts])]), int(few[cell])
 
 
-def _covered(inside: Bools, parts: Membership, joint: Joint, whole: Membership) -> Iterator[Ints]:
-    """Yield, per grouping of `parts`, how many persons of each whole cell its parts cover."""
+def _few(pair: _Pair, sizes: Counts, covered: Ints, twice: Ints) -> Ints:
+    """Return how few persons each whole tells of beside its parts; 0: of nobody, or of enough."""
+    rest = np.where(covered > 0, sizes - covered, 0)
+    told = np.where(rest == 0, _in_several(pair, twice), rest)
+    return np.where(told < pair.least, told, 0)
+
+
+def _in_several(pair: _Pair, twice: Ints) -> Ints:
+    """Return how many are in several parts of a whole, where persons are counted in both."""
+    return twice if pair.new.by_person and pair.old.by_person else np.zeros_like(twice)
+
+
+def _covered(
+    inside: Bools, parts: Membership, joint: Joint, whole: Membership
+) -> Iterator[tuple[Ints, Ints]]:
+    """Yield, per grouping of `parts`, how many of each whole its parts cover, and several do."""
     for cells, alone in parts.groupings:
-        covered = np.zeros(len(whole.sizes), dtype=np.int64)
+        covered, twice = np.zeros((2, len(whole.sizes)), dtype=np.int64)
         for cell in np.flatnonzero(inside[:, cells].any(axis=1)):
             chosen = cells[inside[cell, cells]]
             if alone:
                 covered[cell] = int(parts.sizes[chosen].sum())
                 continue
-            atoms = np.asarray(parts.incidence[:, chosen].sum(axis=1)).ravel() > 0
+            times = np.asarray(parts.incidence[:, chosen].sum(axis=1)).ravel()
             mine = dense(whole.incidence[:, [cell]].T @ joint).ravel()
-            covered[cell] = int(mine[atoms].sum())
-        yield covered
+            covered[cell] = int(mine[times > 0].sum())
+            twice[cell] = int(mine[times > 1].sum())
+        yield covered, twice
 
 
 def _other_rows(pair: _Pair) -> Iterator[tuple[int, int]]:

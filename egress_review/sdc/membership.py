@@ -36,7 +36,10 @@ class Membership:
     `marks` (cells x 2) stands for the source rows of each cell: how many, and the sum of their
     hashes. `rows` returns the last 16 bits of that sum for each person in each cell, persons in the
     order of their numbers, cells in that of the atom's line: large, so read only when two tables of
-    one `origin` have cells of the same persons and other marks.
+    one `origin` have cells of the same persons and other marks, or of which one is in the other.
+
+    `by_person` and `by_row` say whether its cells show a number of distinct persons, and numbers
+    that each row adds to; of a table that was kept without saying so both are taken to be so.
     """
 
     labels: Labels
@@ -49,6 +52,8 @@ class Membership:
     rows: Callable[[], Rows]
     origin: str
     threshold: int
+    by_person: bool = True
+    by_row: bool = True
 
     @cached_property
     def sizes(self) -> Counts:

@@ -4,7 +4,8 @@ A set can be worked out exactly if its own form is a combination of published on
 onto their span is then the set itself. Asked of every hidden sensitive cell, of every small set of
 persons that the new table and the three nearest to it cannot tell apart (as a whole, and by each
 choice of one grouping of each), and of every single person. Random directions of the span rule out
-nearly all; the others are judged exactly. What cells of many tables leave of one is `peeling`'s. A
+nearly all; the others are judged exactly. What cells of many tables leave of one is `peeling`'s and
+`peeling_rows`'. A
 small set spread over many atoms that is none of these is not found. Pure.
 """
 
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from egress_review.sdc.gram import Floats, Span, shared_with, span_of
 from egress_review.sdc.membership import Ints, Labels, Membership
 from egress_review.sdc.peeling import peeled
+from egress_review.sdc.peeling_rows import peeled_rows
 
 EXACT = 1e-7  # how far from 1 a projection's share may be by rounding alone
 # A determined set falls below the share asked in each round once in 100,000.
@@ -75,7 +77,8 @@ def audit(tables: Sequence[Membership], *, persons: bool = True) -> tuple[Expose
     if persons:
         everybody = np.arange(max(len(table.labels) for table in tables))
         found += screen.judge(_Sets(everybody, everybody))
-    for left, cells in peeled(tables[-1], nearest(tables[-1], tables[:-1])):
+    near = nearest(tables[-1], tables[:-1])
+    for left, cells in (*peeled(tables[-1], near), *peeled_rows(tables[-1], near)):
         found.append(Exposed(left, tuple(sorted(cells))))
     return tuple(dict.fromkeys(found))
 
