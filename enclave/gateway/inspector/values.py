@@ -206,7 +206,8 @@ def is_rounding(expression: Node) -> bool:
 def _keeps(before: Node | None, after: Node) -> bool:
     """Say whether a cast from one type to another makes no two values one; else it may."""
     kinds = (before["id"].lower() if before else "", after["id"].lower())
-    is_text = "varchar" in kinds and "boolean" not in kinds  # as a number it is what it says
+    # A text says what its number is, and is read to the last digit as a DOUBLE only.
+    is_text = kinds[0] != "boolean" and (kinds[1] == "varchar" or kinds == ("varchar", "double"))
     is_exact = kinds[0] in _WHOLE and kinds[1] in {*_WHOLE, "decimal", "double"}
     is_wider = kinds in (("decimal", "double"), ("float", "double")) or len(set(kinds)) == 1
     if kinds == ("decimal", "decimal") and before:
