@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +22,14 @@ from egress_review.evidence import evidence_sql
 from egress_review.evidence.aggregates import Base, Of, Views
 from egress_review.evidence.evidence_sql import Unit
 from egress_review.evidence.lineage_sql import Shape
-from egress_review.evidence.standing import Ints, Read, side_by_side
+from egress_review.evidence.standing import THREADS, Ints, Read
 from egress_review.render import show
 from egress_review.sdc.tables import Level, Mark
-from enclave.vault.pseudonym import ID_BYTES
 
 MOST_AT_ONCE = 5_000_000  # rows taken one by one; more are added up by person and group first
 UUID_CHARACTERS = 36
+_DIGITS = (slice(0, 8), slice(9, 13), slice(14, 18), slice(19, 23), slice(24, UUID_CHARACTERS))
+_DASHES = (8, 13, 18, 23)
 MOST_CODES = 4_000_000  # combinations of labels that are looked up in a table of all
 
 
@@ -125,12 +127,16 @@ def read(
         )
     sql = evidence_sql.rows(shape, views, units, folded=folded)
     table = engine.sql(sql).to_arrow_table()
-    owners, people, ordered = _people([table[f"p{n}"] for n in range(len(shape.sources))])
-    groups = side_by_side(_codes, [table[f"g{n}"] for n in range(len(shape.groups))])
+    with ThreadPoolExecutor(THREADS) as pool:
+        persons = pool.submit(_people, [table[f"p{n}"] for n in range(len(shape.sources))])
+        groups = tuple(pool.map(_codes, [table[f"g{n}"] for n in range(len(shape.groups))]))
+        reached = pool.map(lambda level: _lines(lines, groups, level, table.num_rows), levels)
+        places = tuple(reached)
+        owners, people, ordered = persons.result()
     named = [_codes(table[f"u{n}"])[0] for n in range(len(units))]
     count = table["n"].to_numpy().astype(np.int64)
     return Read(
-        lines=side_by_side(lambda level: _lines(lines, groups, level, table.num_rows), levels),
+        lines=places,
         owners=owners,
         count=count,
         marks=table["mark"].to_numpy().astype(np.uint64),
@@ -206,20 +212,25 @@ def _runs(
     there = column.is_valid().to_numpy() if len(column) else np.zeros(0, dtype=np.bool_)
     whole = _whole(column.drop_null() if column.null_count else column)
     text = _text(whole) if len(whole) else np.zeros(0, dtype=np.uint8)
-    if len(text) != UUID_CHARACTERS * len(whole):
-        raise OutputRefused(NO_PSEUDONYM)
-    each = text.view(f"V{UUID_CHARACTERS}")
-    new = np.ones(len(each), dtype=np.bool_)
-    new[1:] = each[1:] != each[:-1]
-    first = each[new]
-    try:
-        plain = binascii.unhexlify(first.tobytes().replace(b"-", b""))
-    except binascii.Error:
-        plain = b""
-    if len(plain) != ID_BYTES * len(first):
-        raise OutputRefused(NO_PSEUDONYM)
+    words = text.view(np.uint32).reshape(-1, UUID_CHARACTERS // 4)
+    new = np.zeros(len(words), dtype=np.bool_)
+    new[:1] = True
+    for word in words.T:  # column by column: many times as fast as whole rows
+        new[1:] |= word[1:] != word[:-1]
     number = np.cumsum(new, dtype=np.int32) - 1
-    return np.frombuffer(plain, dtype=">u8").reshape(-1, 2), number, np.asarray(there, np.bool_)
+    return _pseudonyms(words[new].view(np.uint8)), number, np.asarray(there, np.bool_)
+
+
+def _pseudonyms(texts: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+    """Return two halves of each pseudonym from the characters of UUIDs, one a row."""
+    digits = np.concatenate([texts[:, part] for part in _DIGITS], axis=1)
+    try:
+        plain = binascii.unhexlify(digits.data)
+    except binascii.Error:
+        raise OutputRefused(NO_PSEUDONYM) from None
+    if (texts[:, _DASHES] != ord("-")).any():
+        raise OutputRefused(NO_PSEUDONYM)
+    return np.frombuffer(plain, dtype=">u8").reshape(-1, 2)
 
 
 def _text(column: pa.StringArray) -> npt.NDArray[np.uint8]:

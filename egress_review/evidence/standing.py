@@ -6,7 +6,7 @@ order, and no more than that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -33,15 +33,15 @@ THREADS = 2  # groupings worked on at once; numpy lets go of the interpreter whi
 class Pairs:
     """The rows of one grouping, ordered by cell and then by whom they belong to.
 
-    `first` is where each (cell, owner) begins in `order`, `again` all other places in it; `cell`
-    and `owner` say which they are, `starts` where each cell begins among the pairs and `which` what
-    cell that is.
+    `first` is where each (cell, owner) begins in `order`, `rows` the row there and `again` all
+    other places in it; `owner` says whose they are, `starts` where each cell begins among the pairs
+    and `which` what cell that is.
     """
 
     order: Ints
     first: Ints
+    rows: Ints
     again: Ints
-    cell: Array
     owner: Array
     starts: Ints
     which: Ints
@@ -50,13 +50,13 @@ class Pairs:
         """Return what each owner gives to each cell."""
         if len(self.again) > len(self.order) // FEW:
             return np.asarray(np.add.reduceat(amounts[self.order], self.first))
-        given = amounts[self.order[self.first]]
+        given = amounts[self.rows]
         if len(self.again):
             several = np.searchsorted(self.first, self.again) - 1
             several = several[_changes(several)]
             begins = self.first[several]
-            rows = np.sort(np.concatenate([begins, self.again]))
-            sums = np.add.reduceat(amounts[self.order[rows]], np.searchsorted(rows, begins))
+            places = np.sort(np.concatenate([begins, self.again]))
+            sums = np.add.reduceat(amounts[self.order[places]], np.searchsorted(places, begins))
             given = given.astype(sums.dtype, copy=False)
             given[several] = sums
         return given
@@ -67,6 +67,12 @@ class Pairs:
         if len(given):
             found[self.which] = np.add.reduceat(given, self.starts, dtype=found.dtype)
         return found
+
+    def cells(self) -> Iterator[tuple[int, slice]]:
+        """Yield each cell with where its owners stand."""
+        ends = np.append(self.starts[1:], len(self.owner))
+        for cell, start, end in zip(self.which, self.starts, ends, strict=True):
+            yield int(cell), slice(start, end)
 
 
 def pair(cells: Array, owners: Array, *, ordered: bool) -> Pairs:
@@ -82,7 +88,7 @@ def pair(cells: Array, owners: Array, *, ordered: bool) -> Pairs:
     cells, owners = cells[first], owners[first]
     starts = np.flatnonzero(_changes(cells))
     order = order if present is None else present[order]
-    return Pairs(order, first, again, cells, owners, starts, cells[starts].astype(np.int64))
+    return Pairs(order, first, order[first], again, owners, starts, cells[starts].astype(np.int64))
 
 
 def _changes(ranked: Array) -> Bools:
@@ -92,32 +98,24 @@ def _changes(ranked: Array) -> Bools:
     return new
 
 
-def contributors(pairs: Pairs, given: Floats, cells: int, largest: int) -> list[Contributors]:
-    """Return, per cell of the pairs, who gives not nothing, the largest gifts and all together."""
+def contributors(pairs: Pairs, given: Floats, largest: int) -> Iterator[tuple[int, Contributors]]:
+    """Yield each cell with who gives not nothing, the largest gifts and all together."""
     size = np.abs(given)
-    persons = pairs.by_cell(size > 0, cells)
-    total = pairs.by_cell(size, cells)
-    tops = _largest(pairs, size, cells, largest)
-    return [
-        Contributors(int(persons[n]), 0, tuple(float(t) for t in tops[n] if t > 0), float(total[n]))
-        for n in pairs.which
-    ]
+    for cell, where in pairs.cells():
+        mine = size[where]
+        persons, total = int(np.count_nonzero(mine > 0)), float(mine.sum())
+        yield cell, Contributors(persons, 0, tuple(_largest(mine, largest)), total)
 
 
-def _largest(pairs: Pairs, size: Floats, cells: int, largest: int) -> Floats:
-    found = np.zeros((cells, largest))
-    if not len(size):
-        return found
-    left = size.copy()
-    lengths = np.diff(np.append(pairs.starts, len(left)))
-    for turn in range(largest):
-        top = np.maximum.reduceat(left, pairs.starts)
-        found[pairs.which, turn] = np.maximum(top, 0.0)
-        if turn + 1 < largest:
-            places = np.flatnonzero(left == np.repeat(top, lengths))
-            first = np.flatnonzero(_changes(pairs.cell[places]))
-            left[places[first]] = -1.0
-    return found
+def _largest(sizes: Floats, most: int) -> Iterator[float]:
+    """Yield the largest of some sizes that are not nothing; takes them out."""
+    for _ in range(min(most, len(sizes))):
+        place = sizes.argmax()
+        top = float(sizes[place])
+        if not top > 0:
+            return
+        yield top
+        sizes[place] = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +163,7 @@ class Read:
         """Return how many persons of a source each cell has."""
         found = np.zeros(self.cells, dtype=np.int64)
         for pairs in self.pairs(source):
-            found[pairs.which] = np.diff(np.append(pairs.starts, len(pairs.cell)))
+            found[pairs.which] = np.diff(np.append(pairs.starts, len(pairs.owner)))
         return found
 
     def marks_of(self, inside: Bools) -> list[tuple[int, int]]:
@@ -208,12 +206,13 @@ def gifts(read: Read, amounts: Floats, source: int, largest: int) -> list[Contri
 def _gifts(
     groupings: Sequence[Pairs], amounts: Floats, cells: int, largest: int
 ) -> list[Contributors]:
-    def make(pairs: Pairs) -> list[Contributors]:
-        return contributors(pairs, pairs.sums(amounts).astype(float, copy=False), cells, largest)
+    def make(pairs: Pairs) -> list[tuple[int, Contributors]]:
+        given = pairs.sums(amounts).astype(float, copy=False)
+        return list(contributors(pairs, given, largest))
 
     found = [Contributors(0)] * cells
-    for pairs, mine in zip(groupings, side_by_side(make, groupings), strict=True):
-        for cell, one in zip(pairs.which, mine, strict=True):
+    for mine in side_by_side(make, groupings):
+        for cell, one in mine:
             found[cell] = one
     return found
 
@@ -260,12 +259,12 @@ def commonest(read: Read, values: Hashes, source: int) -> list[Contributors]:
     for lines in read.lines:
         pairs = pair(lines, codes, ordered=False)
         rows = np.diff(np.append(pairs.first, len(pairs.order)))
-        for start, end in pairwise([*pairs.starts, len(rows)]):
-            here = np.arange(start, end)
-            most = here[rows[here] == rows[here].max()]
+        for cell, where in pairs.cells():
+            here = rows[where]
+            most = np.flatnonzero(here == here.max()) + where.start
             who = min(_people(read.owners[source], pairs, one) for one in most)
-            share = float(rows[here].max() / rows[here].sum())
-            found[pairs.cell[start]] = Contributors(who, 0, (share,), 1.0)
+            share = float(here.max() / here.sum())
+            found[cell] = Contributors(who, 0, (share,), 1.0)
     return found
 
 

@@ -267,3 +267,22 @@ def test_a_query_that_reads_nobody_has_no_cell(number: str) -> None:
     found = ask(f"SELECT sex, {number} AS x FROM pay WHERE wage < 0 GROUP BY sex", people(30))
     assert found.table.cells == ()
     assert found.population.cells == ()
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "sam",
+        "g" * 36,
+        "0" * 36,
+        "01234567-89ab-cdef-0123-456789abcde-",
+        "01234567089ab0cdef001230456789abcdef",
+        "0123-456789ab-cdef-0123-456789abcdef",
+        "é1234567-89ab-cdef-0123-456789abcd",
+    ],
+)
+def test_people_who_are_not_named_by_pseudonyms_are_refused(id: str) -> None:
+    """Among others who are, and of a text as long as a pseudonym's too."""
+    (_, *rest), *others = people(30)
+    with pytest.raises(OutputRefused, match="otherwise than by a pseudonym"):
+        ask("SELECT sex, count(*) AS n FROM pay GROUP BY sex", [(id, *rest), *others])
