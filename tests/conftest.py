@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ from tests.support.postgres import Postgres
 # A Unix socket's path holds 107 bytes, of which an enclave's own part takes seventy.
 if len(tempfile.gettempdir()) > 30:
     tempfile.tempdir = "/tmp"
+
+# Where the host has a proxy for the network, the tests' own servers are asked without it.
+for name in ("no_proxy", "NO_PROXY"):
+    given = os.environ.get(name)
+    os.environ[name] = ",".join(filter(None, (given, "127.0.0.1", "localhost", ".localhost")))
 
 pytest_plugins = ("tests.support.web_fixtures",)
 

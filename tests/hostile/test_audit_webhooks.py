@@ -155,6 +155,8 @@ def test_no_proxy_of_the_environment_is_asked(
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):  # tests.conftest excepts the loopback
+        monkeypatch.delenv(name)
     listed = ours.model_copy(update={"alert_webhook_hosts": receiver.host})
     post(listed, receiver.url, b"{}", id="m")
     assert len(receiver.posts) == 1
