@@ -203,6 +203,18 @@ def is_rounding(expression: Node) -> bool:
     return not _keeps(inner.get("return_type"), expression["return_type"])
 
 
+def is_far_product(expression: Node, parts: Iterable[Value]) -> bool:
+    """Say whether a factor may bring a number where few others lie: near 0, those are whole."""
+    is_product = function_name(expression) in ("*", "/")
+    return is_product and not all(_is_near(p.constant) for p in parts if p.is_constant)
+
+
+def _is_near(constant: object) -> bool:
+    if constant is None:
+        return True
+    return isinstance(constant, (int, float)) and (not constant or 1e-9 <= abs(constant) <= 1e9)
+
+
 def _keeps(before: Node | None, after: Node) -> bool:
     """Say whether a cast from one type to another makes no two values one; else it may."""
     kinds = (before["id"].lower() if before else "", after["id"].lower())

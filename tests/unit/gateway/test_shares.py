@@ -89,6 +89,10 @@ APART = [
     "SELECT sum(trunc(pay / 2525.0)) FROM jobs",
     "SELECT sum(k) FROM (SELECT person_id, round(pay / 3366.0) AS k FROM jobs)",
     "SELECT count(DISTINCT ceil(pay / 5049.5)) FROM jobs",
+    "SELECT sum(pay / 3366.0 * 4.95e-324::DOUBLE), count(*) FROM jobs",  # no number lies between
+    "SELECT sum(pay / 3366.0 * 4.95e-324::DOUBLE * 1e300::DOUBLE) FROM jobs",
+    "SELECT sum(pay / 3366.0 * (1e-200 * 4.95e-124)) FROM jobs",
+    "SELECT sum(k) FROM (SELECT person_id, pay / 3366.0 * 4.95e-324::DOUBLE AS k FROM jobs)",
     "SELECT sum(date_diff('year', hired, left_on)) FROM jobs WHERE bonus > 0",
     "SELECT hired, sum(ceil(pay / 5049.5)) FROM jobs GROUP BY hired",
 ]
