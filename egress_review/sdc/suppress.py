@@ -23,7 +23,7 @@ from egress_review.sdc.until import Until
 
 STARTS = 6
 EARLY = 0.2  # of the time of the exact search: without an end by then, a pattern comes first
-DROPPING = 0.5  # of the time left, that one pattern may take to lose what it does not need
+DROPPING = 0.7  # of the time left, that one pattern may take to lose what it does not need
 CLOSE = 1e-6
 HALF, NEARLY_ALL = 0.5, 0.9  # of a cell, from where on a pattern starts with all of it hidden
 NEAR = 0.02  # of the bound of what is not forced: a pattern as close is left to the exact search
@@ -121,7 +121,10 @@ def _improve(system: System, asked: Asked, answer: _Answer, limits: tuple[Until,
         try:
             start = _relaxed(choice, attack, asked, answer)
         except OutOfTime:
+            given, plain = until.left, _Way(system.forced, np.zeros_like(answer.near))
             _cover(system, asked, answer, _Way(answer.near > HALF, answer.near), until)
+            if until.left > given / 2:  # fractions of a search that was cut short may mislead
+                _cover(system, asked, answer, plain, until)
             choice.until = attack.until = half
             start = _relaxed(choice, attack, asked, answer)
         choice.until = attack.until = half
@@ -203,10 +206,15 @@ def _cover(system: System, asked: Asked, answer: _Answer, way: _Way, until: Unti
         cover.drop(until.first(DROPPING))
         left = _against_all(cover, asked, until)
     unmet = (*cover.unmet(), *left)  # in this order: the time may have ended within the last step
-    better = system.weight @ cover.pattern < system.weight @ answer.hidden
+    better = _loss(system, cover.pattern) < _loss(system, answer.hidden)
     if len(unmet) < len(answer.unmet) or (len(unmet) == len(answer.unmet) and better):
         answer.hidden, answer.unmet = cover.pattern, unmet
     return cover.pattern
+
+
+def _loss(system: System, pattern: Floats) -> float:
+    """Return what a pattern takes from readers: a percent of cost is as much as one of cells."""
+    return float(system.weight @ pattern * pattern.sum())
 
 
 def _near(system: System, bound: float) -> float:

@@ -18,6 +18,7 @@ from egress_review.sdc.system import KNOWN, Floats, Need, System
 
 DATA = Path(__file__).parents[1] / "data" / "sdc"
 STEP = 1.0  # what a sensitive cell worth nothing is owed, upwards, in the unit of its table
+THRESHOLD = 10  # of made-up counts
 SMALLEST = 0.01  # what the smallest need becomes: solvers tell 1e-7 from nothing
 
 
@@ -148,11 +149,28 @@ def _needs(instance: Instance, scale: float, *, counts: bool, standard: str) -> 
             yield Need(number, max(up, STEP) * scale, down * scale)
 
 
-def cube(*sizes: int, seed: int = 1, threshold: int = 10) -> Instance:
-    """Return a made-up table of counts over so many categories with every margin."""
-    dice = np.random.default_rng(seed)
-    inner = dice.poisson(dice.lognormal(4.0, 1.0, sizes)).astype(float)
-    full = inner
+def even(*sizes: int) -> Instance:
+    """Return made-up counts over so many categories with every margin: no category is rarer."""
+    dice = np.random.default_rng(1)
+    return _counted(dice.poisson(dice.lognormal(4.0, 1.0, sizes)).astype(float))
+
+
+def skewed(*sizes: int, mean: float) -> Instance:
+    """Return made-up counts as those of syn50x50 and syn100x100 are: most are in few categories.
+
+    Their margins fall as powers of a category's rank (0.7 and 0.9, fitted; 0.6 for a third), and
+    cells vary around them by a lognormal of 0.52. With their means it gives as many small cells.
+    """
+    dice = np.random.default_rng(1)
+    rate = dice.lognormal(0.0, 0.52, sizes)
+    for axis, power in enumerate((0.7, 0.9, 0.6)[: len(sizes)]):
+        shape = [-1 if other == axis else 1 for other in range(len(sizes))]
+        rate *= (np.arange(1.0, sizes[axis] + 1) ** -power).reshape(shape)
+    return _counted(dice.poisson(rate * mean / rate.mean()).astype(float))
+
+
+def _counted(inner: Floats) -> Instance:
+    sizes, full = inner.shape, inner
     for axis in range(len(sizes)):
         full = np.concatenate([full, full.sum(axis=axis, keepdims=True)], axis=axis)
     places = list(np.ndindex(full.shape))
@@ -160,15 +178,15 @@ def cube(*sizes: int, seed: int = 1, threshold: int = 10) -> Instance:
     cells, sums = [], []
     for place in places:
         total = [p == size for p, size in zip(place, sizes, strict=True)]
-        cells.append(_made_cell(place, float(full[place]), any(total), threshold))
+        cells.append(_made_cell(place, float(full[place]), any(total)))
         if any(total):
             spans = [range(s) if t else [p] for p, s, t in zip(place, sizes, total, strict=True)]
             sums.append((index[place], frozenset(index[one] for one in itertools.product(*spans))))
-    return Instance("cube", tuple(cells), tuple(sums))
+    return Instance("x".join(map(str, sizes)), tuple(cells), tuple(sums))
 
 
-def _made_cell(place: tuple[int, ...], value: float, total: bool, threshold: int) -> dict[str, str]:
-    small = 0 < value < threshold
+def _made_cell(place: tuple[int, ...], value: float, total: bool) -> dict[str, str]:
+    small = 0 < value < THRESHOLD
     numbers = {
         "freq": value,
         "val": value,
@@ -176,7 +194,7 @@ def _made_cell(place: tuple[int, ...], value: float, total: bool, threshold: int
         "inner": int(not total),
         "supok": int(not small and value > 0),
         "w": max(value, 1.0),
-        "upl": threshold - value if small else 0.0,
+        "upl": THRESHOLD - value if small else 0.0,
         "lpl": max(1.0, value // 2) if small else 0.0,
     }
     labels = {f"d{axis}": str(p) for axis, p in enumerate(place)}
