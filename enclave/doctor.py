@@ -23,14 +23,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from enclave.demo import engine
 from enclave.demo.services import SERVICES, answers_on
 from enclave.demo.supervisor import serves
-from enclave.errors import EnclaveError, KeyMissing
+from enclave.errors import EnclaveError, KeyMissing, Unavailable
 from enclave.model import ProjectState
+from enclave.sessions import poke
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from enclave.vault import keys
 
 DOCKER = Path("/var/run/docker.sock")
 LOW_DISK_BYTES = 2 * 1024**3
+_CONTROLLED = {
+    "gateway": "gateway",
+    "review": "egress",
+}  # those with a control socket, and its room
 SOON_DAYS = 30  # before a project's data must be gone: time to tell its researchers
 
 
@@ -116,12 +121,27 @@ def look_at_services(settings: Settings) -> Iterator[Finding]:
         if service not in silent:
             yield Finding(service.name, "answers")
             continue
+        if refusal := refusal_of(settings, service.name):
+            yield Finding(service.name, "answers with a refusal", refusal)
+            continue
         log = settings.state_dir / "logs" / f"{service.name}.log"
         said = last_words(log)
         seen = f"silent; last said: {said}" if said else "silent"
         yield Finding(
             service.name, seen, f"Read {log}. If it stays so: `make demo-stop`, `make demo`."
         )
+
+
+def refusal_of(settings: Settings, service: str) -> str:
+    """Return why a service that is there cannot do what it is asked; nothing of any other."""
+    try:
+        if service in _CONTROLLED:
+            poke(settings, _CONTROLLED[service])
+    except Unavailable as error:
+        return error.sentence
+    except OSError:  # it is silent
+        return ""
+    return ""
 
 
 def last_words(log: Path) -> str:

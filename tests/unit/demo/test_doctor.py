@@ -20,6 +20,7 @@ from enclave.doctor import (
     look_at_services,
     look_at_store,
 )
+from enclave.errors import Unavailable
 from enclave.model import ProjectState
 from enclave.settings import Settings
 from enclave.store import ControlStore, move, provision
@@ -118,6 +119,21 @@ def test_one_silent_service_is_named_with_its_last_words(
     assert "proxy" in output
     assert "[service.unavailable]" in output
     assert "hub.log" in output
+
+
+def test_a_gateway_that_cannot_serve_a_project_is_not_called_silent(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    two = (Service("proxy", (), lambda _: True), Service("gateway", (), lambda _: False))
+    monkeypatch.setattr(doctor_room, "SERVICES", two)
+    said = "The gateway service could not follow: Spark is not installed."
+    monkeypatch.setattr(doctor_room, "poke", Mock(side_effect=Unavailable(said)))
+    _, finding = look_at_services(settings)
+    assert finding.seen == "answers with a refusal"
+    assert finding.advice == said
+    monkeypatch.setattr(doctor_room, "poke", Mock(side_effect=ConnectionError("gateway")))
+    _, finding = look_at_services(settings)
+    assert finding.seen == "silent"
 
 
 def test_where_nothing_answers_there_is_one_thing_to_do(
