@@ -29,6 +29,7 @@ from audit.log import Sender
 from audit.merkle import ProofError
 from audit.writer import FAILURES, Writer
 from enclave.audit_client import SOURCES, socket_path
+from enclave.durable import make_directory
 from enclave.errors import AuditRefused
 from enclave.events import Action, Event, Receipt
 from enclave.settings import Settings
@@ -124,7 +125,7 @@ class Service:
 
     async def _listen(self, source: str) -> asyncio.Server:
         path = socket_path(self._settings, source)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        make_directory(path.parent, 0o750)
         path.unlink(missing_ok=True)
         loop = asyncio.get_running_loop()
         server = await loop.create_unix_server(lambda: Conversation(source, self), path)

@@ -27,6 +27,14 @@ def write_once(path: Path, body: bytes) -> None:
     sync_directory(path.parent)
 
 
+def make_directory(path: Path, mode: int) -> Path:
+    """Return a directory, made with exactly this mode if need be: a umask takes nothing off it."""
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(mode)
+    return path
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import insert, select, update
 
 from enclave import tables
+from enclave.durable import make_directory
 from enclave.errors import AuditUnavailable, Denied, EnclaveError, NotFound, Unavailable
 from enclave.events import Action, Event, Verdict
 from enclave.model import Policy, ProjectState, Role, Session
@@ -158,6 +159,7 @@ def directory(settings: Settings, session: str) -> Path:
 def make_directories(settings: Settings, session: str) -> None:
     """Make the session's directories, which must exist before anything is mounted from them."""
     home = directory(settings, session)
+    make_directory(home.parent, 0o755)
     for part in PARTS:
         (home / part).mkdir(parents=True, exist_ok=True)
         (home / part).chmod(0o755)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from enclave.durable import write_once
+from enclave.durable import make_directory, write_once
 from enclave.settings import Settings
 
 RESEARCHER_UID = 1000  # inside the image, and the owner of homes and server directories
@@ -16,12 +16,12 @@ RESEARCHER_UID = 1000  # inside the image, and the owner of homes and server dir
 
 def private(settings: Settings) -> Path:
     """Return the directory of sockets between hub and proxy, made if need be."""
-    return _directory(settings.run_dir / "hub", 0o700)
+    return make_directory(settings.run_dir / "hub", 0o700)
 
 
 def state(settings: Settings) -> Path:
     """Return the directory of what the hub must remember, made if need be."""
-    return _directory(settings.state_dir / "hub", 0o700)
+    return make_directory(settings.state_dir / "hub", 0o700)
 
 
 def hub_socket(settings: Settings) -> Path:
@@ -36,7 +36,7 @@ def proxy_socket(settings: Settings) -> Path:
 
 def workspace_api(settings: Settings) -> Path:
     """Return the directory mounted into every workspace; its one socket leads to the hub's API."""
-    return _directory(settings.run_dir / "hub-api", 0o755)
+    return make_directory(settings.run_dir / "hub-api", 0o755)
 
 
 def server_socket(settings: Settings, session: str) -> Path:
@@ -50,10 +50,3 @@ def secret(settings: Settings, name: str) -> str:
     if not path.exists():
         write_once(path, secrets.token_hex(32).encode())
     return path.read_text().strip()
-
-
-def _directory(path: Path, mode: int) -> Path:
-    if not path.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(mode)
-    return path

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from enclave.demo import witness
 from enclave.demo.services import AUDIT
 from enclave.demo.supervisor import serves, supervisor_pid
+from enclave.durable import make_directory
 from enclave.errors import Conflict, Unavailable
 from enclave.settings import Settings
 
@@ -146,7 +147,7 @@ def running_audit(settings: Settings) -> Iterator[None]:
     if AUDIT.ready(settings):
         yield
         return
-    settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
+    make_directory(settings.run_dir, 0o711)
     with (settings.state_dir / "logs" / "audit.log").open("ab") as log:
         writer = subprocess.Popen(AUDIT.argv, env=settings.environment(), stdout=log, stderr=log)
     try:

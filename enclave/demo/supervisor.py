@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from enclave.demo.services import SERVICES, Service
+from enclave.durable import make_directory
 from enclave.settings import Settings
 
 POLL_SECONDS = 0.3
@@ -141,7 +142,7 @@ def serves(settings: Settings) -> Mapping[str, str]:
 
 def launch(settings: Settings) -> None:
     """Start the supervisor in the background, detached from this terminal."""
-    settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
+    make_directory(settings.run_dir, 0o711)
     (settings.state_dir / "logs").mkdir(parents=True, exist_ok=True)
     with (settings.state_dir / "logs" / "supervisor.log").open("ab") as output:
         subprocess.Popen(

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from enclave.durable import make_directory
 from enclave.settings import Settings
 
 # Beyond what distributions, containers and systemd give out (systemd.io/UIDS-GIDS).
@@ -28,8 +29,8 @@ def claim(settings: Settings, project: str, epochs: Iterable[int]) -> int:
     for path in (*place.iterdir(), place):
         os.chown(path, uid, uid, follow_symlinks=False)
     _let_read(settings.state_dir / "extracts" / project, epochs, uid)
-    _make(settings.run_dir / "audit" / "gateway", 0o750)
-    _make(settings.run_dir / "sessions", 0o755)
+    make_directory(settings.run_dir / "audit" / "gateway", 0o750)
+    make_directory(settings.run_dir / "sessions", 0o755)
     return uid
 
 
@@ -63,8 +64,3 @@ def _let_read(extract: Path, epochs: Iterable[int], gid: int) -> None:
         for file in (path for path in place.iterdir() if path.is_file()):
             os.chown(file, -1, gid)
             file.chmod(0o640)
-
-
-def _make(place: Path, mode: int) -> None:
-    if not place.exists():
-        place.mkdir(parents=True, mode=mode)
