@@ -2,15 +2,19 @@
 
 A total in one table and each of its larger parts in a table of its own: nobody but those of the
 small part is left. Every published cell is tried as the whole and the first cell taken; the others
-are taken largest first, each wholly inside what is left. Needs as many tables as there are parts,
-which `span`'s search of a few tables together does not come to. Rows are `peeling_rows`'. Pure.
+are taken largest first, each wholly inside what is left; and once more with what a table's shown
+cells leave of its own totals, which are numbers that it tells too. Needs as many tables as there
+are parts, which `span`'s search of a few tables together does not come to. Rows are
+`peeling_rows`'. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from egress_review.sdc.membership import Bools, Counts, Ints, Membership, common, histogram
 
@@ -22,19 +26,56 @@ def peeled(new: Membership, nearest: Sequence[Membership]) -> Iterator[tuple[int
     """Yield how many persons, fewer than may be, are left, and the new cells used for it."""
     tables = [new, *within_reach(new, nearest)]
     cells = [published(table) for table in tables]
-    if len(cells[0]) > MOST_CELLS:
-        return
     mine = len(cells[0])
-    shared = shared_by(tables, cells)
-    sizes = np.diag(shared)
+    if not 0 < mine <= MOST_CELLS:
+        return
+    made = _made(tables, cells, shared_by(tables, cells))
+    shared, ours = made.shared, made.weights[:, :mine].toarray() != 0
+    sizes, new_one = np.diag(shared), ours.any(axis=1)
     inside = (shared == sizes[None, :]) & (sizes[None, :] < sizes[:, None])
+    inside[made.cells :] = False  # what is left of a total is left of it with any others too
     for whole, first in np.argwhere(inside):
-        if whole >= mine and first >= mine:
+        if not (new_one[whole] or new_one[first]):
             continue
-        left, taken = _peel(int(whole), int(first), inside, shared)
-        if 0 < left < new.threshold:
-            used = frozenset(int(cells[0][cell]) for cell in (whole, *taken) if cell < mine)
-            yield left, used
+        for width in {made.cells, len(sizes)} if first < made.cells else {len(sizes)}:
+            left, taken = _peel(int(whole), int(first), inside[:, :width], shared)
+            if 0 < left < new.threshold:
+                used = ours[[whole, *taken]].any(axis=0)
+                yield left, frozenset(cells[0][used].tolist())
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Published cells, the first `cells` lines, and what is left of totals of their own tables.
+
+    `weights` (line x cell) says of which cells each is made, `shared` how many persons two share.
+    """
+
+    cells: int
+    weights: csr_matrix
+    shared: Counts
+
+
+def _made(tables: Sequence[Membership], cells: Sequence[Ints], shared: Counts) -> _Made:
+    """Return the cells, and each less the shown ones of a grouping of its table inside it."""
+    lines = [{cell: 1} for cell in range(len(shared))]
+    start = 0
+    for table, chosen in zip(tables, cells, strict=True):
+        for grouping in (group for group, alone in table.groupings if alone):
+            parts = start + np.flatnonzero(np.isin(chosen, grouping))
+            own = range(start, start + len(chosen))
+            for whole in (cell for cell in own if cell not in parts):
+                inside = parts[shared[whole, parts] == np.diag(shared)[parts]]
+                if 0 < shared[inside, inside].sum() < shared[whole, whole]:
+                    lines.append({whole: 1, **dict.fromkeys(inside.tolist(), -1)})
+        start += len(chosen)
+    lines = lines[: max(MOST_CELLS, len(shared))]
+    entries = [
+        (row, cell, weight) for row, line in enumerate(lines) for cell, weight in line.items()
+    ]
+    rows, columns, values = np.array(entries).T
+    weights = csr_matrix((values, (rows, columns)), shape=(len(lines), len(shared)))
+    return _Made(len(shared), weights, np.asarray(weights @ (weights @ shared).T))
 
 
 def published(table: Membership) -> Ints:
@@ -55,10 +96,10 @@ def _shared(one: Membership, other: Membership, mine: Ints, theirs: Ints) -> Cou
 def _peel(whole: int, first: int, inside: Bools, shared: Counts) -> tuple[int, list[int]]:
     """Return how many persons are left of the whole, and which cells were taken away."""
     left, taken, free = int(shared[whole, whole]), [first], inside[whole].copy()
-    sizes = np.diag(shared)
+    sizes = np.diag(shared)[: len(free)]
     while True:
         left -= int(sizes[taken[-1]])
-        free &= shared[taken[-1]] == 0
+        free &= shared[taken[-1], : len(free)] == 0
         if not free.any():
             return left, taken
         taken.append(int(np.argmax(np.where(free, sizes, 0))))

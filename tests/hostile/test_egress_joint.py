@@ -14,12 +14,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from egress_review.earlier import against
 from egress_review.earlier.against import Against
 from egress_review.model import State
-from egress_review.sdc import differencing, span
+from egress_review.sdc import differencing, peeling, span
 from enclave.model import Method, Protection
 from tests.support.joint import (
     ALL,
@@ -131,6 +133,35 @@ def test_a_total_and_each_larger_part_in_a_table_of_its_own_do_not_leave_togethe
         [everybody, replace(everybody, by=BYS["sex"]), *parts],
         lambda: monkeypatch.setattr(span, "peeled", lambda *_: ()),
     )
+
+
+def test_what_a_table_leaves_of_its_own_total_is_taken_away_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: peeling._made; of all less x and less y and z from 25 on, the two young are left."""
+    sizes = {("x", 30): 40, ("y", 30): 16, ("z", 30): 4, ("x", 20): 5, ("y", 20): 2}
+    at = [(industry, age) for (industry, age), size in sizes.items() for _ in range(size)]
+    rows = [
+        Row(n, Point("A", i, "FM"[n % 2], a, 8_000), 9_000.0 + n) for n, (i, a) in enumerate(at)
+    ]
+    scene = Scene.of(world, "young", {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    sexes = Asked(0, 1, BYS["sex"], "", (ALL,), (ROWS,))
+    older = Only("age >= 25", lambda at: at.age >= 25)
+    trade = Only("industry = 'x'", lambda at: at.industry == "x")
+    check_guarded(
+        scene,
+        [
+            sexes,
+            *(replace(sexes, by=(by,)) for by in BYS["place"]),  # nearer than the next
+            replace(sexes, by=BYS["trade"], sets="ROLLUP", only=(older,)),
+            replace(sexes, by=BYS["place"][:1], only=(trade,)),
+        ],
+        lambda: monkeypatch.setattr(peeling, "_made", _only_cells),
+    )
+
+
+def _only_cells(_: object, cells: object, shared: np.ndarray) -> peeling._Made:
+    return peeling._Made(len(shared), csr_matrix(np.eye(len(shared), dtype=np.int64)), shared)
 
 
 @pytest.mark.parametrize("order", ["in one table", "parts last", "total last"])
