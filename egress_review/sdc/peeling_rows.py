@@ -20,6 +20,7 @@ from egress_review.sdc.membership import Ints, Membership
 from egress_review.sdc.peeling import MOST_CELLS, published, shared_by, within_reach
 
 SAMPLE = 256  # persons
+BLIND = 3  # cells taken although nobody is gone by them: all may have rows in each of several
 
 Hashes = npt.NDArray[np.uint16]
 
@@ -84,10 +85,17 @@ class _Known:
         for first in np.flatnonzero(np.isin(inside, firsts)).tolist():
             if first in tried:
                 continue
-            left, places = _fewest(own - theirs[:, first], theirs, self._grouping[inside])
+            places = [first]
+            left = _fewest(own - theirs[:, first], theirs, self._grouping[inside], places)
             tried.update(places)
-            taken = inside[[first, *places]].tolist()
+            for _ in range(BLIND):
+                largest = self._largest(whole, inside, places)
+                if largest is None or np.count_nonzero(left) < least:
+                    break
+                places.append(largest)
+                left = _fewest(left - theirs[:, largest], theirs, self._grouping[inside], places)
             if np.count_nonzero(left) < least:
+                taken = inside[places].tolist()
                 count = self._all(whole, inside, taken)
                 if 0 < count < least:
                     yield count, taken
@@ -98,11 +106,20 @@ class _Known:
             left = self._left(whole, taken)
             persons = np.flatnonzero(left)
             some = _some(persons)
-            _, more = _fewest(left[some], self._of(some, inside), self._grouping[inside])
-            if not more:
+            places = np.flatnonzero(np.isin(inside, taken)).tolist()
+            _fewest(left[some], self._of(some, inside), self._grouping[inside], places)
+            if len(places) == len(taken):
                 return len(persons)
-            taken += inside[more].tolist()
+            taken[:] = inside[places].tolist()
         return 0  # no row is left
+
+    def _largest(self, whole: int, inside: Ints, places: list[int]) -> int | None:
+        """Return the place of the cell with most rows, no more than can be left of the whole."""
+        rows = self.marks[inside, 0].astype(np.int64)
+        room = int(self.marks[whole, 0]) - int(rows[places].sum())
+        rows[places] = 0
+        rows[rows > room] = 0
+        return int(np.argmax(rows)) if rows.any() else None
 
     def _of(self, persons: Ints, cells: Ints) -> Hashes:
         return np.asarray(self._hashes[persons][:, cells].toarray())
@@ -132,24 +149,25 @@ def _hashes(table: Membership, cells: Ints, size: int) -> csr_matrix:
     return csr_matrix((table.rows()[places], (persons, columns)), shape=(size, len(cells)))
 
 
-def _fewest(left: Hashes, parts: Hashes, grouping: Ints) -> tuple[Hashes, list[int]]:
-    """Take parts away from what is left of some persons' rows until nothing helps; return which.
+def _fewest(left: Hashes, parts: Hashes, grouping: Ints, taken: list[int]) -> Hashes:
+    """Return what is left of some persons' rows when no part more helps; `taken` says which went.
 
     Cells of one grouping have no row in common, so those that only have persons who are left can be
     taken together; a person may be gone by two of them who is not by one.
     """
-    taken: list[int] = []
     names, width = np.unique(grouping), parts.shape[1]
     while left.any():
         gone = (left == 0)[:, None]
         free = ~((parts > 0) & gone).any(axis=0)
+        free[taken] = False
         sets = [np.flatnonzero((grouping == name) & free) for name in names]
         sums = [parts[:, chosen].sum(axis=1, dtype=np.uint16) for chosen in sets]
         ways = np.column_stack([parts, *sums])
         gain = (((ways == left[:, None]) & ~gone).sum(axis=0)) - ((ways > 0) & gone).sum(axis=0)
+        gain[taken] = 0
         best = int(np.argmax(gain))
         if gain[best] <= 0:
             break
         left = left - ways[:, best]
         taken += [best] if best < width else sets[best - width].tolist()
-    return left, taken
+    return left

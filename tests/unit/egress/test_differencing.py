@@ -16,7 +16,7 @@ from egress_review.custody import Custody
 from egress_review.earlier.partitions import atomise, dump, dump_rows, load
 from egress_review.errors import OutputRefused
 from egress_review.methods.protect import Protected
-from egress_review.sdc import gram, span
+from egress_review.sdc import gram, peeling_rows, span
 from egress_review.sdc.membership import Membership, labelled
 from egress_review.sdc.tables import Table
 from enclave.settings import Settings
@@ -217,6 +217,38 @@ def test_a_factor_by_blocks_is_the_whole_factor(monkeypatch: pytest.MonkeyPatch)
     some = forms[:, :1] - forms[:, 9:10]
     length = (found.project((forms.T @ some).astype(float)) ** 2).sum()
     assert length == pytest.approx(float((some**2).sum()))
+
+
+def by_rows(persons: np.ndarray, *groupings: np.ndarray) -> Membership:
+    """Return a table of rows: whose each is, and its group from 1 (0: in none) in each grouping."""
+    hashes = np.random.default_rng(1).integers(1, 2**16, len(persons))
+    inside = [(level, g == n) for level, g in enumerate(groupings) for n in np.unique(g[g > 0])]
+    sums = [np.bincount(persons[one], hashes[one]).astype(np.int64) for _, one in inside]
+    cells = [np.flatnonzero(one) for one in sums]
+    labels, incidence = atomise(cells, int(persons.max()) + 1)
+    few, counts = labelled(labels, incidence.shape[0])
+    order = np.argsort(np.concatenate(cells), kind="stable")
+    rows = np.concatenate([s[c] for s, c in zip(sums, cells, strict=True)])[order]
+    none = np.zeros(len(cells), dtype=np.bool_)
+    levels = np.array([level for level, _ in inside], dtype=np.int32)
+    marks = np.array([(one.sum(), hashes[one].sum()) for _, one in inside], dtype=np.uint64)
+    kept = rows.astype(np.uint16)
+    return Membership(few, counts, incidence, levels, none, none, marks, lambda: kept, "one", LEAST)
+
+
+@pytest.mark.parametrize("sample", [32, 1_000])
+def test_rows_of_a_few_are_left_whoever_is_looked_at_first(
+    monkeypatch: pytest.MonkeyPatch, sample: int
+) -> None:
+    """Everybody has a row in each of three groups and three have one more, which no table shows."""
+    monkeypatch.setattr(peeling_rows, "SAMPLE", sample)
+    persons = np.append(np.tile(np.arange(500), 3), [7, 8, 9])
+    group = np.append(np.repeat([1, 2, 3], 500), [4, 4, 4])
+    total, first = by_rows(persons, np.ones(1_503)), by_rows(persons, group * (group == 1))
+    rest, every = (by_rows(persons, group * ((group > 1) & (group < n))) for n in (4, 5))
+    assert not list(peeling_rows.peeled_rows(first, [total]))
+    assert not list(peeling_rows.peeled_rows(every, [total, first]))
+    assert {n for n, _ in peeling_rows.peeled_rows(rest, [total, first])} == {3}
 
 
 def test_what_is_left_of_a_total_is_not_a_few_persons_with_many_rows(settings: Settings) -> None:
