@@ -115,12 +115,14 @@ def resemble(new: Membership, old: Membership) -> tuple[Hit, ...]:
 def resemble_within(table: Membership) -> tuple[Hit, ...]:
     """Return the smaller of two published cells of a table that differ by a few persons.
 
-    As `resemble` does, but not where a row of its own, shown or hidden, lies between the two: it
+    As `resemble` does, but only of groups that share more persons than they differ by (nobody takes
+    others for the same), and not where a row of its own, shown or hidden, lies between the two: it
     says by itself that somebody is there.
     """
     joint = diags_array(table.counts, dtype=np.int64).tocsr()
     pair = _Pair(table, table, joint, common(table, table, joint))
-    near = np.triu((pair.apart > 0) & (pair.apart < pair.least) & pair.shown)
+    few = (pair.apart > 0) & (pair.apart < np.minimum(pair.least, pair.shared))
+    near = np.triu(few & pair.shown)
     rows = (table.levels >= 0) & (table.sizes > 0)
     found = []
     for cell, other in np.argwhere(near):

@@ -219,7 +219,8 @@ def by_draws(left: Sequence[Leaving], rows: Mapping[Key, Sequence[Row]]) -> Iter
 
     That two near groups are drawn apart says that somebody is between them, and nothing more than
     each number is off by: it is news only where no released row lies between. Of a county and its
-    largest industry the row of the other industry says so itself, whatever number it is given.
+    largest industry the row of the other industry says so itself, whatever number it is given. Nor
+    is it news of groups that differ by as many as they share: nobody takes them for the same.
     """
     everything = shown(left, rows)
     drawn: dict[tuple[frozenset[int], int], set[float]] = defaultdict(set)
@@ -305,6 +306,8 @@ def _pairs(everything: Sequence[Shown], told: Sequence[Fact] = ()) -> Iterator[F
         if one.fact.kind == other.fact.kind == "rows" and _exchanged(one, other):
             continue  # equal counts of the same persons tell nothing
         pair = frozenset((one.rows, other.rows))
+        if told and len(one.persons & other.persons) <= len(few):
+            continue
         if 0 < len(few) < LEAST and pair not in seen:
             seen.add(pair)
             yield Finding(
