@@ -161,21 +161,30 @@ class Caller:
 
 @dataclass(slots=True)
 class _Asked:
-    """One witness with an address: how to ask it, how it stands, when it may be asked again."""
+    """One witness with an address: how to ask it, how it stands, when it may be asked again.
+
+    `missed` counts the rounds since its last answer or our start, whichever is later: what was away
+    before a restart may have come with it.
+    """
 
     caller: Caller
     state: WitnessState
     due: float = 0.0
+    missed: int = 0
 
     def succeeded(self, checkpoint: Checkpoint, at: int) -> None:
         self.state = WitnessState(self.state.name, checkpoint.size, at)
+        self.missed = 0
 
     def failed(self, trouble: WitnessTrouble) -> None:
+        self.missed += 1
         failures = self.state.failures + 1
         self.state = replace(
             self.state, trouble=str(trouble), conflict=trouble.conflict, failures=failures
         )
-        doubled = _BACKOFF[0] * 2.0 ** min(failures - 1, 10)  # after 17 hours 2.0**1024 overflows
+        doubled = _BACKOFF[0] * 2.0 ** min(
+            self.missed - 1, 10
+        )  # after 17 hours 2.0**1024 overflows
         self.due = time.monotonic() + min(doubled, _BACKOFF[1])
 
 
