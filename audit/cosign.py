@@ -182,10 +182,8 @@ class _Asked:
         self.state = replace(
             self.state, trouble=str(trouble), conflict=trouble.conflict, failures=failures
         )
-        doubled = _BACKOFF[0] * 2.0 ** min(
-            self.missed - 1, 10
-        )  # after 17 hours 2.0**1024 overflows
-        self.due = time.monotonic() + min(doubled, _BACKOFF[1])
+        doublings = min(self.missed - 1, 10)  # after 17 hours 2.0**1024 overflows
+        self.due = time.monotonic() + min(_BACKOFF[0] * 2.0**doublings, _BACKOFF[1])
 
 
 class Cosigner:
