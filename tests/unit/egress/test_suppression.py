@@ -290,6 +290,17 @@ def test_published_tables_that_contradict_each_other_are_no_ground_for_bounds() 
         attack([Published(rows, {"n": 0.0})])
 
 
+def check_two_hidden_parts_of_twelve() -> None:
+    """Attack a table of two hidden counts and their total; each can be 1 to 11."""
+    rows = (
+        Row((3, 1), ("a",), {"n": None}),
+        Row((9, 9), ("b",), {"n": None}),
+        Row((12, 10), (None,), {"n": 12.0}),
+    )
+    low, high = attack([Published(rows, {"n": 1.0})])[(3, 1), "n"]
+    assert (round(low), round(high)) == (1, 11)
+
+
 def test_a_solver_that_gives_up_on_what_it_remembers_is_asked_afresh(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -301,13 +312,7 @@ def test_a_solver_that_gives_up_on_what_it_remembers_is_asked_afresh(
         "getModelStatus",
         lambda self: known(self) if cleared else highspy.HighsModelStatus.kNotset,
     )
-    rows = (
-        Row((3, 1), ("a",), {"n": None}),
-        Row((9, 9), ("b",), {"n": None}),
-        Row((12, 10), (None,), {"n": 12.0}),
-    )
-    low, high = attack([Published(rows, {"n": 1.0})])[(3, 1), "n"]
-    assert (round(low), round(high)) == (1, 11)
+    check_two_hidden_parts_of_twelve()
 
 
 def test_a_solver_that_says_nothing_afresh_is_first_asked_for_any_point(
@@ -326,13 +331,7 @@ def test_a_solver_that_says_nothing_afresh_is_first_asked_for_any_point(
 
     monkeypatch.setattr(highspy.Highs, "changeColCost", noted)
     monkeypatch.setattr(highspy.Highs, "getModelStatus", status)
-    rows = (
-        Row((3, 1), ("a",), {"n": None}),
-        Row((9, 9), ("b",), {"n": None}),
-        Row((12, 10), (None,), {"n": 12.0}),
-    )
-    low, high = attack([Published(rows, {"n": 1.0})])[(3, 1), "n"]
-    assert (round(low), round(high)) == (1, 11)
+    check_two_hidden_parts_of_twelve()
 
 
 # Primary rules ---------------------------------------------------------------------------------
