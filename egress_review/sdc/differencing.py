@@ -119,8 +119,7 @@ def resemble_within(table: Membership) -> tuple[Hit, ...]:
     others for the same), and not where a row of its own, shown or hidden, lies between the two: it
     says by itself that somebody is there.
     """
-    joint = diags_array(table.counts, dtype=np.int64).tocsr()
-    pair = _Pair(table, table, joint, common(table, table, joint))
+    pair = _own_pair(table)
     few = (pair.apart > 0) & (pair.apart < np.minimum(pair.least, pair.shared))
     near = np.triu(few & pair.shown)
     rows = (table.levels >= 0) & (table.sizes > 0)
@@ -129,8 +128,7 @@ def resemble_within(table: Membership) -> tuple[Hit, ...]:
         ours, theirs = pair.shared[cell], pair.shared[other]
         between = ((ours == table.sizes) & (theirs == 0)) | ((theirs == table.sizes) & (ours == 0))
         if not (between & rows).any():
-            smaller = min(cell, other, key=lambda n: table.sizes[n])
-            found.append(Hit(int(smaller), int(pair.apart[cell, other])))
+            found.append(Hit(_smaller(table, cell, other), int(pair.apart[cell, other])))
     return tuple(found)
 
 
@@ -140,15 +138,24 @@ def within(table: Membership) -> tuple[Hit, ...]:
     Where everybody has one row the needs of the hidden cells see to it; where persons have several,
     what is left of a total can be many rows of a few. Of what gives it away the smallest is named.
     """
-    joint = diags_array(table.counts, dtype=np.int64).tocsr()
-    pair = _Pair(table, table, joint, common(table, table, joint))
+    pair = _own_pair(table)
     near = (pair.apart > 0) & (pair.apart < pair.least) & pair.shown
     found: dict[int, int] = {}
     both = np.argwhere(np.triu(near)) if near.any() else ()
-    smaller = ((min(c, o, key=lambda n: table.sizes[n]), pair.apart[c, o]) for c, o in both)
+    smaller = ((_smaller(table, c, o), pair.apart[c, o]) for c, o in both)
     for cell, persons in (*smaller, *_left_over(pair)):
         found[int(cell)] = min(found.get(int(cell), int(persons)), int(persons))
     return tuple(Hit(cell, persons) for cell, persons in sorted(found.items()))
+
+
+def _own_pair(table: Membership) -> _Pair:
+    """Return a table set against itself."""
+    joint = diags_array(table.counts, dtype=np.int64).tocsr()
+    return _Pair(table, table, joint, common(table, table, joint))
+
+
+def _smaller(table: Membership, cell: int, other: int) -> int:
+    return int(min(cell, other, key=lambda n: table.sizes[n]))
 
 
 def _hits(pair: _Pair) -> Iterator[tuple[int, int]]:
