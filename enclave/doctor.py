@@ -32,10 +32,7 @@ from enclave.vault import keys
 
 DOCKER = Path("/var/run/docker.sock")
 LOW_DISK_BYTES = 2 * 1024**3
-_CONTROLLED = {
-    "gateway": "gateway",
-    "review": "egress",
-}  # those with a control socket, and its room
+_CONTROLLED = {"gateway": "gateway", "review": "egress"}  # by service: whose control socket it has
 SOON_DAYS = 30  # before a project's data must be gone: time to tell its researchers
 
 
@@ -139,8 +136,8 @@ def refusal_of(settings: Settings, service: str) -> str:
             poke(settings, _CONTROLLED[service])
     except Unavailable as error:
         return error.sentence
-    except OSError:  # it is silent
-        return ""
+    except OSError:
+        pass  # it is silent
     return ""
 
 
