@@ -159,10 +159,8 @@ def directory(settings: Settings, session: str) -> Path:
 def make_directories(settings: Settings, session: str) -> None:
     """Make the session's directories, which must exist before anything is mounted from them."""
     home = directory(settings, session)
-    make_directory(home.parent, 0o755)
-    for part in PARTS:
-        (home / part).mkdir(parents=True, exist_ok=True)
-        (home / part).chmod(0o755)
+    for path in (home.parent, home, *(home / part for part in PARTS)):
+        make_directory(path, 0o755)
 
 
 def tell(settings: Settings) -> None:

@@ -5,6 +5,7 @@ R3 (revoke at once), R20, R21 (authorized users are named).
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -206,6 +207,18 @@ def test_a_project_that_closes_while_a_session_opens_wins(
         enclave.open()
     assert enclave.store.sessions() == ()
     assert not list((enclave.settings.run_dir / "sessions").iterdir())
+
+
+def test_a_sessions_directories_can_be_passed_under_the_strictest_umask(settings: Settings) -> None:
+    """Under 077 the container's user could not come to the sockets mounted for it."""
+    before = os.umask(0o077)
+    try:
+        sessions.make_directories(settings, "one")
+    finally:
+        os.umask(before)
+    home = sessions.directory(settings, "one")
+    for path in (home.parent, home, *home.iterdir()):
+        assert path.stat().st_mode & 0o777 == 0o755
 
 
 def test_without_audit_no_session_opens_and_none_closes(
