@@ -161,7 +161,9 @@ def _notes(asked: Asked, terms: PrivateTerms) -> Iterator[Note]:
         "method.private",
         f"Differential privacy of persons with ε {shown(terms.release)}: each person counts with "
         f"up to {terms.rows} rows, further ones not at all; rows without a listed label are not "
-        "counted. Every listed group has a row, whether anybody is in it or not.",
+        "counted. Every listed group has a row, whether anybody is in it or not. What is drawn "
+        "below zero and cannot be is shown as 0: its total, which counts it as drawn, is then "
+        "less than the sum of the parts shown.",
     )
     for name, within in errors(asked, terms).items():
         fine = f"{within[0]:,}" if within[0] == within[1] else f"{within[0]:,} to {within[1]:,}"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from fractions import Fraction
 
 import pytest
 
+from egress_review.methods.bounded import Cells
 from egress_review.methods.privacy_budget import spending
 from egress_review.model import Request, State
 from egress_review.render import MARK
+from egress_review.sdc import private
+from egress_review.sdc.private import Plan
 from egress_review.submission import CERTIFICATE
 from enclave.model import Method, Protection
 from tests.support.crossing import add_project
@@ -200,18 +204,32 @@ def test_the_same_private_question_costs_nothing_and_has_the_same_answer(
     assert both(world, world.submit())[1] == first  # what was paid for is still answered
 
 
-def test_private_sums_are_of_bounded_amounts_and_averages_of_what_was_drawn(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("below_zero", [False, True])
+def test_private_sums_are_of_bounded_amounts_and_totals_of_what_was_drawn(
+    world: World, monkeypatch: pytest.MonkeyPatch, below_zero: bool
 ) -> None:
+    """A part drawn below zero is shown as 0; its total goes on counting it, and is unbiased."""
     agree(world, monkeypatch, PRIVATE)
+    drawn: list[int] = []
+
+    def draw(plan: Plan, epsilon: Fraction, values: Cells) -> Cells:
+        found = {question: dict(cells) for question, cells in really(plan, epsilon, values).items()}
+        sums = next(cells for (name, _), cells in found.items() if name.startswith("sum"))
+        if below_zero:
+            sums[next(iter(sums))] = -100
+        drawn.extend(sums.values())
+        return found
+
+    really = private.draw
+    monkeypatch.setattr(private, "draw", draw)
     sql = "SELECT county, sum(wage) AS pay, avg(wage) AS mean FROM wages GROUP BY ROLLUP (county)"
     full, protected = both(world, world.submit(sql))
     assert [row[0] for row in protected] == [*COUNTIES, ""]
-    shown = [float(row[1]) for row in protected]
-    assert sum(shown[:-1]) == pytest.approx(shown[-1])  # totals agree with their parts
-    true = [float(row[1]) for row in full]
-    assert shown != true
-    assert shown[-1] == pytest.approx(true[-1], rel=0.5)
+    cents = [round(100 * float(row[1])) for row in protected]
+    assert cents == [*(max(0, one) for one in drawn), max(0, sum(drawn))]
+    assert cents[0] == 0 or not below_zero
+    assert cents != [round(100 * float(row[1])) for row in full]
+    assert cents[-1] == pytest.approx(100 * float(full[-1][1]), rel=0.5)
 
 
 def test_a_private_table_does_not_hinder_another_projects_table(
