@@ -1,6 +1,6 @@
 """Names of the workspace images, made from the hash of what goes into them.
 
-Reads files only; never talks to Docker. A name that exists is an image that is up to date.
+Never talks to Docker. A name that exists is an image that is up to date.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from enclave.settings import Settings
+from hub_config import seccomp
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "images"
 RESEARCHER = IMAGES / "researcher"
-SEED = ROOT / "hub_config" / "seccomp.py"
 CLIENT = RESEARCHER / "enclave_client"
 WHEELHOUSE = ROOT / ".wheelhouse"
 
@@ -29,7 +29,10 @@ def base_image(settings: Settings) -> str:
 
 
 def researcher_image(settings: Settings) -> str:
-    """Return the workspace image's name; changes with every file that goes into it."""
+    """Return the workspace image's name; changes with all that goes into it, the filter too.
+
+    Raises `Unavailable` for a machine that there is no syscall filter for.
+    """
     return f"{settings.instance}-researcher:{_short([*_base_inputs(), *_researcher_inputs()])}"
 
 
@@ -50,9 +53,10 @@ def _base_inputs() -> Iterable[bytes]:
 
 
 def _researcher_inputs() -> Iterator[bytes]:
-    for path in (*files(RESEARCHER), SEED):
+    for path in files(RESEARCHER):
         yield str(path.relative_to(ROOT)).encode()
         yield path.read_bytes()
+    yield seccomp.program()
 
 
 def _short(parts: Iterable[bytes]) -> str:
