@@ -8,6 +8,7 @@ administrator's page could otherwise act inside a researcher's.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -22,6 +23,8 @@ from enclave.model import Role
 from enclave.web.login import NOBODY
 from enclave.web.oidc import Identity
 from hub_config.workspace import Hands
+
+log = logging.getLogger(__name__)
 
 ENTERING = frozenset({Role.RESEARCHER})
 
@@ -117,13 +120,16 @@ class LoggedCallback(OAuthCallbackHandler):
 
 
 class LoggedLogout(OAuthLogoutHandler):
-    """Logs a log-out before it happens."""
+    """Logs a log-out, which only takes rights away and so never waits for audit."""
 
     @override
     async def handle_logout(self) -> None:
         if self.current_user:
             event = Event(Action.LOGOUT, actor=self.current_user.name, detail={"site": "hub"})
-            await asyncio.to_thread(EnclaveAuthenticator.hands.audit.append, event)
+            try:
+                await asyncio.to_thread(EnclaveAuthenticator.hands.audit.append, event)
+            except AuditUnavailable:
+                log.warning("a log-out could not be logged: audit is away")
         await super().handle_logout()
 
 

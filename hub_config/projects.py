@@ -40,15 +40,18 @@ def shut_to(store: ControlStore, person: str) -> tuple[Policy, ...]:
 
 
 def choose(store: ControlStore, person: str, project: str) -> Policy:
-    """Return the project's policy if this person may work on it today; raises `Denied`.
+    """Return the project's policy if this person may work on it today.
 
-    A project that does not exist and one that is not theirs are told apart to nobody.
+    Raises `Denied`, for a project that does not exist as for one that is not theirs.
     """
     try:
         policy = store.policy(project)
         check_may_open(store, policy, person=person, today=date.today())
     except NotFound as missing:
-        raise Denied("You are not named as a researcher of this project.") from missing
+        raise Denied(
+            "You are not named as a researcher of this project.",
+            hint="Choose one of your projects, or ask its lead to have the agreement amended.",
+        ) from missing
     return policy
 
 

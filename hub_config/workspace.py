@@ -25,8 +25,8 @@ from traitlets import Unicode
 from typing_extensions import override
 
 from enclave.errors import Denied, EnclaveError, NotFound
-from enclave.events import Action, Event, Verdict
-from enclave.sessions import close_session, directory, find, open_session
+from enclave.model import Policy
+from enclave.sessions import close_session, directory, find, log_denial, open_session
 from enclave.settings import Settings
 from enclave.store import Appends, ControlStore
 from hub_config import homes, places, projects
@@ -182,27 +182,24 @@ class Workspace(Spawner):
             policies = await self._aside(lambda: projects.open_to(store, person))
             return projects.menu(policies, person=person, base=self.hub.base_url)
         try:
-            policy = await self._aside(lambda: projects.choose(store, person, self.name))
-        except Denied as denied:
-            await self._log_denied(denied)
-            raise refusal(denied) from denied
+            policy = await self._aside(self._chosen)
+        except EnclaveError as error:
+            raise refusal(error) from error
         return projects.form(policy)
+
+    def _chosen(self) -> Policy:
+        """Return the policy of the project that is to be opened; a refusal is logged."""
+        hands, person = self.hands, self.user.name
+        try:
+            return projects.choose(hands.store, person, self.name)
+        except Denied as denied:
+            log_denial(hands.audit, denied, person=person, project=self.name)
+            raise
 
     @override
     def options_from_form(self, form_data: dict[str, list[str]]) -> dict[str, Any]:
         """Take nothing from the form: the project is the server's name, checked at opening."""
         return {}
-
-    async def _log_denied(self, denied: Denied) -> None:
-        event = Event(
-            Action.ACCESS_DENIED,
-            actor=self.user.name,
-            verdict=Verdict.DENIED,
-            project=self.name,
-            clause=denied.clause,
-            detail={"what": "session", "code": denied.code, "sentence": denied.sentence},
-        )
-        await self._aside(lambda: self.hands.audit.append(event))
 
     # The next class in line isolates; the base class wants to see these three here.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,8 +16,14 @@ from enclave.model import Role
 from enclave.settings import Settings
 from enclave.store import ControlStore, amend
 from hub_config import idp, projects
-from hub_config.authenticator import check_may_enter, second_factor
+from hub_config.authenticator import (
+    EnclaveAuthenticator,
+    LoggedLogout,
+    check_may_enter,
+    second_factor,
+)
 from tests.support.hub import PEOPLE, POLICIES, fill
+from tests.support.watching import Book
 
 
 @pytest.fixture
@@ -48,6 +56,19 @@ def test_a_log_in_without_a_second_factor_is_refused_even_for_a_researcher():
         check_may_enter("rosa", {"amr": ["pwd"]}, {Role.RESEARCHER}, require_mfa=True)
 
 
+def test_who_logs_out_of_the_hub_does_not_wait_for_audit(monkeypatch, caplog):
+    cleared: list[str] = []
+    away = Book()
+    away.is_away = True
+    monkeypatch.setattr(EnclaveAuthenticator, "hands", SimpleNamespace(audit=away), raising=False)
+    monkeypatch.setattr(LoggedLogout, "clear_cookie", lambda _self, name: cleared.append(name))
+    leaving = LoggedLogout.__new__(LoggedLogout)
+    leaving._jupyterhub_user = SimpleNamespace(name="rosa")
+    asyncio.run(leaving.handle_logout())
+    assert len(cleared) == 1
+    assert "could not be logged" in caplog.text
+
+
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.RESEARCHER}))
 def test_no_other_role_enters_the_hub(role: Role):
     """An administrator's page could act inside a researcher's."""
@@ -76,7 +97,9 @@ def test_who_is_named_reads_why_a_project_is_not_open_today(
 
 
 @pytest.mark.parametrize("project", ["early-start", "no-such-project"])
-def test_another_s_project_and_none_are_told_apart_to_nobody(store: ControlStore, project: str):
+def test_another_s_project_is_denied_and_one_that_does_not_exist_too(
+    store: ControlStore, project: str
+):
     with pytest.raises(Denied) as refused:
         projects.choose(store, "rosa", project)
     assert refused.value.sentence == "You are not named as a researcher of this project."

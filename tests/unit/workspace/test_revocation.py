@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
+from tornado import web
 from typing_extensions import override
 
 from enclave.audit_client import AuditClient
+from enclave.events import Action
 from enclave.sessions import close_session, open_session
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from hub_config.workspace import SURE_SECONDS, Hands, Workspace
 from tests.support.hub import fill
+from tests.support.watching import Book
 
 
 class Held(Workspace):
@@ -98,6 +103,22 @@ def test_a_store_that_cannot_be_read_ends_nothing(held: Held, hands: Hands):
     for file in database.parent.glob(f"{database.name}*"):
         file.write_bytes(b"no database at all" * 300)
     assert not asked(held) and held.said == []
+
+
+@pytest.mark.parametrize(("away", "status"), [(False, 403), (True, 503)])
+def test_what_may_not_be_opened_is_refused_in_a_sentence(
+    held: Held, hands: Hands, monkeypatch: pytest.MonkeyPatch, away: bool, status: int
+):
+    """Also while audit is away, which has to take the refusal."""
+    book = Book()
+    book.is_away = away
+    monkeypatch.setattr(Workspace, "hands", replace(hands, audit=book))
+    monkeypatch.setattr(Held, "name", "early-start")
+    held.user = SimpleNamespace(name="rosa")
+    with pytest.raises(web.HTTPError) as refused:
+        asyncio.run(held.get_options_form())
+    assert refused.value.status_code == status
+    assert [event.action for event in book.events] == ([] if away else [Action.ACCESS_DENIED])
 
 
 class Remembered:
