@@ -28,10 +28,9 @@ from enclave.errors import Unavailable
 from enclave.settings import Settings
 from hub_config import cgroup, images, seccomp
 from hub_config.places import RESEARCHER_UID, private
-from hub_config.workspace import HOME, INSIDE, Limits, Mount, Workspace, mounts
+from hub_config.workspace import HOME, INSIDE, PORT, Limits, Mount, Workspace, mounts
 
 PREFIX = Path("/opt/enclave")
-PORT = 8888
 ADDRESS_SPACE = 16 * 1024**3  # a coarse second bound; the cgroup's is the real one
 
 # Joins its control groups while still root, then becomes the researcher's user for good.
@@ -82,21 +81,21 @@ def launch(sandbox: Sandbox, *, output: int) -> int:
     """
     with ExitStack() as stack:
         handles = {m.source: _open(stack, m.source) for m in sandbox.seen}
-        rules = _sealed(stack, seccomp.program())
+        rules = _in_memory(stack, seccomp.program())
         told, info = os.pipe()
-        reader = stack.enter_context(os.fdopen(told))
-        argv = arguments(sandbox, handles, rules=rules, info=info)
-        process = subprocess.Popen(
-            _descend(argv),
-            env={**sandbox.environment, "ENCLAVE_GROUPS": " ".join(map(str, sandbox.groups))},
-            pass_fds=(*handles.values(), rules, info),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=_bound(sandbox.limits),  # noqa: PLW1509  -- only setrlimit, no Python locks
-        )
-        os.close(info)
+        reader, writer = stack.enter_context(os.fdopen(told)), os.fdopen(info, "w")
+        with writer:  # closed here, so that the reader's end comes with the sandbox's
+            argv = arguments(sandbox, handles, rules=rules, info=info)
+            process = subprocess.Popen(
+                _descend(argv),
+                env={**sandbox.environment, "ENCLAVE_GROUPS": " ".join(map(str, sandbox.groups))},
+                pass_fds=(*handles.values(), rules, info),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_bound(sandbox.limits),  # noqa: PLW1509  -- only setrlimit, no Python locks
+            )
         said = reader.read()
     # The outer process is ours to reap, whenever it ends; the sandbox does not depend on it.
     threading.Thread(target=process.wait, daemon=True).start()
@@ -109,7 +108,7 @@ def require() -> str:
     """Make and leave one empty sandbox; raises `Unavailable` where bubblewrap cannot work."""
     sandbox = Sandbox((), ("/usr/bin/true",), {"PATH": "/usr/bin"}, Limits())
     with ExitStack() as stack:
-        rules = _sealed(stack, seccomp.program())
+        rules = _in_memory(stack, seccomp.program())
         argv = arguments(sandbox, {}, rules=rules, info=2)
         argv[argv.index("--chdir") + 1] = "/"
         done = subprocess.run(
@@ -137,10 +136,10 @@ class BubblewrapSpawner(Workspace):
         self.port = PORT
         seen = (*mounts(settings, self.session, self.home), *own_mounts())
         command = (f"{PREFIX}/bin/python", f"{PREFIX}/share/enclave/start.py", *self.get_args())
-        groups = self._groups()
-        sandbox = Sandbox(seen, command, {**self.get_env(), **ENVIRONMENT}, limits, groups)
+        environment = {**self.get_env(), **ENVIRONMENT}
         log = private(settings) / f"{self.session}.log"
         try:
+            sandbox = Sandbox(seen, command, environment, limits, self._groups())
             with log.open("ab") as output:
                 self.pid = await self._aside(lambda: launch(sandbox, output=output.fileno()))
         except Unavailable as error:
@@ -233,7 +232,7 @@ def _open(stack: ExitStack, path: Path) -> int:
     return handle
 
 
-def _sealed(stack: ExitStack, content: bytes) -> int:
+def _in_memory(stack: ExitStack, content: bytes) -> int:
     handle = os.memfd_create("filter", os.MFD_CLOEXEC)
     stack.callback(os.close, handle)
     os.write(handle, content)

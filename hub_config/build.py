@@ -207,7 +207,7 @@ def _import(tree: Path, name: str) -> None:
 
 
 def wheels() -> str:
-    """Download the locked wheels, hashes checked, and build our own client's beside them."""
+    """Download the locked wheels, hashes checked."""
     target = wheel_directory()
     if target.exists():
         return f"{len(list(target.iterdir()))} wheels are there"
@@ -309,9 +309,8 @@ def _lay_out(target: Path) -> None:
     target.mkdir(parents=True)
     for name in ("Dockerfile", "start.py", "trim.py"):
         shutil.copyfile(images.RESEARCHER / name, target / name)
-    shutil.copytree(images.RESEARCHER / "jupyter", target / "jupyter")
-    notebooks = images.RESEARCHER / "notebooks"
-    shutil.copytree(notebooks, target / "notebooks")
+    for name in ("jupyter", "notebooks"):
+        shutil.copytree(images.RESEARCHER / name, target / name)
     (target / "filter.bpf").write_bytes(seccomp.program())
     _client_wheel(target / "local")
 

@@ -41,9 +41,9 @@ BROWSER_SCOPES = [
 ]
 
 
-def configure(c: Any, settings: Settings | None = None) -> None:
+def configure(c: Any) -> None:
     """Fill JupyterHub's configuration object `c`; raises `Unavailable` where it must not start."""
-    settings = settings or Settings()
+    settings = Settings()
     store = ControlStore(settings.database_url)
     hands = Hands(settings, store, AuditClient(settings, "hub"))
     Workspace.hands = EnclaveAuthenticator.hands = hands

@@ -19,9 +19,7 @@ from traitlets import Bool
 from typing_extensions import override
 
 from hub_config import images
-from hub_config.workspace import HOME, Limits, Mount, Workspace, mounts
-
-PORT = 8888  # never listened on; the server refuses a socket beside any other number
+from hub_config.workspace import HOME, PORT, Limits, Mount, Workspace, mounts
 
 
 def configuration(limits: Limits) -> dict[str, Any]:

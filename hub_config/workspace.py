@@ -37,6 +37,7 @@ POLL_SECONDS = 0.025
 SURE_SECONDS = 60.0  # a workspace in use is heard of every half minute
 INSIDE = Path("/run/enclave")
 HOME = Path("/home/researcher")
+PORT = 8888  # never listened on; the server refuses a socket beside any other number
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def address(route: Route, raw_path: str) -> URL:
     """Return the address of a raw path at the route's target, escapes kept as they came."""
     target = route.target.rstrip("/")
     path = path_of(target)
-    # The port keeps two workspaces' connections apart in the pool only through the host: the path.
+    # The hub keeps a port beside every host that it remembers, and writes 80 behind a socket's.
     base = target if path is None else target.removesuffix(":80")
     return URL(base + raw_path, encoded=True)
 
@@ -146,8 +146,7 @@ async def _carry_socket(
 ) -> web.StreamResponse:
     asked = request.headers.get("Sec-WebSocket-Protocol", "")
     protocols = [word.strip() for word in asked.split(",") if word.strip()]
-    ours = {"sec-websocket-"}
-    headers = [(k, v) for k, v in _onward(request) if not k.lower().startswith(tuple(ours))]
+    headers = [(k, v) for k, v in _onward(request) if not k.lower().startswith("sec-websocket-")]
     try:
         inner = await session.ws_connect(
             address(route, request.raw_path),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from jupyterhub.spawner import SpawnException
 
 from enclave import syscalls
 from enclave.errors import Unavailable
 from enclave.settings import Settings
-from hub_config import build, configure, engine, images
+from hub_config import bubblewrap, build, cgroup, configure, engine, images
+from hub_config.bubblewrap import BubblewrapSpawner
+from hub_config.workspace import Hands, Workspace
 
 DEB822 = """# a comment: with a colon
 Types: deb deb-src
@@ -103,6 +107,24 @@ def test_a_hub_without_an_engine_does_not_start(monkeypatch):
     monkeypatch.setattr(engine, "answers", lambda: False)
     with pytest.raises(Unavailable, match="No Docker engine"):
         configure.spawner_class(Settings(isolation="docker"))
+
+
+def test_a_kernel_without_bounds_refuses_a_workspace_in_a_sentence(tmp_path: Path, monkeypatch):
+    def without(*_: object, **__: object) -> None:
+        raise Unavailable("This kernel does not let us bound a workspace's memory and processes.")
+
+    hands = Hands(Settings(state_dir=tmp_path / "s", run_dir=tmp_path / "r"), None, None)
+    monkeypatch.setattr(Workspace, "hands", hands, raising=False)
+    monkeypatch.setattr(cgroup, "make", without)
+    monkeypatch.setattr(bubblewrap.os, "geteuid", lambda: 0)
+    for name in ("mounts", "own_mounts"):
+        monkeypatch.setattr(bubblewrap, name, lambda *_: ())
+    for name, value in (("get_args", []), ("get_env", {})):
+        monkeypatch.setattr(BubblewrapSpawner, name, lambda _self, value=value: value)
+    opening = BubblewrapSpawner()
+    opening.session, opening.home = "s1", tmp_path
+    with pytest.raises(SpawnException, match="does not let us bound"):
+        asyncio.run(opening.start())
 
 
 def test_an_engine_we_did_not_start_is_not_stopped(tmp_path: Path):
