@@ -16,6 +16,7 @@ import docker
 from docker.errors import DockerException
 
 from enclave.errors import Unavailable
+from enclave.programs import of_host
 from enclave.settings import Settings
 
 START_SECONDS = 40
@@ -78,7 +79,7 @@ def require_root(what: str) -> None:
 
 def install_missing(programs: dict[str, str]) -> None:
     """Install the Debian packages of the programs that are missing; raises `Unavailable`."""
-    missing = sorted({package for name, package in programs.items() if not _which(name)})
+    missing = sorted({package for name, package in programs.items() if not of_host(name)})
     if not missing:
         return
     words = " ".join(missing)
@@ -99,10 +100,6 @@ def install_missing(programs: dict[str, str]) -> None:
         )
 
 
-def _which(name: str) -> str | None:
-    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-
-
 def _run_systemd() -> None:
     done = subprocess.run(
         ["systemctl", "start", "docker"], capture_output=True, text=True, check=False
@@ -117,7 +114,7 @@ def _start(settings: Settings) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [_which("dockerd") or "dockerd", "--bridge=none", "--iptables=false"],
+            [of_host("dockerd") or "dockerd", "--bridge=none", "--iptables=false"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -8,11 +8,11 @@ which `bounded` says.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 from enclave.errors import Unavailable
+from enclave.programs import of_host
 from enclave.settings import Settings
 from hub_config.places import RESEARCHER_UID
 
@@ -81,7 +81,7 @@ def _make(file: Path, size: int) -> None:
 
 
 def _call(argv: list[str], what: str) -> None:
-    program = shutil.which(argv[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    program = of_host(argv[0])
     if program is None:
         raise Unavailable(f"{argv[0]} is missing, so no home can be {what}.")
     done = subprocess.run([program, *argv[1:]], capture_output=True, text=True, check=False)

@@ -6,11 +6,11 @@ The work is done by the workspace room's own program: the ground floor imports n
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 
 from enclave.errors import Unavailable
+from enclave.programs import of_host
 from enclave.settings import Settings
 
 BUILD = (sys.executable, "-m", "hub_config.build")
@@ -46,5 +46,4 @@ def stop(settings: Settings) -> None:
 def available() -> tuple[str, ...]:
     """Return the isolations whose program is installed here."""
     programs = {"Docker": "dockerd", "bubblewrap": "bwrap"}
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    return tuple(name for name, program in programs.items() if shutil.which(program, path=path))
+    return tuple(name for name, program in programs.items() if of_host(program))

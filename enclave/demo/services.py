@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from enclave.audit_client import SOURCES, socket_path
 from enclave.demo import witness
 from enclave.errors import Unavailable
+from enclave.programs import ours
 from enclave.sessions import poke
 from enclave.settings import Settings
 
@@ -63,10 +64,6 @@ def answers_http(url: str, path: str) -> bool:
         connection.close()
 
 
-def _program(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
-
-
 def _audit_writer(settings: Settings) -> bool:
     return all(answers_on(socket_path(settings, source)) for source in SOURCES)
 
@@ -88,7 +85,7 @@ def _review(settings: Settings) -> bool:
     return follows(settings, "egress") and answers_http(settings.review_url, "/healthz")
 
 
-AUDIT = Service("audit", (_program("audit"), "serve"), _audit_writer, others_wait=True)
+AUDIT = Service("audit", (ours("audit"), "serve"), _audit_writer, others_wait=True)
 
 SERVICES: tuple[Service, ...] = (
     AUDIT,
@@ -104,11 +101,11 @@ SERVICES: tuple[Service, ...] = (
     ),
     Service(
         "audit-web",
-        (_program("audit"), "web"),
+        (ours("audit"), "web"),
         lambda s: answers_http(s.audit_url, "/healthz"),
     ),
-    Service("gateway", (_program("enclave"), "gateway", "serve"), _gateway),
-    Service("review", (_program("egress-review"), "serve"), _review),
+    Service("gateway", (ours("enclave"), "gateway", "serve"), _gateway),
+    Service("review", (ours("egress-review"), "serve"), _review),
     Service(
         "proxy",
         (sys.executable, "-m", "hub_config.proxy"),
@@ -117,7 +114,7 @@ SERVICES: tuple[Service, ...] = (
     ),
     Service(
         "hub",
-        (_program("jupyterhub"), "-f", "jupyterhub_config.py"),
+        (ours("jupyterhub"), "-f", "jupyterhub_config.py"),
         lambda s: answers_http(s.hub_url, "/hub/health"),
     ),
 )

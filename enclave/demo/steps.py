@@ -11,7 +11,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from enclave.demo.services import AUDIT
 from enclave.demo.supervisor import serves, supervisor_pid
 from enclave.durable import make_directory
 from enclave.errors import Conflict, Unavailable
+from enclave.programs import ours
 from enclave.settings import Settings
 
 NETWORK = Path("examples/demo-network")
@@ -108,20 +108,15 @@ def load(settings: Settings) -> str:
         return "kept"
     deliveries = settings.state_dir / "demo" / "deliveries"
     with running_audit(settings):
-        call(settings, [program("enclave"), "apply", str(NETWORK)])
+        call(settings, [ours("enclave"), "apply", str(NETWORK)])
         for agency, dataset in DELIVERIES:
             file = next(deliveries.glob(f"{dataset}.*"))
-            call(settings, [program("enclave"), "deliver", agency, dataset, str(file)])
-        call(settings, [program("linkage"), "run"])
+            call(settings, [ours("enclave"), "deliver", agency, dataset, str(file)])
+        call(settings, [ours("linkage"), "run"])
         for project in PROJECTS:
-            call(settings, [program("enclave"), "project", "build", project, "--move"])
+            call(settings, [ours("enclave"), "project", "build", project, "--move"])
     _mark(settings, "load")
     return f"{len(DELIVERIES)} deliveries, {len(PROJECTS)} extracts"
-
-
-def program(name: str) -> str:
-    """Return the path of one of our own programs in this environment."""
-    return str(Path(sys.executable).parent / name)
 
 
 def call(settings: Settings, argv: Sequence[str]) -> None:

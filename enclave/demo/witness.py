@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from enclave.errors import Unavailable
+from enclave.programs import ours
 from enclave.settings import Settings
 
 NAME = "stand-in-for-auditors-office"
@@ -45,17 +45,14 @@ def appoint(settings: Settings) -> str:
     if settings.audit_policy is not None or not is_ours:
         return f"policy {policy}"
     home(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
-    argv = (*_audit(), "witness", "key", str(home(settings) / "witness.key"), "--name", _KEY_NAME)
+    key = str(home(settings) / "witness.key")
+    argv = (ours("audit"), "witness", "key", key, "--name", _KEY_NAME)
     made = subprocess.run(argv, capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise Unavailable(f"The demo's witness has no key: {made.stderr.strip()}")
     settings.audit_dir.mkdir(parents=True, exist_ok=True)
     policy.write_text(_POLICY % (made.stdout.strip(), port(settings)))
     return NAME
-
-
-def _audit() -> tuple[str, ...]:
-    return (str(Path(sys.executable).parent / "audit"),)
 
 
 def run(settings: Settings) -> None:
@@ -66,7 +63,7 @@ def run(settings: Settings) -> None:
     store = home(settings) / "witness.db"
     first = () if store.exists() else ("--first-time",)
     argv = (
-        *_audit(),
+        ours("audit"),
         "witness",
         "serve",
         *("--store", str(store)),

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from enclave.errors import Unavailable
+from enclave.programs import of_host
 from enclave.settings import Settings
 from enclave.vault import keys
 
@@ -81,9 +82,8 @@ def _take_away(mounted: Path) -> None:
     """Unmount every home below a directory: at once by name, in truth when its last user ends."""
     for home in _inside(mounted.resolve()):
         if os.path.ismount(home):
-            program = shutil.which("umount", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
             done = subprocess.run(
-                [program or "umount", "--lazy", str(home)],
+                [of_host("umount") or "umount", "--lazy", str(home)],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from enclave.demo.cli import demo_settings
 from enclave.demo.services import SERVICES
-from enclave.demo.steps import program
 from enclave.demo.supervisor import pid_file
+from enclave.programs import ours
 from enclave.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ class RunningDemo:
     def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run one of our programs as the administrator would."""
         return subprocess.run(
-            [program(argv[0]), *argv[1:]],
+            [ours(argv[0]), *argv[1:]],
             env=self.settings.environment(),
             capture_output=True,
             text=True,
@@ -69,7 +69,7 @@ def running_demo(instance: str = "test") -> Iterator[RunningDemo]:
     env = settings.environment()
     try:
         up = subprocess.run(
-            [program("enclave"), "demo", "up", "--base-port", str(BASE_PORT)],
+            [ours("enclave"), "demo", "up", "--base-port", str(BASE_PORT)],
             env=env,
             cwd=ROOT,
             capture_output=True,
@@ -80,7 +80,7 @@ def running_demo(instance: str = "test") -> Iterator[RunningDemo]:
         yield RunningDemo(settings)
     finally:
         subprocess.run(
-            [program("enclave"), "demo", "down"], env=env, cwd=ROOT, capture_output=True, check=True
+            [ours("enclave"), "demo", "down"], env=env, cwd=ROOT, capture_output=True, check=True
         )
         shutil.rmtree(home)
 

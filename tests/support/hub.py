@@ -35,6 +35,7 @@ from enclave.model import (
     Role,
     View,
 )
+from enclave.programs import ours
 from enclave.settings import Settings
 from enclave.store import ControlStore, move, provision, put
 from hub_config import halt
@@ -45,7 +46,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = {
     "login": (sys.executable, "-m", "hub_config.idp"),
     "proxy": (sys.executable, "-m", "hub_config.proxy"),
-    "hub": (str(Path(sys.executable).parent / "jupyterhub"), "-f", "jupyterhub_config.py"),
+    "hub": (ours("jupyterhub"), "-f", "jupyterhub_config.py"),
 }
 PEOPLE = (
     Person("rosa", "Rosa Rivera", "rosa@university.example", frozenset({Role.RESEARCHER})),

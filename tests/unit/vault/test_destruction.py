@@ -122,7 +122,7 @@ def test_a_home_that_cannot_be_unmounted_is_said_and_finished_by_the_next_call(
     settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(destruction.shutil, "which", lambda *_a, **_k: "/bin/false")
+        patch.setattr(destruction, "of_host", lambda _name: "/bin/false")
         with pytest.raises(Unavailable, match="could not be unmounted"):
             destruction.destroy(settings, "pay")
     assert destruction.remains(settings, "pay") == (settings.state_dir / "homes/pay/rosa.img",)
