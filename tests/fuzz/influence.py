@@ -344,6 +344,16 @@ def _cell(found: Node) -> Iterator[Cell]:
     elif items:
         counted = call("count_if", all_of([is_present(item) for item in items[:2]]))
         yield Cell(text, {**counted, "filter": copied(found["filter"])}, "rows", columns, is_chosen)
+    if reviewed(name).of_products and columns:
+        yield _product(text, items, found)
+
+
+def _product(text: str, items: list[Node], found: Node) -> Cell:
+    """Return the sum of squares or products that follows from a moment and the sums beside it."""
+    pair = [cast(item, "DOUBLE") for item in copied([items[0], items[-1]])]
+    kind = "rows" if len(items) == 1 else "sum"  # of one column: no other sum of it
+    whole = _summed(call("*", *pair, is_operator=True), found)
+    return Cell(f"{text} products", whole, kind, frozenset(_names(items)), False, True)
 
 
 def _unrounded(value: Any) -> Any:

@@ -62,6 +62,10 @@ def _nothing(*_: Any, **__: Any) -> list[Any]:
          "few add"),
         ("rewriting.Grouping._condition", "SELECT count_if(district <> 'Kent') FROM enrolment",
          "few are left out"),
+        ("rewriting.Grouping._apart", f"SELECT regr_slope(wage, school_year), avg(wage) {_PAY} "
+         "WHERE school_year = 2020 OR district = 'Kent'", "few differ: sums"),
+        ("differences.ratios", f"SELECT sum(wage * school_year), sum(wage) {_PAY} WHERE wage > 0 "
+         "AND (school_year = 2020 OR district = 'Kent')", "few differ: sums"),
         ("rules.Rules.answer", "SELECT district FROM enrolment", "beyond the groups"),
     ],
 )  # fmt: skip

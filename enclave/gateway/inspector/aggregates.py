@@ -16,12 +16,14 @@ from pydantic import BaseModel, ConfigDict
 
 from enclave.gateway.inspector.functions import Family
 
+MOST_QUANTILES = 5  # in one grouping: each is the value of one person, or lies between two
 _MIDDLE = (0.25, 0.75)  # the quantiles that may leave a group: those of its middle half
 Test = Literal["count", "share", "middle"]
 
 
 class _Allowed(Family):
     tests: Test
+    of_products: bool = False
 
 
 class _File(BaseModel):
@@ -36,6 +38,7 @@ class Aggregate:
 
     test: Test | None
     refusal: str | None
+    of_products: bool = False
 
     @property
     def counts(self) -> bool:
@@ -46,10 +49,15 @@ class Aggregate:
         """Raise what `refuse` makes if a quantile is not one of the middle half."""
         if self.test != "middle":
             return
-        found = call["function_data"].get("quantiles", ())
-        fractions = [float(item["value"]) / 10 ** _scale(item) for item in found]
-        if not fractions or not all(_MIDDLE[0] <= part <= _MIDDLE[1] for part in fractions):
+        found = fractions(call)
+        if not found or not all(_MIDDLE[0] <= part <= _MIDDLE[1] for part in found):
             raise refuse("The quantile is near an end.", hint="Ask for one from 0.25 to 0.75.")
+
+
+def fractions(call: Mapping[str, Any]) -> list[float]:
+    """Return the fractions that an aggregate of the plan is the quantiles of; none for others."""
+    found = (call.get("function_data") or {}).get("quantiles", ())
+    return [float(item["value"]) / 10 ** _scale(item) for item in found]
 
 
 def _scale(item: Mapping[str, Any]) -> int:
@@ -71,6 +79,8 @@ def reviewed(name: str) -> Aggregate:
 def _reviews() -> Mapping[str, Aggregate]:
     body = (Path(__file__).parent / "aggregates.yml").read_text(encoding="utf-8")
     file = _File.model_validate(yaml.safe_load(body))
-    allowed = {n: Aggregate(f.tests, None) for f in file.allowed for n in f.functions}
+    allowed = {
+        n: Aggregate(f.tests, None, f.of_products) for f in file.allowed for n in f.functions
+    }
     refused = {n: Aggregate(None, f.reason.strip()) for f in file.refused for n in f.functions}
     return {**refused, **allowed}

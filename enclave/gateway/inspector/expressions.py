@@ -73,8 +73,8 @@ def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value
     is_truth = values.is_boolean(expression)
     if rules.is_held and (is_truth or values.is_rounding(expression)):
         told = told._replace(is_coarse=True, is_rounded=not is_truth)
-    if rules.is_held and values.is_far_product(expression, parts):
-        told = told._replace(is_rounded=True)
+    if rules.is_held and values.function_name(expression) in ("*", "/"):
+        told = values.product(told, expression, parts)
     if told.gathers and len(parts) > 1:
         rules.gathered()
     if is_truth and values.function_name(expression) not in _LOGIC:

@@ -8,6 +8,7 @@ it is. Makes trees only; the engine writes the text, and every reader reads it a
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from enclave.gateway.inspector import differences
@@ -85,6 +86,8 @@ class Grouping:
     rows: list[Node] = field(default_factory=list)
     tests: list[Test] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    summed: list[tuple[Node, Node | None]] = field(default_factory=list)
+    is_alone: bool = False  # each group is tested by its own middle value: a remainder cannot be
 
     def rewrite(self, titles: list[str]) -> None:
         """Change the place's node into the held one; `titles` are the names of its columns."""
@@ -235,8 +238,7 @@ class Grouping:
         tested = self._name("groups")
         names = keys + [f"{PREFIX}a{at}" for at in range(len(self.calls))]
         passed = select([column(name) for name in names], table(tested), where=self._passes())
-        is_alone = self.known.is_rounded  # each group was tested by its own middle value
-        if not keys or is_alone or self.rules.small is not SmallGroups.REMAINDER:
+        if not keys or self.is_alone or self.rules.small is not SmallGroups.REMAINDER:
             return passed
         small = select([column(name) for name in keys], table(tested),
                        where=negated(column(f"{PREFIX}ok")))  # fmt: skip
@@ -292,12 +294,16 @@ class Grouping:
         if test == "middle":
             counted = case(all_of(shown), constant(1), constant(0))
             self._number(_titled(counted, f"{PREFIX}m{at}_"), _MOST_VALUES)
+        name, only = moved["function_name"], moved["filter"]
         if test == "share":
-            for number, term in enumerate(t for item in varying for t in differences.terms(item)):
-                self._share(term, moved["filter"], f"{PREFIX}s{at}_{number}_")
-        if self.known.is_rounded and (test == "share" or moved["distinct"]):
+            for number, term in enumerate(differences.weighed(name, varying)):
+                self._share(term, only, f"{PREFIX}s{at}_{number}_")
+            self.summed.extend((copied(item), copied(only)) for item in varying)
+        is_rounded = self.known.is_rounded and (test == "share" or moved["distinct"])
+        if is_rounded or (reviewed(name).of_products and len(varying) > 1):
             for number, item in enumerate(varying):
-                self._apart(item, moved["filter"], f"o{at}_{number}_")
+                beside = [self._shown(other, moved) for other in varying if other is not item]
+                self._apart(item, [*beside, *([only] if only else [])], f"o{at}_{number}_")
 
     def _compared(self, moved: Node, varying: list[Node], at: int, rows: Node | None) -> None:
         """Note which rows an aggregate is of, to be set against the others'."""
@@ -376,6 +382,9 @@ class Grouping:
             else:
                 differs = negated(one.condition or other.condition or null())
             self._condition(differs, f"d{number}_", sides="y")
+        if self.known.is_overlapping and self.known.is_weighted:
+            for number, (ratio, both) in enumerate(differences.ratios(self.summed)):
+                self._apart(ratio, [both], f"q{number}_", is_ratio=True)
 
     def _condition(self, condition: Node, name: str, sides: str = "") -> None:
         self.rows.append(_titled(condition, f"{PREFIX}{name}"))
@@ -386,12 +395,14 @@ class Grouping:
         self.rows.append(expression)
         self.tests.append(Test(expression["alias"], share))
 
-    def _apart(self, item: Node, chosen: Node | None, name: str) -> None:
-        """Test who does not have the middle value: most may have it, where something is rounded."""
+    def _apart(self, item: Node, only: list[Node], name: str, *, is_ratio: bool = False) -> None:
+        """Test who does not have the middle value, which all but a few may have."""
+        self.is_alone = True
         number = cast(item, "DOUBLE", is_tried=True)
-        number = case(chosen, number, null()) if chosen else number
+        number = case(all_of(only), number, null()) if only else number
         middle = window("median", copied(number), copied(self.keys))
-        self._condition(is_true(compare("NOTEQUAL", number, middle)), name, sides="y")
+        far = differences.is_apart if is_ratio else partial(compare, "NOTEQUAL")
+        self._condition(is_true(far(number, middle)), name, sides="y")
 
     def _share(self, term: Node, chosen: Node | None, name: str) -> None:
         number = cast(term, "DOUBLE", is_tried=True)  # a text may be none, where it is tried

@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from enclave.gateway.inspector import values
-from enclave.gateway.inspector.aggregates import reviewed
+from enclave.gateway.inspector.aggregates import MOST_QUANTILES, fractions, reviewed
 from enclave.gateway.inspector.catalogue import Catalogue
 from enclave.gateway.inspector.values import Node, Origin, Relation, Shape, Value
 from enclave.gateway.refusals import NotGroups, SinglePerson, UseNotGranted
@@ -49,6 +49,7 @@ class Boundary:
     is_counting: bool
     is_naming: bool
     is_rounded: bool
+    is_weighted: bool
 
     def stricter(self, other: Boundary) -> Boundary:
         """Return what holds for both of two plans of one grouping."""
@@ -60,6 +61,7 @@ class Boundary:
             self.is_counting or other.is_counting,
             self.is_naming or other.is_naming,
             self.is_rounded or other.is_rounded,
+            self.is_weighted or other.is_weighted,
         )
 
 
@@ -307,14 +309,24 @@ class Rules:
         judged = [
             self._judge(c, below, flow) for c in calls if not _is_count_of_owner(c, below, flow)
         ]
+        if len({part for call in calls for part in fractions(call)}) > MOST_QUANTILES:
+            raise self._groups(
+                "So many quantiles are the values of single persons, one after the other.",
+                hint=f"Ask for at most {MOST_QUANTILES} in a query, as 0.25, 0.5 and 0.75.",
+            )
         overlap = _overlap(calls, below, flow)
-        counting, naming, rounded = (any(is_such(call, below, flow) for call in calls)
-                                     for is_such in (_counting, _naming, _rounded))  # fmt: skip
-        found = Boundary(mark, below.is_single, any(judged), overlap, counting, naming, rounded)
-        self.boundaries.append(found)
+        told = (any(is_such(call, below, flow) for call in calls)
+                for is_such in (_counting, _naming, _rounded, _weighted))  # fmt: skip
+        self.boundaries.append(Boundary(mark, below.is_single, any(judged), overlap, *told))
         # What is known of a group is the same for all its persons.
         safe = (
-            v.nullable()._replace(shape=Shape.PLAIN, is_coarse=True, is_rounded=False)
+            v.nullable()._replace(
+                shape=Shape.PLAIN,
+                is_coarse=True,
+                is_rounded=False,
+                is_public=True,
+                is_weighted=False,
+            )
             for v in public.values
         )
         return public._replace(values=tuple(safe), is_single=False)
@@ -423,6 +435,11 @@ def _counting(call: Node, below: Relation, flow: Flow) -> bool:
 def _rounded(call: Node, below: Relation, flow: Flow) -> bool:
     """Say whether an aggregate is of something rounded, which most may have the same of."""
     return any(flow.value(item, below).is_rounded for item in call["children"])
+
+
+def _weighted(call: Node, below: Relation, flow: Flow) -> bool:
+    """Say whether an aggregate is of values that are multiplied by others."""
+    return any(flow.value(item, below).is_weighted for item in call["children"])
 
 
 def _naming(call: Node, below: Relation, flow: Flow) -> bool:
