@@ -12,7 +12,6 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,7 +25,7 @@ from enclave.events import Action, Event, Receipt, Scalar, Verdict
 from enclave.model import Dataset, FieldKind
 from enclave.progress import steps
 from enclave.settings import Settings
-from enclave.store import Appends, ControlStore, DeliveryRow
+from enclave.store import Appends, ControlStore, DeliveryRow, now
 from enclave.vault.dictionary import Refused, check
 
 RECORD_KEY = "record_key"
@@ -76,10 +75,11 @@ def deliver(
     DELIVERY_REFUSED event) if it does not fit its dictionary, NotFound for an unknown dataset or
     file, Invalid for another agency's dataset, AuditUnavailable with nothing stored.
     """
-    described = store.datasets().get(dataset)
+    known = store.datasets()
+    described = known.get(dataset)
     if described is None:
-        known = ", ".join(sorted(store.datasets())) or "none yet; `enclave apply` enters them"
-        raise NotFound(f"There is no dataset “{dataset}”.", hint=f"Described are: {known}.")
+        names = ", ".join(sorted(known)) or "none yet; `enclave apply` enters them"
+        raise NotFound(f"There is no dataset “{dataset}”.", hint=f"Described are: {names}.")
     if described.agency != agency:
         raise Invalid(f"The dataset {dataset} is not one that {agency} delivers.")
     if not path.is_file():
@@ -116,13 +116,10 @@ def read(settings: Settings, delivery: DeliveryRow, kind: FieldKind) -> pa.Table
 
     The record key is 16 bytes. Raises NotFound if the dataset has nothing of that kind.
     """
-    sides = {
-        FieldKind.IDENTIFIER: delivery.identifiers_version,
-        FieldKind.CONTENT: delivery.content_version,
-    }
-    if sides[kind] is None:
+    version = _side(delivery, kind)
+    if version is None:
         raise NotFound(f"The dataset {delivery.dataset} has no {kind.value} fields.")
-    table = DeltaTable(place(settings, delivery.dataset, kind), version=sides[kind])
+    table = DeltaTable(place(settings, delivery.dataset, kind), version=version)
     return pa.table(table.to_pyarrow_table()).sort_by(RECORD_KEY)
 
 
@@ -143,15 +140,18 @@ def sweep(settings: Settings, dataset: str, registered: tuple[DeliveryRow, ...])
     for kind in FieldKind:
         where, kept = place(settings, dataset, kind), set[str]()
         for row in registered:
-            version = (
-                row.identifiers_version if kind is FieldKind.IDENTIFIER else row.content_version
-            )
+            version = _side(row, kind)
             if version is not None:
                 uris = DeltaTable(where, version=version).file_uris()
                 kept |= {Path(uri).name for uri in uris}
         for path in where.glob("*.parquet"):
             if path.name not in kept:
                 path.unlink()
+
+
+def _side(row: DeliveryRow, kind: FieldKind) -> int | None:
+    """Return which version of one side's Delta table holds a delivery."""
+    return row.identifiers_version if kind is FieldKind.IDENTIFIER else row.content_version
 
 
 def _checked(audit: Appends, event: Event, path: Path, described: Dataset) -> pa.Table:
@@ -187,7 +187,7 @@ def _write(
         sha256=sha256,
         identifiers_version=versions[FieldKind.IDENTIFIER],
         content_version=versions[FieldKind.CONTENT],
-        stored_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        stored_at=now(),
     )
 
 

@@ -92,7 +92,7 @@ def size(settings: Settings, project: str, epoch: int) -> int:
     return sum(path.stat().st_size for path in place.glob("*")) if place.is_dir() else 0
 
 
-def remove_epochs(settings: Settings, project: str, *, keep: Collection[int] = ()) -> None:
+def remove_epochs(settings: Settings, project: str, *, keep: Collection[int]) -> None:
     """Remove a project's extract files, all but the epochs kept. Open readers keep their file."""
     root, kept = settings.state_dir / "extracts" / project, {str(epoch) for epoch in keep}
     for path in root.iterdir() if root.is_dir() else ():

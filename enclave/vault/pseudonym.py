@@ -28,7 +28,10 @@ def pseudonymise(ids: bytes, key: bytes) -> bytes:
 
 
 def reidentify(pseudonyms: bytes, key: bytes) -> bytes:
-    """Return the person ids behind pseudonyms: for incidents and withdrawals, key holders only."""
+    """Return the person ids behind pseudonyms, for holders of the key.
+
+    Egress review tells by them that persons of two projects are the same; it keeps keyed hashes.
+    """
     context = _cipher(pseudonyms, key).decryptor()
     return context.update(pseudonyms) + context.finalize()
 
