@@ -116,7 +116,7 @@ def start_services(settings: Settings) -> str:
 
 
 def print_welcome(console: Console, settings: Settings, seconds: float) -> None:
-    """Print the three URLs, the accounts and the honest total time."""
+    """Print the URLs, the accounts and the honest total time."""
     sites = Table("site", "open in a browser", title="Enclave is up", title_justify="left")
     sites.add_row("workspaces", settings.hub_url)
     sites.add_row("egress review", settings.review_url)

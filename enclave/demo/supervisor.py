@@ -21,6 +21,7 @@ from enclave.durable import make_directory
 from enclave.settings import Settings
 
 POLL_SECONDS = 0.3
+READY_SECONDS = 60
 STOP_SECONDS = 10
 BACKOFF_SECONDS = (0.2, 0.5, 1, 2, 5)
 # A supervisor that is killed takes its services along: the next would find their ports taken.
@@ -76,9 +77,9 @@ class Supervisor:
             )
         self._publish()
 
-    def _wait_ready(self, service: Service, seconds: float = 60) -> None:
+    def _wait_ready(self, service: Service) -> None:
         """Wait for one service before the next, but never for longer: `doctor` tells the rest."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and not self._stop.wait(0.05):
             if service.ready(self._settings):
                 return

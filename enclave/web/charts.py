@@ -218,7 +218,9 @@ def _legend(values: Iterable[float], most: float, unit: str) -> tuple[tuple[int,
             (level, f"up to {_text(round(tops[level], 2))}") for level in range(1, LEVELS + 1)
         ]
         return ((0, f"0 {unit}"), *shades)
-    ranges = [(level, floor(tops[level - 1]) + 1, floor(tops[level])) for level in range(1, 6)]
+    ranges = [
+        (level, floor(tops[level - 1]) + 1, floor(tops[level])) for level in range(1, LEVELS + 1)
+    ]
     return (
         (0, f"0 {unit}"),
         *((n, _text(a) if a == b else f"{_text(a)} to {_text(b)}") for n, a, b in ranges if a <= b),

@@ -10,16 +10,13 @@ from starlette.applications import Starlette
 SHUTDOWN_SECONDS = 3
 
 
-def server(app: Starlette, *, port: int | None = None) -> uvicorn.Server:
-    """Return a uvicorn server for the app's own URL; `await server.serve()` runs it.
-
-    `port` overrides the URL's, for a site behind a proxy.
-    """
+def server(app: Starlette) -> uvicorn.Server:
+    """Return a uvicorn server for the app's own URL; `await server.serve()` runs it."""
     parts = urlsplit(app.state.web.site.url)
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
-        port=port or parts.port or (443 if parts.scheme == "https" else 80),
+        port=parts.port or (443 if parts.scheme == "https" else 80),
         log_level="warning",
         access_log=False,  # addresses may carry what a person searched for; audit has the acts
         server_header=False,
@@ -30,6 +27,6 @@ def server(app: Starlette, *, port: int | None = None) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def run(app: Starlette, *, port: int | None = None) -> None:
+def run(app: Starlette) -> None:
     """Serve until SIGTERM or SIGINT."""
-    server(app, port=port).run()
+    server(app).run()

@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Engine, Row
 
+from enclave.database import WRITING
+
 IDLE_SECONDS = 15 * 60
 LIFE_SECONDS = 8 * 3600
 LOGIN_SECONDS = 10 * 60
@@ -110,7 +112,7 @@ class WebSessions:
 
     def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.time):
         self._engine = engine
-        self._writing = engine.execution_options(enclave_writing=True)
+        self._writing = engine.execution_options(**{WRITING: True})
         self._clock = clock
 
     def now(self) -> int:

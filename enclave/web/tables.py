@@ -18,7 +18,6 @@ from starlette.requests import Request
 
 Row = TypeVar("Row")
 SIZES = (25, 50, 100)
-TONES = ("neutral", "info", "good", "warn", "bad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class State:
     def link(self, **changes: str | int | None) -> str:
         """Return the address with some parameters changed; None drops one."""
         named = {f"{self.prefix}{name}": value for name, value in changes.items()}
-        merged = {**self.query, **{name: value for name, value in named.items()}}
+        merged = {**self.query, **named}
         kept = {name: str(value) for name, value in merged.items() if value not in (None, "")}
         return f"{self.path}?{urlencode(kept)}" if kept else self.path
 
@@ -128,7 +127,7 @@ class Table:
     @property
     def cleared(self) -> str:
         """Return the address without filters."""
-        names = {filter.name: None for filter in self.filters}
+        names = {filter.name for filter in self.filters}
         query = {k: v for k, v in self.state.query.items() if k not in names}
         return replace(self.state, query=query).link(page=None)
 

@@ -96,7 +96,6 @@ class Visit:
 
     person: Person | None = None
     session: WebSession | None = None
-    messages: tuple[Message, ...] = field(default=())
 
 
 def web_of(request: Request) -> Web:
