@@ -92,10 +92,11 @@ def quality(truth: Path) -> None:
     """
     from linkage import quality as measuring
 
-    with AuditClient(Settings(), "linkage") as audit:  # it opens the registry
+    settings = Settings()
+    with AuditClient(settings, "linkage") as audit:  # it opens the registry
         audit.append(Event(Action.LINKAGE_MEASURED, actor()))
     click.echo(f"{'pairs of':<32}{'precision':>10}{'recall':>10}{'F1':>10}")
-    for each in measuring.measure(Settings(), truth):
+    for each in measuring.measure(settings, truth):
         click.echo(f"{each.of:<32}{each.precision:>10.4f}{each.recall:>10.4f}{each.f1:>10.4f}")
 
 

@@ -23,7 +23,6 @@ def cluster(
     edges: Iterable[Edge],
     *,
     duplicate_free: frozenset[str] = frozenset(),
-    cut: float = CUT,
 ) -> list[int]:
     """Return a cluster number for each node; node i comes from dataset `sources[i]`.
 
@@ -33,13 +32,13 @@ def cluster(
     groups = _Groups(sources, duplicate_free)
     for left, right, weight in edges:
         groups.add(left, right, min(weight, CEILING))
-    queue = groups.candidates(cut)
+    queue = groups.candidates()
     while queue:
         negative, left, right = heapq.heappop(queue)
         if groups.average(left, right) == -negative:
             for other in groups.join(left, right):
                 average = groups.average(left, other)
-                if average is not None and average > cut:
+                if average is not None and average > CUT:
                     heapq.heappush(queue, (-average, min(left, other), max(left, other)))
     return groups.numbers()
 
@@ -56,13 +55,13 @@ class _Groups:
         """Note one weighed pair of nodes."""
         self.near[left][right] = self.near[right][left] = (weight, 1)
 
-    def candidates(self, cut: float) -> list[tuple[float, int, int]]:
+    def candidates(self) -> list[tuple[float, int, int]]:
         """Return the heap of joinable pairs, greatest average first."""
         found = [
             (-average, left, right)
             for left, others in enumerate(self.near)
             for right in others
-            if left < right and (average := self.average(left, right)) is not None and average > cut
+            if left < right and (average := self.average(left, right)) is not None and average > CUT
         ]
         heapq.heapify(found)
         return found

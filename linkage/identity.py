@@ -140,12 +140,12 @@ def open_ledger(connection: duckdb.DuckDBPyConnection, path: str) -> None:
     connection.execute(_LEDGER)
 
 
-def last_run(connection: duckdb.DuckDBPyConnection) -> tuple[int, str, str]:
-    """Return number, inputs and model hash of the last run; (0, "", "") before the first."""
+def last_run(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
+    """Return number and inputs of the last run; (0, "") before the first."""
     rows = connection.execute(
-        "SELECT run, inputs, model_sha256 FROM registry.run ORDER BY run DESC LIMIT 1"
+        "SELECT run, inputs FROM registry.run ORDER BY run DESC LIMIT 1"
     ).fetchall()
-    return rows[0] if rows else (0, "", "")
+    return rows[0] if rows else (0, "")
 
 
 def propose(connection: duckdb.DuckDBPyConnection, clusters: int) -> Naming:

@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 from splink import DuckDBAPI, Linker, SettingsCreator
 
+from enclave.durable import write_durably
 from linkage.prepare import BLOCKS
 
 Model = dict[str, Any]  # Splink's settings, trained, as JSON has them
@@ -79,7 +80,7 @@ def settings_for(duplicate_free: Sequence[str]) -> SettingsCreator:
     return SettingsCreator(
         link_type="dedupe_only",
         unique_id_column_name="unique_id",
-        comparisons=[*(_comparison(*each) for each in _COMPARISONS.items()), _family()],
+        comparisons=[*_comparisons()],
         blocking_rules_to_generate_predictions=[
             {"blocking_rule": rule} for rule in _rules(duplicate_free)
         ],
@@ -117,7 +118,13 @@ def load(path: Path, duplicate_free: Sequence[str]) -> Model | None:
         return None
     kept: Model = json.loads(path.read_text())
     rules = [each["blocking_rule"] for each in kept["blocking_rules_to_generate_predictions"]]
-    return kept if rules == _rules(duplicate_free) else None
+    same = _conditions(kept["comparisons"]) == _conditions(_comparisons())
+    return kept if same and rules == _rules(duplicate_free) else None
+
+
+def keep(path: Path, model: Model) -> None:
+    """Keep a model for the next runs: weights must not drift unseen."""
+    write_durably(path, json.dumps(model).encode())
 
 
 def _rules(duplicate_free: Sequence[str]) -> list[str]:
@@ -125,6 +132,15 @@ def _rules(duplicate_free: Sequence[str]) -> list[str]:
         f" AND NOT (l.dataset = '{name}' AND r.dataset = '{name}')" for name in duplicate_free
     )
     return [f"l.{key} = r.{key}{apart}" for key in BLOCKS]
+
+
+def _comparisons() -> list[dict[str, Any]]:
+    return [*(_comparison(*each) for each in _COMPARISONS.items()), _family()]
+
+
+def _conditions(comparisons: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return what each level of each comparison asks: what the weights were learnt for."""
+    return [[level["sql_condition"] for level in each["comparison_levels"]] for each in comparisons]
 
 
 def _comparison(column: str, levels: tuple[str, ...]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def load_records(
 
 
 def make_nodes(connection: duckdb.DuckDBPyConnection) -> int:
-    """Make `node` (one row an identity, with blocking keys) and `record.node`; return the count.
+    """Make `node` (one row an identity, with blocking keys) and `record.identity`; return how many.
 
     Records with neither a number nor a whole name and birth date stay apart, by their own key.
     """

@@ -15,7 +15,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enclave.durable import write_durably
 from enclave.events import Action, Event
 from enclave.model import Dataset, FieldKind
 from enclave.progress import steps
@@ -45,19 +44,21 @@ def link(
     """Link the newest deliveries; return None when they are those of the last run.
 
     Raises Conflict if nothing was delivered or another run is under way, AuditUnavailable with the
-    registry unchanged.
+    registry and the model unchanged.
     """
     with zone(settings) as connection, steps(5) as begin:
         begin("Preparing identifiers")
         inputs = linkable(store)
         free = [dataset.id for dataset, _ in inputs if is_spine(dataset)]
-        number, before, _ = identity.last_run(connection)
+        number, before = identity.last_run(connection)
         if _versions(inputs) == before and not retrain:
             return None
         prepare.load_records(connection, settings, inputs)
-        prepare.make_nodes(connection)
+        nodes = prepare.make_nodes(connection)
         begin("Training or loading the model")
-        trained = _model(connection, settings, free, retrain=retrain)
+        path = settings.state_dir / "linkage" / "model.json"
+        kept = None if retrain else model.load(path, free)
+        trained = kept or model.train(connection, free)
         begin("Weighing pairs")
         pairs = model.score(connection, trained)
         begin("Clustering")
@@ -67,13 +68,15 @@ def link(
         identity.stage(connection, naming)
         report = RunReport(
             run=number + 1,
-            records=_count(connection, "record"),
-            identities=_count(connection, "node"),
+            records=_records(connection),
+            identities=nodes,
             pairs=pairs.num_rows,
             persons=persons,
             changes=dict(identity.count_changes(naming)),
         )
         _commit(connection, audit, actor, report, inputs, trained)
+        if kept is None:
+            model.keep(path, trained)
         return report
 
 
@@ -118,18 +121,6 @@ def place(connection: duckdb.DuckDBPyConnection, pairs: pa.Table, free: list[str
     return max(numbers) + 1
 
 
-def _model(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, free: list[str], *, retrain: bool
-) -> model.Model:
-    """Return the frozen model; train and keep it the first time: weights must not drift unseen."""
-    path = settings.state_dir / "linkage" / "model.json"
-    kept = None if retrain else model.load(path, free)
-    if kept is None:
-        kept = model.train(connection, free)
-        write_durably(path, json.dumps(kept).encode())
-    return kept
-
-
 def _commit(
     connection: duckdb.DuckDBPyConnection,
     audit: Appends,
@@ -164,6 +155,6 @@ def _commit(
     connection.execute("COMMIT")
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    [(count,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608
+def _records(connection: duckdb.DuckDBPyConnection) -> int:
+    [(count,)] = connection.execute("SELECT count(*) FROM record").fetchall()
     return int(count)

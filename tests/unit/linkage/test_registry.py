@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from enclave.audit_client import AuditClient
 from enclave.errors import AuditUnavailable, Conflict
 from enclave.settings import Settings
 from enclave.store import ControlStore
+from linkage import model
 from linkage.quality import measure
 from linkage.run import link
 from linkage.zone import zone
@@ -183,11 +184,13 @@ def test_without_audit_the_registry_does_not_move(registry: Registry, tmp_path: 
         tmp_path,
         {"pay": rows(PAY, registry.everyone[:-3])},
     )
-    before = members(registry.settings)
+    before, path = members(registry.settings), registry.settings.state_dir / "linkage/model.json"
+    path.unlink()
     deaf = registry.settings.model_copy(update={"run_dir": tmp_path / "nobody"})
     with AuditClient(deaf, "linkage", timeout=0.3) as audit, pytest.raises(AuditUnavailable):
         link(registry.settings, registry.store, audit, actor="adam")
     assert members(registry.settings) == before
+    assert not path.exists(), "a run that did not happen leaves no weights to go on with"
 
 
 def test_nothing_delivered_is_nothing_to_link_and_two_runs_do_not_meet(
@@ -202,4 +205,15 @@ def test_nothing_delivered_is_nothing_to_link_and_two_runs_do_not_meet(
 def test_nothing_is_left_beside_the_registry(registry: Registry) -> None:
     left = {path.name for path in (registry.settings.state_dir / "linkage").iterdir()}
     assert left == {"lock", "model.json", "registry.db"}
-    assert issubclass(duckdb.Error, Exception)
+
+
+def test_a_model_is_kept_for_the_comparisons_and_rules_it_was_trained_for(
+    registry: Registry,
+) -> None:
+    path = registry.settings.state_dir / "linkage" / "model.json"
+    assert model.load(path, ["spine"]) is not None
+    assert model.load(path, []) is None
+    kept = json.loads(path.read_text())
+    kept["comparisons"][0]["comparison_levels"][1]["sql_condition"] += " AND true"
+    path.write_text(json.dumps(kept))
+    assert model.load(path, ["spine"]) is None
