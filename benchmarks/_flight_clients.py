@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack
 
 import adbc_driver_flightsql.dbapi as adbc
 import pyarrow as pa
@@ -87,7 +87,8 @@ def main() -> None:
     """Print the median seconds of a query: SOCKET, `adbc` or `flight`, how often, the text."""
     path, kind, times, text = sys.argv[1:]
     ask, close = over_adbc(path) if kind == "adbc" else over_flight(path)
-    with closing(_Closing(close)):
+    with ExitStack() as stack:
+        stack.callback(close)
         ask(text)
         seconds = []
         for _ in range(int(times)):
@@ -95,11 +96,6 @@ def main() -> None:
             ask(text)
             seconds.append(time.perf_counter() - started)
     print(statistics.median(seconds))
-
-
-class _Closing:
-    def __init__(self, close: Callable[[], None]):
-        self.close = close
 
 
 if __name__ == "__main__":

@@ -9,11 +9,8 @@ the rows that bounding leaves out. PERSONS=20000 and SEED=1 can be set.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -22,6 +19,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._results import keep
 from egress_review.evidence.recompute import Evidence, recompute
 from egress_review.methods import bounded
 from egress_review.sdc import private
@@ -34,7 +32,6 @@ from egress_review.sdc.suppress import suppress
 from egress_review.sdc.tables import Table as Cells
 from enclave.model import Amounts, DisclosureRules, PrivateTerms
 
-RESULTS = Path(__file__).parent / "results"
 PERSONS, SEED = int(os.environ.get("PERSONS", "20000")), int(os.environ.get("SEED", "1"))
 COUNTIES = tuple(f"county {n}" for n in range(8))
 INDUSTRIES = tuple(f"industry {n:02}" for n in range(20))
@@ -202,9 +199,7 @@ def main() -> None:
     title = f"{len(true)} counts of {PERSONS:,} persons, {(true < 10).sum()} below 10"
     _show(title, counts)
     _show("Sums of wages by county, private", amounts)
-    RESULTS.mkdir(exist_ok=True)
-    found: Mapping[str, object] = {"title": title, "counts": counts, "sums": amounts}
-    (RESULTS / "accuracy.json").write_text(json.dumps(found, indent=1, ensure_ascii=False))
+    keep("accuracy", {"title": title, "counts": counts, "sums": amounts})
 
 
 def _show(title: str, rows: list[Row]) -> None:

@@ -33,6 +33,7 @@ from audit import merkle
 from audit.custody import AuditFiles, open_log, sign_checkpoint
 from audit.log import Log, LogReader, Sender, open_reader, open_writer
 from audit.senders import SAYS
+from benchmarks._results import keep
 from enclave.audit_client import SOURCES, AuditClient
 from enclave.events import Action, Event, Stamp, encode
 from enclave.settings import Settings
@@ -48,7 +49,6 @@ SECONDS = float(os.environ.get("SECONDS", "8"))  # of each number of callers
 SIZES, ROUNDS = (64, 256), 120  # 64 is the most that 64 callers can make of one batch
 BATCH = 256
 CROWDS = ((1, 1), (1, 8), (1, 64), (4, 16))  # processes, threads of each
-RESULTS = Path(__file__).parent / "results"
 QUERY = Event(
     Action.QUERY_INTENT, "rosa", project="credential-pay", agencies=("dol",), datasets=("wages",),
     columns=("wages.industry", "wages.wage"), clause="dsa-credential-pay, views.wages.columns",
@@ -378,9 +378,7 @@ def main() -> int:
     finally:
         shutil.rmtree(place, ignore_errors=True)
     facts = {"cpus": os.cpu_count(), "load": os.getloadavg(), "python": sys.version.split()[0]}
-    RESULTS.mkdir(exist_ok=True)
-    body = json.dumps({"facts": facts, **found}, indent=1)
-    (RESULTS / "audit.json").write_text(body + "\n", encoding="utf-8")
+    keep("audit", {"facts": facts, **found})
     return 0
 
 

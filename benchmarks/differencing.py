@@ -8,7 +8,6 @@ show. Times are of the clock and of the processor: a busy machine lengthens only
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import time
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.sparse import csr_matrix
 
+from benchmarks._results import keep
 from egress_review.custody import Custody, Piece
 from egress_review.earlier.partitions import Partitions, dump, load
 from egress_review.sdc import span
@@ -30,7 +30,6 @@ from egress_review.sdc.membership import Membership, labelled
 from enclave.settings import Settings
 
 T = TypeVar("T")
-RESULTS = Path(__file__).parent / "results"
 PERSONS, RELEASES, CELLS, NEW = 1_000_000, 100, 240, 1_000
 TOGETHER = 40
 LEAST = 10
@@ -122,8 +121,7 @@ def main() -> None:
     shown.add_row("planted chain of three", str([one.persons for one in chain]), "", "", "[1]")
     said = f"load {facts['load']:.1f}, at most {facts['most_gigabytes']:.1f} GB"
     Console().print(shown, said)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "differencing.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    keep("differencing", facts)
 
 
 def timed(work: Callable[[], T]) -> tuple[T, tuple[float, float]]:

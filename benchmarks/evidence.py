@@ -22,12 +22,12 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._results import keep
 from egress_review.evidence.recompute import recompute
 from enclave.model import DisclosureRules
 from tests.support.review import data
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 RECORDED = HERE.parent / "tests" / "data" / "acro" / "holes.json"
 ACRO = HERE.parent / ".acro-venv" / "bin" / "python"
 ROWS, PERSONS, PLACES, INDUSTRIES, TIMES = 1_000_000, 800_000, 169, 6, 5
@@ -45,8 +45,7 @@ def main() -> None:
         facts: dict[str, Any] = {"rows": ROWS, "ours": _ours(engine)}
         if ACRO.exists():
             facts["acro"] = _acro(engine)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "evidence.json").write_text(json.dumps(facts, indent=2) + "\n")
+    keep("evidence", facts)
     _print(facts)
 
 

@@ -32,7 +32,9 @@ from rich.table import Table
 from sqlalchemy import make_url
 
 from benchmarks import _flight_clients as clients
+from benchmarks._results import keep
 from enclave.audit_client import AuditClient
+from enclave.errors import Unavailable
 from enclave.gateway.duck import BATCH_ROWS
 from enclave.gateway.engine_duckdb import open_engine
 from enclave.gateway.inspector import make_inspector
@@ -59,7 +61,6 @@ from tests.support.postgres import Postgres
 ROWS = int(os.environ.get("ROWS", "10000000"))
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 PEERS = os.environ.get("PEERS", "1") == "1"
-RESULTS = Path(__file__).parent / "results"
 SCAN = "SELECT * FROM wages"
 MIX = "SELECT * EXCLUDE (person_id) FROM mix"  # docs/decisions/0136 says why there are two
 SMALL = "SELECT year, count(*) AS n, avg(wage) AS mean FROM small GROUP BY year ORDER BY year"
@@ -93,7 +94,6 @@ class Path_:
 
     ask: Ask
     rounds: int = ROUNDS
-    seconds: list[float] = field(default_factory=list)
 
 
 def make_table(rows: int) -> pa.Table:
@@ -242,10 +242,11 @@ def _in_postgres(text: str) -> str:
 
 def from_container(settings: Settings, socket: Path) -> Callable[[str, str, int], float] | str:
     """Return what asks from inside a workspace's image, or why it cannot be done here."""
-    engine = containers.command()
-    if engine is None:
-        return "no container engine"
-    build.build_docker(settings)
+    try:
+        engine = containers.command()
+        build.build_docker(settings)
+    except Unavailable as error:
+        return error.sentence.removesuffix(".")
     image = images.researcher_image(settings)
     program = Path(clients.__file__).read_text(encoding="utf-8")
 
@@ -416,9 +417,7 @@ def main() -> int:
     console.print(f"Load before and after: {before[0]:.1f}, {os.getloadavg()[0]:.1f}.")
     names = ("what", "path", "p50_s", "ratio", "queries_per_s")
     rows = [dict(zip(names, row, strict=True)) for row in found.rows]
-    RESULTS.mkdir(exist_ok=True)
-    body = json.dumps({"facts": facts, "rows": rows, "left_out": found.left_out}, indent=1)
-    (RESULTS / "gateway.json").write_text(body + "\n", encoding="utf-8")
+    keep("gateway", {"facts": facts, "rows": rows, "left_out": found.left_out})
     return 0
 
 

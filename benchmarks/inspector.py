@@ -6,7 +6,6 @@ machine does falls on all of them. Nothing is executed: plans are made over empt
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import sys
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlglot.optimizer.qualify import qualify
 
+from benchmarks._results import keep
 from enclave.gateway.inspector import (
     SWITCH_SECONDS,
     agreement,
@@ -37,7 +37,6 @@ from tests.support import tpc
 from tests.support.gateway import ROSA, Collector, open_gateway
 
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
-RESULTS = Path(__file__).parent / "results"
 WHOLE = "inspector, all of it"
 Step = Callable[[str], object]
 
@@ -143,9 +142,7 @@ def main() -> int:
     Console(width=110).print(table)
     facts = {"rounds": ROUNDS, "cpus": os.cpu_count(), "load": os.getloadavg(),
              "duckdb": duckdb.__version__, "sqlglot": sqlglot.__version__}  # fmt: skip
-    RESULTS.mkdir(exist_ok=True)
-    body = json.dumps({"facts": facts, "rows": rows}, indent=1)
-    (RESULTS / "inspector.json").write_text(body + "\n", encoding="utf-8")
+    keep("inspector", {"facts": facts, "rows": rows})
     return 0
 
 

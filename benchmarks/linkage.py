@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
+from benchmarks._results import keep
 from enclave.governance.compile import compile_network
 from enclave.governance.files import read_network
 from enclave.store import DeliveryRow
@@ -38,7 +39,6 @@ from linkage.quality import judge
 from linkage.run import place as place_clusters
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
 NETWORK = ROOT / "examples" / "demo-network"
 DATA_PYTHON = ROOT / ".demo-data-venv" / "bin" / "python"
 FREE = ["social-security"]
@@ -171,8 +171,7 @@ def main() -> int:
         )
         results = [_run(method, place) for method in METHODS]
     _show(results)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "linkage.json").write_text(json.dumps(results, indent=2))
+    keep("linkage", results)
     return 0
 
 

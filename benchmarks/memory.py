@@ -13,10 +13,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._results import keep
 from enclave.demo.supervisor import pid_file
 from enclave.settings import Settings
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def pss_mib(pid: int) -> float:
@@ -50,8 +49,7 @@ def main() -> int:
         table.add_row(name, f"{mib:.0f}")
     table.add_row("sum", f"{sum(measured.values()):.0f}")
     Console().print(table)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "memory.json").write_text(json.dumps(measured, indent=2))
+    keep("memory", measured)
     return 0
 
 

@@ -22,13 +22,13 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._results import keep
 from benchmarks.gateway import make_table
 from enclave.settings import Settings
 from enclave.vault import extract, keys
 
 ROWS = [int(word) for word in os.environ.get("ROWS", "1000000,10000000").split(",")]
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-RESULTS = Path(__file__).parent / "results"
 PROJECT = "bench"
 
 # The child's program. Memory is the process's own peak, and beside it the file it keeps in memory.
@@ -117,9 +117,7 @@ def main() -> int:
             )  # fmt: skip
     Console(width=130).print(table)
     facts = {"cpus": os.cpu_count(), "load": os.getloadavg(), "rounds": ROUNDS}
-    RESULTS.mkdir(exist_ok=True)
-    body = json.dumps({"facts": facts, "rows": rows}, indent=1)
-    (RESULTS / "opening.json").write_text(body + "\n", encoding="utf-8")
+    keep("opening", {"facts": facts, "rows": rows})
     return 0
 
 

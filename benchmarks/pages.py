@@ -9,7 +9,6 @@ at most 300 ms.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import sys
@@ -30,6 +29,7 @@ from audit.custody import AuditFiles
 from audit.indexing import Indexer
 from audit.log import open_reader
 from audit.search import Browser, Wanted
+from benchmarks._results import keep
 from enclave.audit_client import AuditClient
 from enclave.settings import Settings
 from enclave.store import ControlStore
@@ -43,7 +43,6 @@ from tests.support.ports import free_port
 
 EVENTS = int(os.environ.get("EVENTS", "1000000"))
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
-RESULTS = Path(__file__).parent / "results"
 TARGET_MS = 300
 STEWARD = ("overview", "list, no filter", "words, common", "people", "who touched a column")
 
@@ -244,8 +243,7 @@ def main() -> int:
         )
         found = measure(settings)
     show(found)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "pages.json").write_text(json.dumps(found, indent=1) + "\n")
+    keep("pages", found)
     return 0 if all(one["p95_ms"] <= TARGET_MS for one in found["pages"].values()) else 1
 
 

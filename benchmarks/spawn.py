@@ -8,7 +8,6 @@ the same for both and is not in these numbers. ROUNDS=2 makes it short.
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import socket
 import statistics
@@ -23,13 +22,13 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._results import keep
 from hub_config import build, engine, images
 from hub_config.spawner import left_over
 from tests.support.caller import Caller
 from tests.support.hub import RunningHub, get, running_hub
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
-RESULTS = Path(__file__).parent / "results"
 PROJECT = "credential-pay"
 
 
@@ -113,9 +112,7 @@ def main() -> None:
     table.add_row("workspace through hub, session, proxy", f"{medians[1]:.2f}")
     table.add_row("ratio (median of the rounds' own)", f"{ratio:.2f}")
     Console().print(table)
-    RESULTS.mkdir(exist_ok=True)
-    found = {"rounds": pairs, "medians": medians, "ratio": ratio}
-    (RESULTS / "spawn.json").write_text(json.dumps(found, indent=1))
+    keep("spawn", {"rounds": pairs, "medians": medians, "ratio": ratio})
 
 
 if __name__ == "__main__":

@@ -11,17 +11,16 @@ out (they take longest); TOGETHER=2 takes two instances at a time.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._results import keep
 from egress_review.sdc.attacker import Interval, Unknown, attack_sums
 from egress_review.sdc.suppress import suppress
 from egress_review.sdc.system import Floats, System
@@ -29,7 +28,6 @@ from egress_review.sdc.verify import verify
 from egress_review.sdc.witness import prove
 from tests.support.instances import Instance, even, load, skewed, system
 
-RESULTS = Path(__file__).parent / "results"
 NAMES = (
     "act_size", "nuts_size", "syn50x50", "syn100x100", "datatest1_4d", "ssb_z3", "20x20x10",
     "20x20x10 even", "ssb_d4",
@@ -175,13 +173,12 @@ def main() -> None:
     """Print a table for each instance and write the numbers."""
     names = os.environ.get("ONLY", ",".join(NAMES)).split(",")
     found: dict[str, list[Row]] = {}
-    RESULTS.mkdir(exist_ok=True)
     with ProcessPoolExecutor(int(os.environ.get("TOGETHER", "1"))) as pool:
         waiting = {pool.submit(_rows, name): name for name in names}
         for done in as_completed(waiting):
             found[waiting[done]] = done.result()
             _show(waiting[done], done.result())
-            (RESULTS / "suppression.json").write_text(json.dumps(found, indent=1))
+            keep("suppression", found)
     _show_targets(found)
 
 

@@ -6,24 +6,22 @@ machine does falls on all of them; compare the ratios. ROWS=1000000 makes it sma
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import time
 from datetime import date
-from pathlib import Path
 
 import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._results import keep
 from enclave.gateway.inspector import make_inspector
 from enclave.gateway.inspector.catalogue import compile_catalogue, declared_schemas
 from enclave.model import Aggregation, Column, ColumnRole, FieldType, Policy, QueryMode, View
 
 ROWS = int(os.environ.get("ROWS", "10000000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-RESULTS = Path(__file__).parent / "results"
 ROWS_A_PERSON = 4
 COUNTED = "SELECT agency, year, count(*) AS n FROM {} GROUP BY agency, year"
 SUMMED = "SELECT agency, year, count(*) AS n, avg(wage) AS mean FROM {} GROUP BY agency, year"
@@ -101,10 +99,9 @@ def main() -> None:
         ratios[name] = found / seconds.get(plain, seconds[f"{WAYS[2][0]}: plain"])
         table.add_row(name, f"{found:.3f}", f"{ratios[name]:.2f}")
     Console().print(table)
-    RESULTS.mkdir(exist_ok=True)
     facts = {"rows": ROWS, "rounds": ROUNDS, "load": os.getloadavg()[0], "seconds": seconds,
              "ratios": ratios, "duckdb": duckdb.__version__}  # fmt: skip
-    (RESULTS / "threshold.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    keep("threshold", facts)
 
 
 if __name__ == "__main__":

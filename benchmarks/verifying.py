@@ -7,7 +7,6 @@ takes a log that is there already.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -20,12 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from audit.pyz import build
+from benchmarks._results import keep
 from enclave.settings import Settings
 from tests.support.audit_bulk import write_log
 
 ROWS = int(os.environ.get("ROWS", "1000000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-RESULTS = Path(__file__).parent / "results"
 SCAN = """
 import sqlite3, sys
 log = sqlite3.connect(f"file:{sys.argv[1]}/log.db?mode=ro", uri=True)
@@ -93,8 +92,7 @@ def _show(found: dict[str, list[tuple[float, float, float]]]) -> None:
             name, f"{seconds:.2f}", f"{seconds / plain:.2f}", f"{used:.2f}", f"{memory:.0f}"
         )
     Console().print(table)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "verifying.json").write_text(json.dumps({"rows": ROWS, **rows}, indent=1) + "\n")
+    keep("verifying", {"rows": ROWS, **rows})
 
 
 if __name__ == "__main__":
