@@ -24,6 +24,7 @@ from jupyterhub.spawner import SpawnException
 from traitlets import Integer
 from typing_extensions import override
 
+from enclave.durable import make_directory
 from enclave.errors import Unavailable
 from enclave.settings import Settings
 from hub_config import cgroup, images, seccomp
@@ -33,8 +34,23 @@ from hub_config.workspace import HOME, INSIDE, PORT, Limits, Mount, Workspace, m
 PREFIX = Path("/opt/enclave")
 ADDRESS_SPACE = 16 * 1024**3  # a coarse second bound; the cgroup's is the real one
 
-# Joins its control groups while still root, then becomes the researcher's user for good.
-_DESCEND = 'for group in $ENCLAVE_GROUPS; do echo $$ > "$group" || exit 1; done; exec "$@"'
+# Bubblewrap walks to what it mounts as the researcher's user, who may not pass through the state's
+# directories, a session's, or root's home. What a sandbox sees is mounted here first, in a mount
+# namespace of its own, which ends with the sandbox; on the host the directory stays empty.
+STAGE = Path("/run/enclave-sandbox")
+
+# As root: joins the control groups, mounts $1 directories, and goes on as what follows them.
+_DESCEND = """
+set -e
+for group in $ENCLAVE_GROUPS; do echo $$ > "$group"; done
+all=$1; shift
+/usr/bin/mount -t tmpfs -o mode=711,size=64k enclave "$ENCLAVE_STAGE"
+for number in $(/usr/bin/seq 0 $((all - 1))); do
+  /usr/bin/mkdir "$ENCLAVE_STAGE/$number"
+  /usr/bin/mount --bind -- "$1" "$ENCLAVE_STAGE/$number"; shift
+done
+exec "$@"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +64,10 @@ class Sandbox:
     groups: tuple[Path, ...] = ()
 
 
-def arguments(sandbox: Sandbox, handles: Mapping[Path, int], *, rules: int, info: int) -> list[str]:
+def arguments(sandbox: Sandbox, *, rules: int, info: int) -> list[str]:
     """Return bubblewrap's arguments: what is seen, and that nothing else is.
 
-    `handles` are open descriptors of the mounts' sources: the researcher's user could not walk to
-    them. `rules` holds the syscall filter, `info` receives the sandbox's process id.
+    `rules` holds the syscall filter, `info` receives the sandbox's process id.
     """
     argv = [_program(), "--unshare-all", "--unshare-user", "--disable-userns", "--new-session"]
     argv += ["--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "workspace"]
@@ -61,9 +76,9 @@ def arguments(sandbox: Sandbox, handles: Mapping[Path, int], *, rules: int, info
     for name in ("bin", "lib", "lib64", "sbin"):
         argv += ["--symlink", f"usr/{name}", f"/{name}"]
     argv += ["--perms", "1777", "--size", str(sandbox.limits.scratch), "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox, its own
-    for mount in sandbox.seen:
-        how = "--bind-fd" if mount.writable else "--ro-bind-fd"
-        argv += [how, str(handles[mount.source]), str(mount.target)]
+    for number, mount in enumerate(sandbox.seen):
+        how = "--bind" if mount.writable else "--ro-bind"
+        argv += [how, str(_source(number, mount)), str(mount.target)]
     return [*argv, "--remount-ro", "/", "--chdir", str(HOME), "--", *sandbox.command]
 
 
@@ -80,16 +95,15 @@ def launch(sandbox: Sandbox, *, output: int) -> int:
     Raises `Unavailable` with bubblewrap's own words. The sandbox outlives this process.
     """
     with ExitStack() as stack:
-        handles = {m.source: _open(stack, m.source) for m in sandbox.seen}
         rules = _in_memory(stack, seccomp.program())
         told, info = os.pipe()
         reader, writer = stack.enter_context(os.fdopen(told)), os.fdopen(info, "w")
         with writer:  # closed here, so that the reader's end comes with the sandbox's
-            argv = arguments(sandbox, handles, rules=rules, info=info)
+            argv = arguments(sandbox, rules=rules, info=info)
             process = subprocess.Popen(
-                _descend(argv),
-                env={**sandbox.environment, "ENCLAVE_GROUPS": " ".join(map(str, sandbox.groups))},
-                pass_fds=(*handles.values(), rules, info),
+                _descend(sandbox, argv),
+                env=_environment(sandbox),
+                pass_fds=(rules, info),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -109,11 +123,11 @@ def require() -> str:
     sandbox = Sandbox((), ("/usr/bin/true",), {"PATH": "/usr/bin"}, Limits())
     with ExitStack() as stack:
         rules = _in_memory(stack, seccomp.program())
-        argv = arguments(sandbox, {}, rules=rules, info=2)
+        argv = arguments(sandbox, rules=rules, info=2)
         argv[argv.index("--chdir") + 1] = "/"
         done = subprocess.run(
-            _descend(argv), env={"ENCLAVE_GROUPS": ""}, pass_fds=(rules,), capture_output=True,
-            text=True, check=False,
+            _descend(sandbox, argv), env=_environment(sandbox), pass_fds=(rules,),
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -201,13 +215,16 @@ ENVIRONMENT = {
 
 
 def stop_all(settings: Settings) -> None:
-    """End every sandbox whose hub is gone: those that listen in this enclave's directories."""
-    marker = f"--ServerApp.sock={INSIDE}/server/server.sock"
+    """End every sandbox whose hub is gone: those that see a directory of our sessions."""
+    marker = f"--ServerApp.sock={INSIDE}/server/server.sock".encode()
+    sessions = settings.run_dir / "sessions"
+    ours = [f"/{path.name}/server ".encode() for path in sessions.glob("*")]
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            lines = (process / "cmdline").read_bytes().split(b"\0")
-            ours = str(settings.run_dir.resolve()).encode() in (process / "mountinfo").read_bytes()
-            if marker.encode() in lines and ours:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            # a mount is told by its place in its own file system, which /run may be
+            seen = (process / "mountinfo").read_bytes()
+            if marker in words and any(place in seen for place in ours):
                 os.kill(int(process.name), signal.SIGKILL)
 
 
@@ -218,18 +235,25 @@ def _program() -> str:
     return found
 
 
-def _descend(argv: Sequence[str]) -> list[str]:
+def _descend(sandbox: Sandbox, argv: Sequence[str]) -> list[str]:
     if os.geteuid() != 0:
         return list(argv)
+    make_directory(STAGE, 0o755)
+    sources = [str(mount.source) for mount in sandbox.seen]
+    alone = ["/usr/bin/unshare", "--mount", "--", "/bin/sh", "-c", _DESCEND, "sh"]
     identity = [f"--reuid={RESEARCHER_UID}", f"--regid={RESEARCHER_UID}", "--clear-groups"]
     become = ["/usr/bin/setpriv", *identity, "--no-new-privs", "--inh-caps=-all", "--"]
-    return ["/bin/sh", "-c", _DESCEND, "sh", *become, *argv]
+    return [*alone, str(len(sources)), *sources, *become, *argv]
 
 
-def _open(stack: ExitStack, path: Path) -> int:
-    handle = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    stack.callback(os.close, handle)
-    return handle
+def _source(number: int, mount: Mount) -> Path:
+    """Return where bubblewrap finds what is seen."""
+    return STAGE / str(number) if os.geteuid() == 0 else mount.source
+
+
+def _environment(sandbox: Sandbox) -> dict[str, str]:
+    groups = " ".join(map(str, sandbox.groups))
+    return {**sandbox.environment, "ENCLAVE_GROUPS": groups, "ENCLAVE_STAGE": str(STAGE)}
 
 
 def _in_memory(stack: ExitStack, content: bytes) -> int:

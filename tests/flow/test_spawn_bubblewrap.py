@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,9 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from enclave.errors import Unavailable
+from enclave.sessions import make_directories
 from enclave.settings import Settings
 from hub_config import bubblewrap, build, configure, homes
+from hub_config.workspace import HOME, Limits, Mount, mounts
 from tests.support.caller import Caller
+from tests.support.demo import until
 from tests.support.hub import RunningHub, get, running_hub
 
 pytestmark = [
@@ -71,6 +76,46 @@ def test_a_sandbox_opens_survives_the_hub_and_ends(hub: RunningHub):
     caller.call("DELETE", "/hub/api/users/rosa/servers/credential-pay")
     hub.until(lambda: not hub.store.sessions(), what="the session's end")
     assert not servers(hub) and not os.path.ismount(home)
+
+
+def start(seen: tuple[Mount, ...], *command: str, output: int) -> int:
+    sandbox = bubblewrap.Sandbox(seen, command, {"PATH": "/usr/bin"}, Limits())
+    return bubblewrap.launch(sandbox, output=output)
+
+
+def test_what_is_mounted_may_lie_where_the_researchers_user_may_not_pass(tmp_path: Path):
+    """A state in root's home; and a session's directory, which the gateway closes to others."""
+    closed = tmp_path / "closed"
+    (closed / "home").mkdir(parents=True)
+    (closed / "home" / "note").write_text("seen")
+    closed.chmod(0o700)
+    with (tmp_path / "output").open("w+") as output:
+        mount = Mount(closed / "home", HOME)
+        pid = start((mount,), "/usr/bin/cat", f"{HOME}/note", output=output.fileno())
+        while bubblewrap.born(pid):
+            time.sleep(0.02)
+    assert (tmp_path / "output").read_text() == "seen"
+    assert not list(bubblewrap.STAGE.iterdir())  # what was mounted there is not on the host
+
+
+def test_stopping_ends_the_sandboxes_of_these_sessions_alone(tmp_path: Path):
+    """Also where sessions lie on a file system of their own, as /run is on most hosts."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as run:
+        settings = {
+            name: Settings(run_dir=Path(run) / name, state_dir=tmp_path) for name in ("one", "two")
+        }
+        pids = {}
+        for name, ours in settings.items():
+            make_directories(ours, f"{name}s-session")
+            seen = mounts(ours, f"{name}s-session", tmp_path)
+            waits = ("/usr/bin/python3", "-c", "import time; time.sleep(600)", MARKER.decode())
+            with (tmp_path / name).open("w") as output:
+                pids[name] = start(seen, *waits, output=output.fileno())
+        bubblewrap.stop_all(settings["one"])
+        until(lambda: not bubblewrap.born(pids["one"]), what="the first to end")
+        assert bubblewrap.born(pids["two"])
+        bubblewrap.stop_all(settings["two"])
+        until(lambda: not bubblewrap.born(pids["two"]), what="the second to end")
 
 
 def test_the_hub_does_not_start_where_bubblewrap_cannot_isolate(monkeypatch):

@@ -24,6 +24,7 @@ from typing import Any
 
 import docker
 
+from enclave.gateway import identity
 from enclave.sessions import directory, make_directories
 from enclave.settings import Settings
 from hub_config import bubblewrap, cgroup, homes, images, places
@@ -98,6 +99,7 @@ class Surroundings:
         stack.callback(shutil.rmtree, self.place, ignore_errors=True)
         for session in ("mine", "theirs"):
             make_directories(settings, session)
+            identity.open_door(settings, session, identity.FIRST)
         self._open_gateway(stack)
         self._make_homes(stack)
         self._open_host(stack)
