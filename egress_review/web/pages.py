@@ -6,6 +6,7 @@ before it is a page; `?view=released` shows only what an outsider would get, and
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -54,7 +55,8 @@ def request_page(request: HttpRequest) -> Response:
     if permissions.may_see_raw(person, found) and found.shown:
         context |= _reviewed(request, service, person, found)
         return render(request, "review.html", **context)
-    return render(request, "own.html", **context)
+    quoted = json.dumps(found.title, ensure_ascii=False)
+    return render(request, "own.html", quoted_title=quoted, **context)
 
 
 def confirm(request: HttpRequest) -> Response:
