@@ -8,10 +8,11 @@ the outcome. Runs the text that was inspected and no other.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -32,6 +33,7 @@ from enclave.gateway.refusals import (
     BudgetSpent,
     ClientGone,
     NotInForce,
+    NotUnderstood,
     QueryDenied,
     QueryFailed,
     QueryStopped,
@@ -40,6 +42,8 @@ from enclave.gateway.refusals import (
 )
 from enclave.gateway.running import Most, Run, Running
 from enclave.model import Policy, Session
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +109,10 @@ class Gateway:
 
     def check(self, session: Session, sql: str) -> Inspection:
         """Return what the query would read. A refusal is logged before it is raised."""
-        try:
+        with self._denials(session, sql):
             self._check_open(session)
             self._check_in_force()
             return self._inspect(sql)
-        except (QueryDenied, SessionEnded) as refused:
-            self._records.deny(session, sql, refused)
-            raise
 
     def answer(
         self,
@@ -140,8 +141,10 @@ class Gateway:
 
     def explain(self, session: Session, sql: str, parameters: Values | None = None) -> pa.Table:
         """Return the verdict on a query and its reasons as a table, without running it."""
-        self._check_open(session)
-        explanation = self.parts.inspector.explain(self._rendered(session, sql, parameters))
+        text = self._rendered(session, sql, parameters)
+        with self._denials(session, sql):
+            self._check_open(session)
+            explanation = self.parts.inspector.explain(text)
         self._records.explained(session, sql, explanation.verdict, explanation.code)
         return explanation.table()
 
@@ -154,11 +157,26 @@ class Gateway:
         return self.check(session, self._rendered(session, sql, parameters))
 
     def _rendered(self, session: Session, sql: str, parameters: Values | None) -> str:
-        try:
+        with self._denials(session, sql):
             return render(sql, parameters)
-        except QueryDenied as refused:
+
+    @contextmanager
+    def _denials(self, session: Session, sql: str) -> Iterator[None]:
+        """Log a refusal before it is raised; what no reader has foreseen is one as well."""
+        try:
+            yield
+        except (QueryDenied, SessionEnded) as refused:
             self._records.deny(session, sql, refused)
             raise
+        except EnclaveError:
+            raise
+        except Exception as broken:
+            log.exception("a query could not be inspected: %s", type(broken).__name__)
+            unknown = NotUnderstood(
+                "The query could not be inspected.", hint="Tell the administrator when you asked."
+            )
+            self._records.deny(session, sql, unknown)
+            raise unknown from None
 
     def _admit(self, session: Session, inspection: Inspection) -> Run:
         """Give a query its place and its lease; refusals of both are logged."""

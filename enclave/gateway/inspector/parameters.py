@@ -102,7 +102,8 @@ def _named(marks: Sequence[Word]) -> list[str]:
 def _plain(text: str) -> str:
     """Return a parameter's name; names are matched in any case, as the engine does."""
     name = text.removeprefix("$")
-    return str(int(name)) if name.isdigit() else name.lower()
+    is_number = name.isascii() and name.isdigit()  # a client may call a column `²`
+    return str(int(name)) if is_number else name.lower()
 
 
 def _given(values: Values | None, wanted: Sequence[str]) -> Mapping[str, Value]:
