@@ -111,11 +111,8 @@ def office_hours(at: int) -> int:
     return morning - max(0, weekday - 4) * DAY
 
 
-def tell(settings: Settings, *, days: int = 30, repeat: int = 1) -> int:
-    """Write the story of the last `days` days; return how many entries there are.
-
-    `repeat` writes each day's work several times over, for a log of any size.
-    """
+def tell(settings: Settings, *, days: int = 30) -> int:
+    """Write the story of the last `days` days; return how many entries there are."""
     files = AuditFiles.of(settings)
     log, signer = open_log(files, settings.origin)
     start = int(time.time() * 1000) - days * DAY
@@ -137,7 +134,6 @@ def tell(settings: Settings, *, days: int = 30, repeat: int = 1) -> int:
     with closing(log):
         write(list(beginning()), office_hours(start))
         for day in range(1, days):
-            work = [step for again in range(repeat) for step in working_day(day + again * 10_000)]
-            write(work, start - start % DAY + day * DAY + 8 * HOUR)
+            write(list(working_day(day)), start - start % DAY + day * DAY + 8 * HOUR)
         sign_checkpoint(log, files, signer)
         return log.size

@@ -16,7 +16,7 @@ ROWS = (
 )
 
 
-def small_dataset(id: str = "jobs", agency: str = "dol", *, content: bool = True) -> Dataset:
+def small_dataset(id: str = "jobs", *, content: bool = True) -> Dataset:
     """Return a dataset with a field of each type; the identifiers alone without `content`."""
     identifiers = (
         Field("record_id", FieldType.STRING, FieldKind.IDENTIFIER, "Number", required=True),
@@ -37,7 +37,7 @@ def small_dataset(id: str = "jobs", agency: str = "dol", *, content: bool = True
         ),
     )
     fields = identifiers + (rest if content else ())
-    return Dataset(id, agency, "Jobs", "One row a job.", fields, ("record_id",), "annual")
+    return Dataset(id, "dol", "Jobs", "One row a job.", fields, ("record_id",), "annual")
 
 
 def know(store: ControlStore, audit: Appends, *datasets: Dataset) -> None:

@@ -60,11 +60,11 @@ def until(happened, *, what: str, seconds: float = 90) -> None:
 
 
 @contextmanager
-def running_demo(instance: str = "test") -> Iterator[RunningDemo]:
+def running_demo() -> Iterator[RunningDemo]:
     """Bring a demo up from nothing, yield it, take it down and leave nothing behind."""
     home = Path(tempfile.mkdtemp(prefix="enclave-demo-"))
     settings = demo_settings(BASE_PORT).model_copy(
-        update={"state_dir": home / "state", "run_dir": home / "run", "instance": instance}
+        update={"state_dir": home / "state", "run_dir": home / "run", "instance": "test"}
     )
     env = settings.environment()
     try:

@@ -53,12 +53,11 @@ def workspace_url(hub: RunningHub, person: str, project: str) -> str:
     return f"{base}/user/{person}/{project}"
 
 
-def from_page(page: Page, method: str, path: str, body: str = "") -> int:
+def from_page(page: Page, method: str, path: str) -> int:
     """Make a call as a script on this page would, cookies and XSRF token with it."""
-    script = """async ([method, path, body]) => {
+    script = """async ([method, path]) => {
         const token = (document.cookie.match(/_xsrf=([^;]+)/) || [])[1] || "";
-        const answer = await fetch(path, {method, headers: {"X-XSRFToken": token},
-            body: body || undefined});
+        const answer = await fetch(path, {method, headers: {"X-XSRFToken": token}});
         return answer.status;
     }"""
-    return int(page.evaluate(script, [method, path, body]))
+    return int(page.evaluate(script, [method, path]))

@@ -28,16 +28,15 @@ TWO_FACTORS = ["pwd", "otp", "mfa"]
 class IdentityProviderProcess:
     """Start, stop, and log people in without a browser."""
 
-    def __init__(self, people: Mapping[str, Mapping[str, Any]], *, auth_time: bool = True):
+    def __init__(self, people: Mapping[str, Mapping[str, Any]]):
         self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
         self._people = {sub: {"amr": TWO_FACTORS, **claims} for sub, claims in people.items()}
-        self._auth_time = auth_time
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> IdentityProviderProcess:
         """Start it and wait until it answers."""
-        given = {"port": self.port, "people": self._people, "auth_time": self._auth_time}
+        given = {"port": self.port, "people": self._people}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.idp_server", json.dumps(given)],
             env={**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1"},

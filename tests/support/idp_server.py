@@ -38,9 +38,8 @@ class CheckedGrant(_app.AuthorizationCodeGrant):  # type: ignore[misc]
 
 def serve(given: Mapping[str, Any]) -> None:
     """Serve until the process is ended."""
-    if given["auth_time"]:
-        # a code lives for an instant here, so the time of its redemption is the log-in's
-        _storage.AuthorizationCode.get_auth_time = lambda _self: int(time.time())
+    # a code lives for an instant here, so the time of its redemption is the log-in's
+    _storage.AuthorizationCode.get_auth_time = lambda _self: int(time.time())
     _app.AuthorizationCodeGrant = CheckedGrant
     users = [_storage.User(sub=sub, claims=dict(c)) for sub, c in given["people"].items()]
     app = oidc_provider_mock.app(user_claims=users)

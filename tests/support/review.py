@@ -264,9 +264,9 @@ class World:
         )
         return self.service.vote(PEOPLE[person], request.id, ballot)
 
-    def in_review(self, *, agencies: Sequence[str] = ("dol", "cscu")) -> Request:
+    def in_review(self) -> Request:
         """Return a request that waits for both agencies."""
-        request = self.submit(BOTH, agencies=agencies)
+        request = self.submit(BOTH, agencies=("dol", "cscu"))
         assert request.state is State.PROTECTED, request.sentence
         return request
 

@@ -47,11 +47,11 @@ class Spark:
 
 
 @contextmanager
-def start_spark(heap: str = "1g") -> Iterator[Spark]:
+def start_spark() -> Iterator[Spark]:
     """Start a jailed Spark, wait until it answers, and end it."""
     place = MEMORY / f"enclave-test-{secrets.token_hex(4)}"
     place.mkdir(mode=0o700)
-    running = server.start(place, server.Size(heap=heap, quick=True))
+    running = server.start(place, server.Size(heap="1g", quick=True))
     try:
         spark = Spark(running, place)
         spark.client().wait(running)

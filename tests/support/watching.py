@@ -18,7 +18,7 @@ from enclave.errors import AuditUnavailable
 from enclave.events import Action, Event, Receipt, Stamp, Verdict, encode
 from enclave.model import Person, Role
 from enclave.settings import Settings
-from enclave.store import ControlStore
+from enclave.store import ControlStore, put
 from tests.support import audit_story
 
 _STEWARD = frozenset({Role.STEWARD})
@@ -57,7 +57,7 @@ class Watched:
         self.store = ControlStore(settings.database_url)
         with self.store.record(self.book, Event(Action.AGREEMENT_APPLIED, "adam")) as connection:
             for id, person in {**audit_story.PEOPLE, **STEWARDS}.items():
-                audit_story.put(connection, "person", id, person)
+                put(connection, "person", id, person)
         self.room = Room(settings, self.store, self.book)
         self.outbox = Outbox(self.room.saved)
         self._seq = 0
@@ -82,14 +82,13 @@ class Watched:
     def rule(
         self,
         *,
-        owner: str = "alma",
         asked: dict[str, str] | None = None,
         trigger: Trigger = Trigger.SEARCH,
         url: str = "",
         name: str = "Denied on wages",
     ) -> Rule:
         """Enter a search and a rule on it, from here on."""
-        search = None
+        search, owner = None, "alma"
         if trigger is Trigger.SEARCH:
             query = urlencode(asked or {"verdict": "denied"})
             search = Search(new_id(), owner, name, query, False, now_ms())
@@ -106,10 +105,10 @@ class Watched:
         self.store.close()
 
 
-def denied(*, agencies: tuple[str, ...] = ("dol",), number: int = 0) -> Event:
+def denied(*, number: int = 0) -> Event:
     """A refused query, with a text and a clause no message may repeat."""
     return Event(
-        Action.QUERY_DENIED, "rosa", Verdict.DENIED, project="credential-pay", agencies=agencies,
+        Action.QUERY_DENIED, "rosa", Verdict.DENIED, project="credential-pay", agencies=("dol",),
         clause="dsa-credential-pay, views.wages.columns", intent=f"q-{number}-{time.time_ns()}",
         detail={"sql": "SELECT employer_id FROM wages", "code": "gateway.not-approved"},
     )  # fmt: skip
