@@ -64,7 +64,10 @@ class Insider:
 
 @dataclass(slots=True)
 class _Knowledge:
-    """Facts gathered so far: numbers known, lower limits, and linear facts `low<=sum<=high`."""
+    """Facts gathered so far: numbers known, lower limits, and weighted sums.
+
+    A sum is zero where the fact is exact, and at least zero where it is not.
+    """
 
     known: dict[Unknown, float] = field(default_factory=dict)
     limit: dict[Unknown, float] = field(default_factory=dict)
@@ -171,7 +174,7 @@ def _sum_up(knowledge: _Knowledge, table: Published) -> None:
     """Every total, shown or not, equals the rows below it, whichever way they are broken down."""
     by_shape: dict[tuple[bool, ...], list[Row]] = defaultdict(list)
     for row in table.rows:
-        by_shape[tuple(label is not None for label in row.labels)].append(row)
+        by_shape[_shape(row)].append(row)
     groups = {(_shape(row), row.labels): row.group for row in table.rows}
     for shape, rows in by_shape.items():
         for coarse in _coarser(shape, set(by_shape)):

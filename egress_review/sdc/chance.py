@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,11 +45,3 @@ def chances(
 def _tag(persons: npt.NDArray[np.uint64], key: bytes) -> bytes:
     everyone = np.sort(persons).astype("<u8").tobytes()
     return hmac.digest(key, b"cell" + everyone, hashlib.sha256)
-
-
-def whole(values: Sequence[float]) -> tuple[int, ...]:
-    """Return counts as whole numbers. Raises `ValueError` for what is none."""
-    counts = tuple(round(value) for value in values)
-    if any(count != value or count < 0 for count, value in zip(counts, values, strict=True)):
-        raise ValueError("Only counts can be rounded or changed by noise.")
-    return counts

@@ -45,12 +45,16 @@ def meet(new: Membership, old: Membership) -> bool:
 
 @dataclass(frozen=True)
 class _Pair:
-    """A new table and an earlier one, and how many persons their cells have in common."""
+    """A new table and an earlier one, and what their cells have in common."""
 
     new: Membership
     old: Membership
     joint: Joint
-    shared: Counts
+
+    @cached_property
+    def shared(self) -> Counts:
+        """How many persons each new cell shares with each old one."""
+        return common(self.new, self.old, self.joint)
 
     @cached_property
     def least(self) -> int:
@@ -76,8 +80,7 @@ def compare(new: Membership, old: Membership, *, foreign: bool) -> tuple[Hit, ..
     """
     if not meet(new, old):
         return ()
-    joint = histogram(new, old)
-    pair = _Pair(new, old, joint, common(new, old, joint))
+    pair = _Pair(new, old, histogram(new, old))
     found: dict[int, int] = {}
     for cell, persons in _hits(pair):
         found[cell] = min(found.get(cell, persons), persons)
@@ -97,8 +100,7 @@ def resemble(new: Membership, old: Membership) -> tuple[Hit, ...]:
     """
     if not meet(new, old):
         return ()
-    joint = histogram(new, old)
-    pair = _Pair(new, old, joint, common(new, old, joint))
+    pair = _Pair(new, old, histogram(new, old))
     same = (pair.apart == 0) & (pair.shared > 0)
     again = same & ~old.hidden
     found = dict(_near(pair))
@@ -150,8 +152,7 @@ def within(table: Membership) -> tuple[Hit, ...]:
 
 def _own_pair(table: Membership) -> _Pair:
     """Return a table set against itself."""
-    joint = diags_array(table.counts, dtype=np.int64).tocsr()
-    return _Pair(table, table, joint, common(table, table, joint))
+    return _Pair(table, table, diags_array(table.counts, dtype=np.int64).tocsr())
 
 
 def _smaller(table: Membership, cell: int, other: int) -> int:

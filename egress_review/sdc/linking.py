@@ -89,13 +89,13 @@ def link(
     needs, conflicts = _needs(draft, tables, gate, rules)
     system, scale = _finish(draft, gate, needs, _costs(new, gates, count))
     # no more than outsiders must be left with: most insiders know nothing about most numbers
-    owed = {
+    widths = {
         n.variable: min(_nearly(draft, n.variable), n.up + n.down) / scale[n.variable]
         for n in needs
     }
     alone, same = _alone(draft, tables)
     system = against_insiders(
-        system, alone, owed=owed, same=(*same, *_same(draft, new, lone or {}))
+        system, alone, owed=widths, same=(*same, *_same(draft, new, lone or {}))
     )
     return Problem(system, gates, tuple(conflicts), tuple(draft.owners))
 

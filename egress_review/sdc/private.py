@@ -25,7 +25,6 @@ from typing_extensions import override
 from egress_review.sdc.tables import Kind, Level
 
 Key = tuple[str, ...]
-Place = tuple[Level, Key]
 SHARE = 0.95
 
 
@@ -60,7 +59,7 @@ class Plan:
     """Which questions a table needs, and which cells each number of it is the sum of.
 
     Numbers that add up are drawn at the finest groupings only and added up, so that totals agree
-    with their parts. `share` of one release's ε goes to each question.
+    with their parts. Each question gets the same part of one release's ε.
     """
 
     questions: tuple[Question, ...]
@@ -95,9 +94,8 @@ def draw(
     plan: Plan, epsilon: Fraction, values: Mapping[tuple[str, Level], Mapping[Key, int]]
 ) -> dict[tuple[str, Level], dict[Key, int]]:
     """Return each question's cells with noise; spends `epsilon`. Cells are the public ones."""
-    found = {}
+    found, share = {}, epsilon / len(plan.questions)
     for question in plan.questions:
-        share = epsilon / len(plan.questions)
         mechanism = Whole(epsilon=share, sensitivity=question.sensitivity)
         cells = values[question.measure, question.level]
         found[question.measure, question.level] = {
@@ -145,18 +143,18 @@ def _fell(gamma: Fraction) -> bool:
 # What error to expect --------------------------------------------------------------------------
 
 
-def reach(scale: Fraction, draws: int, share: float = SHARE) -> int:
-    """Return the x such that `share` of sums of so many draws lie within -x and x."""
+def reach(scale: Fraction, draws: int) -> int:
+    """Return the x such that `SHARE` of sums of so many draws lie within -x and x."""
     coarse = max(1.0, float(scale) / 64)  # wide noise is looked at through a coarser grid
-    return math.ceil(_reach(float(scale) / coarse, draws, share) * coarse)
+    return math.ceil(_reach(float(scale) / coarse, draws) * coarse)
 
 
 @lru_cache(maxsize=1024)
-def _reach(scale: float, draws: int, share: float) -> int:
+def _reach(scale: float, draws: int) -> int:
     half = math.ceil(40 * scale + 8 * scale * math.sqrt(2 * draws)) + 2
     size = 1 << (2 * half).bit_length()
     grid = np.minimum(np.arange(size), size - np.arange(size))
     one = np.exp(-grid / scale)
     together = np.fft.irfft(np.fft.rfft(one / one.sum()) ** draws, size)
     inside = together[0] + 2 * np.cumsum(np.append(0.0, together[1 : size // 2]))
-    return int(np.searchsorted(inside, share))
+    return int(np.searchsorted(inside, SHARE))

@@ -16,9 +16,3 @@ def rounded(chances: Chances, cell: int, count: int, *, base: int) -> int:
     below, rest = divmod(count, base)
     up = chances.of(cell, count) % base < rest
     return (below + up) * base
-
-
-def error(base: int, count: int) -> float:
-    """Return the standard deviation of a count's rounding; largest half-way between multiples."""
-    rest = count % base
-    return float((rest * (base - rest)) ** 0.5)

@@ -5,8 +5,7 @@ onto their span is then the set itself. Asked of every hidden sensitive cell, of
 persons that the new table and the three nearest to it cannot tell apart (as a whole, and by each
 choice of one grouping of each), and of every single person. Random directions of the span rule out
 nearly all; the others are judged exactly. What cells of many tables leave of one is `peeling`'s and
-`peeling_rows`'. A
-small set spread over many atoms that is none of these is not found. Pure.
+`peeling_rows`'. A small set spread over many atoms that is none of these is not found. Pure.
 """
 
 from __future__ import annotations

@@ -21,11 +21,10 @@ from egress_review.sdc.pieces import Piece, joined, split
 from egress_review.sdc.system import KNOWN, Floats, Integers, Need, System
 from egress_review.sdc.until import Until
 from egress_review.sdc.verify import LARGEST as WIDEST
-from egress_review.sdc.verify import Proof, Witness
+from egress_review.sdc.verify import NEAR, Proof, Witness
 
 FINEST = 1_000.0  # parts of the smallest need: a whole number of these is a unit
 LARGEST = 2.0**40  # units; sums of thousands of them are still exact
-NEAR = 1e-3  # of a need: what rounding to whole units may take
 NOISE = 1e-7
 FINENESS = (2_000, 600_000)  # parts that one number is sought in: few stand more noise than many
 MOST = 10**9  # parts of a unit in all numbers of a movement together
