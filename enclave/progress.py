@@ -11,10 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Begin = Callable[[str], None]
 
 
-def silent(_step: str) -> None:
-    """Say nothing: the default for callers that show no progress."""
-
-
 @contextmanager
 def steps(count: int) -> Iterator[Begin]:
     """Yield a function that is called with each step's name as it begins; shown on stderr."""
