@@ -101,6 +101,7 @@ def test_pages_pass_axe_show_the_focus_and_hold_long_words(tmp_path: Path) -> No
     pages = {
         "spawn.html": {"spawner_options_form": "<h2>Pay</h2><dl><dt>Data of</dt><dd>DOL</dd></dl>"},
         "error.html": {"status_code": 400, "message": long, "message_html": long},
+        "logout.html": {"login_url": "/hub/login"},
     }
     with chromium_browser() as browser:
         opened = browser.new_page(viewport=NARROW)
