@@ -2,7 +2,7 @@
 
 Never talks to a socket and never signs. Rules kept here, each checked again by the verifier:
 a sender's events are gapless; a retry is the same entry; a query's outcome follows its intent;
-an intent ends once.
+an intent ends once. One is for the enclave itself: a state of the control store is left once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from audit import succession
 from audit.log import Batch, Entry, Log, Sender
 from enclave.errors import AuditRefused
 from enclave.events import Action, Event, Receipt, Scalar, Stamp, Verdict, encode
@@ -72,12 +73,18 @@ def _admit_one(batch: Batch, request: Request, nonce: str) -> Answer:
         raise SequenceGap(sender, due)
     if sender.seq < due:
         return repeat(batch.find(sender), request.event)
-    objection = request.objection or _object(batch, request.event)
+    objection = (
+        request.objection
+        or _object(batch, request.event)
+        or succession.objection((batch,), request.event)
+    )
     event = request.event if objection is None else _refusal(request.event, objection)
     receipt = batch.add(_stamp(event, sender, nonce), sender)
     if objection is not None:
         return AuditRefused(objection)
     _follow_intent(batch, event, receipt.index)
+    for name in succession.left(batch, event):
+        batch.end_intent(name, receipt.index)
     return receipt
 
 

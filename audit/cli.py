@@ -10,6 +10,7 @@ import logging
 import signal
 import sqlite3
 import sys
+from datetime import UTC, datetime
 
 import click
 
@@ -84,6 +85,28 @@ def status() -> None:
         last = f"{witness.size:,} entries, {witness.when}" if witness.at else "nothing yet"
         click.echo(f"{witness.name}: {last}. {witness.trouble}".rstrip())
     sys.exit(0 if now.level is Level.GREEN else 1)
+
+
+@audit.command()
+def store() -> None:
+    """Say whether the control store has every change that the log has, and list those it lacks.
+
+    Changes nothing; the service may run. Exit code 0: it has. 1: it is an older copy.
+    """
+    from audit.lacking import lacking
+    from audit.sentences import sentence, visible
+    from enclave.errors import StoreOlder
+    from enclave.settings import Settings
+
+    found = lacking(Settings())
+    if found is None:
+        click.echo("The control store has every change that the audit log has.")
+        return
+    click.echo(StoreOlder.SENTENCE)
+    for fact in found:
+        at = datetime.fromtimestamp(fact.time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        click.echo(f"{fact.index:8,}  {at}  {visible(sentence(fact))}")
+    sys.exit(1)
 
 
 @audit.command("alerts-key")

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from audit import succession
 from audit.custody import AuditFiles, compare, kept_checkpoint, known_keys
 from audit.log import Entry, Log, Sender, open_reader, open_writer
 from audit.note import Checkpoint
+from enclave.events import Event
 
 _READ_ONLY = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _SENDERS = 4096  # whose bases are kept in memory
@@ -99,6 +101,10 @@ class Earlier:
                 self._bases.clear()
             self._bases[key] = sum(log.next_seq(*key) for log in self._logs)
         return sender._replace(seq=sender.seq - self._bases[key])
+
+    def objection(self, event: Event) -> str | None:
+        """Return why an event is not taken for what the closed logs hold, or None."""
+        return succession.objection(self._logs, event)
 
     def find(self, sender: Sender) -> Entry | None:
         """Return what became of an event by the sender's own number, if a closed log holds it."""

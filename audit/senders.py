@@ -36,6 +36,7 @@ SAYS: Mapping[str, frozenset[Action]] = {
             Action.PROJECT_MOVED,
             Action.PROJECT_FORGOT,
             Action.PROJECT_CLOSED,
+            Action.STORE_ACCEPTED,
             Action.ACCESS_GRANTED,
             Action.ACCESS_REVOKED,
             Action.ACCESS_DENIED,

@@ -86,7 +86,14 @@ class Writer:
 
     def _admit_after_rotation(self, log: Log, requests: list[Request]) -> list[Answer]:
         """Admit events of senders that may have begun in a log that is closed by now."""
-        here = [replace(each, sender=self._earlier.here(each.sender)) for each in requests]
+        here = [
+            replace(
+                each,
+                sender=self._earlier.here(each.sender),
+                objection=each.objection or self._earlier.objection(each.event),
+            )
+            for each in requests
+        ]
         answers = iter(admit(log, [each for each in here if each.sender.seq >= 0]))
         return [
             next(answers)

@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from pydantic_core import from_json, to_json
 
-from enclave.errors import AuditRefused, AuditUnavailable, Invalid
+from enclave.errors import AuditRefused, AuditUnavailable, Invalid, StoreOlder
 from enclave.events import Event, Receipt
 from enclave.settings import Settings
 
@@ -314,6 +314,8 @@ class AuditClient:
 
 def _receipt(answer: dict[str, Any]) -> Receipt | AuditRefused:
     if "refused" in answer:
+        if answer["refused"] == StoreOlder.SENTENCE:
+            return StoreOlder()
         return AuditRefused(answer["refused"])
     return Receipt(answer["index"], answer["leaf"])
 

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "apply": "enclave.governance.cli:apply",
     "agreement": "enclave.governance.cli:agreement",
     "project": "enclave.governance.project_cli:project",
+    "accept-restored": "enclave.governance.restoring:accept_restored",
     "holdings": "enclave.governance.holdings:holdings",
     "register": "enclave.governance.register:register",
     "deliver": "enclave.vault.cli:deliver",

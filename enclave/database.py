@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import StaticPool
 
 from enclave.errors import Unavailable
 
@@ -21,15 +22,21 @@ WRITING = "enclave_writing"  # execution option of connections that will write
 ONE_WRITER = 7_236_991  # any constant will do; PostgreSQL's advisory locks are numbers
 
 
-def engine(url: str) -> Engine:
-    """Return an engine whose writers take turns, and which says `Unavailable` when it is away."""
+def engine(url: str, *, only_looks: bool = False) -> Engine:
+    """Return an engine whose writers take turns, and which says `Unavailable` when it is away.
+
+    For whoever only looks, SQLite's is a copy in memory, empty where there is no file.
+    """
     where = make_url(url)
     if where.get_backend_name() not in ("sqlite", "postgresql"):
         raise Unavailable(
             "The control store is SQLite or PostgreSQL.",
             hint="Set ENCLAVE_CONTROL_URL to sqlite:///… or postgresql+psycopg://…",
         )
-    made = _postgresql(where) if where.get_backend_name() == "postgresql" else _sqlite(where)
+    if where.get_backend_name() == "postgresql":
+        made = _postgresql(where)
+    else:
+        made = _copied(where) if only_looks else _sqlite(where)
     event.listen(made, "handle_error", _on_error)
     return made
 
@@ -48,9 +55,31 @@ def _postgresql(where: URL) -> Engine:
 def _sqlite(where: URL) -> Engine:
     _prepare_file(Path(where.database or "control.db"))
     made = create_engine(where)
+    _listen_sqlite(made)
+    return made
+
+
+def _copied(where: URL) -> Engine:
+    made = create_engine("sqlite://", poolclass=StaticPool)
+    _listen_sqlite(made)
+    path = Path(where.database or "")
+    if path.is_file():
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        try:
+            with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_MS / 1000)) as original:
+                memory = made.raw_connection().driver_connection
+                assert isinstance(memory, sqlite3.Connection)
+                original.backup(memory)
+        except sqlite3.Error as error:
+            raise Unavailable(
+                "The control store cannot be read.", hint="Restore it: docs/how-to/backup.md."
+            ) from error
+    return made
+
+
+def _listen_sqlite(made: Engine) -> None:
     event.listen(made, "connect", _on_connect)
     event.listen(made, "begin", _on_begin_sqlite)
-    return made
 
 
 def _on_error(context: ExceptionContext) -> Unavailable | None:

@@ -23,8 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from enclave.demo import engine
 from enclave.demo.services import SERVICES, answers_on
 from enclave.demo.supervisor import serves
-from enclave.errors import EnclaveError, KeyMissing, Unavailable
+from enclave.errors import EnclaveError, KeyMissing, StoreOlder, Unavailable
 from enclave.model import ProjectState
+from enclave.programs import ours
 from enclave.sessions import poke
 from enclave.settings import Settings
 from enclave.store import ControlStore
@@ -72,7 +73,7 @@ def look_at_keys(settings: Settings) -> Iterator[Finding]:
 def look_at_store(settings: Settings) -> Iterator[Finding]:
     """Open the control store; every active project must have an extract, and a key that opens."""
     try:
-        projects = ControlStore(settings.database_url).projects()
+        projects = ControlStore(settings.database_url, only_looks=True).projects()
     except (EnclaveError, SQLAlchemyError) as error:
         yield Finding("control store", type(error).__name__, "Check ENCLAVE_CONTROL_URL.")
         return
@@ -92,7 +93,7 @@ def look_at_store(settings: Settings) -> Iterator[Finding]:
 def look_at_ends(settings: Settings) -> Iterator[Finding]:
     """Name the projects whose data must be gone by their agreement, or must be soon (R15)."""
     try:
-        store = ControlStore(settings.database_url)
+        store = ControlStore(settings.database_url, only_looks=True)
         open_now = [row.id for row in store.projects() if row.state is not ProjectState.CLOSED]
         ends = {project: store.policy(project).destroy_by for project in open_now}
     except (EnclaveError, SQLAlchemyError):
@@ -156,16 +157,26 @@ def look_at_audit_log(settings: Settings) -> Iterator[Finding]:
     """Ask the audit room whether its log can be believed and other parties have cosigned it."""
     if not os.access(settings.audit_dir, os.R_OK | os.X_OK):
         return  # none yet, or not ours to read: who is not root reads so above
+    said, well = _ask_audit(settings, "status")
+    advice = "`audit status` tells of each witness; docs/how-to/audit-operations.md what to do."
+    yield Finding("audit log", said, "" if well else advice)
+    said, _ = _ask_audit(settings, "store")
+    if said == StoreOlder.SENTENCE:
+        advice = "`audit store` lists them; docs/how-to/backup.md, “Restore”, says how to go on."
+        yield Finding("control store", said, advice)
+
+
+def _ask_audit(settings: Settings, word: str) -> tuple[str, bool]:
+    """Return the first line that a command of the audit room says, and whether it is content."""
     done = subprocess.run(
-        (str(Path(sys.executable).parent / "audit"), "status"),
+        (ours("audit"), word),
         env=settings.environment(),
         capture_output=True,
         text=True,
         check=False,
     )
-    said = f"{done.stdout}\n{done.stderr}".strip().partition("\n")[0] or "`audit status` failed"
-    advice = "`audit status` tells of each witness; docs/how-to/audit-operations.md what to do."
-    yield Finding("audit log", said, "" if done.returncode == 0 else advice)
+    said = f"{done.stdout}\n{done.stderr}".strip().partition("\n")[0] or f"`audit {word}` failed"
+    return said, done.returncode == 0
 
 
 def look_at_isolation(settings: Settings) -> Iterator[Finding]:

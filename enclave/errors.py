@@ -77,6 +77,24 @@ class AuditRefused(Conflict):
     code = "audit.event-refused"
 
 
+class StoreOlder(AuditRefused):
+    """The control store lacks changes that the audit log has: it was restored from a backup."""
+
+    code = "store.older"
+    status = 503
+    SENTENCE: ClassVar[str] = (
+        "The control store is older than the audit log: it lacks changes made since, so a closed "
+        "project or a revoked access would be back."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(
+            self.SENTENCE,
+            hint="Nothing was opened or changed. The administrator restores the newest copy, or "
+            "does again what `audit store` lists: docs/how-to/backup.md, “Restore”.",
+        )
+
+
 class KeyMissing(Unavailable):
     """The key that opens this is not there, or was destroyed on purpose."""
 

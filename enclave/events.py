@@ -28,6 +28,7 @@ class Action(StrEnum):
     PROJECT_MOVED = "project.moved"
     PROJECT_FORGOT = "project.forgot-version"
     PROJECT_CLOSED = "project.closed"
+    STORE_ACCEPTED = "store.accepted"
     LOGIN = "login"
     LOGOUT = "logout"
     SESSION_OPENED = "session.opened"
@@ -85,6 +86,7 @@ OCSF: Mapping[str, tuple[int, str]] = {
     "delivery": (6006, "File Hosting Activity"),
     "linkage": (6005, "Datastore Activity"),
     "project": (3004, "Entity Management"),
+    "store": (3004, "Entity Management"),
     "login": (3002, "Authentication"),
     "logout": (3002, "Authentication"),
     "session": (6002, "Application Lifecycle"),

@@ -34,8 +34,16 @@ def running(settings: Settings, source: str) -> Iterator[None]:
     """Log the start and the stop of the service that speaks as `source`.
 
     A service that starts while audit is away serves nothing that needs a receipt, so it may start.
+    Raises `StoreOlder`: over a control store that lacks what audit knows of, nothing starts.
     """
-    _tell(settings, source, Event(Action.SERVICE_STARTED, source, detail={"service": source}))
+    from enclave.store import ControlStore  # noqa: PLC0415 - commands that only speak stay quick
+
+    started = Event(Action.SERVICE_STARTED, source, detail={"service": source})
+    store = ControlStore(settings.database_url)
+    try:
+        _tell(settings, source, store.standing(started))
+    finally:
+        store.close()
     try:
         yield
     finally:

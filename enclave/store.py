@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from enclave import database, documents, migrations, tables
+from enclave import database, documents, migrations, succession, tables
 from enclave.errors import Conflict, NotFound, Unavailable
 from enclave.events import Event, Receipt
 from enclave.model import (
@@ -88,29 +88,43 @@ class DeliveryRow:
 class ControlStore:
     """The store at a SQLAlchemy URL (SQLite or PostgreSQL), brought to the newest schema.
 
-    Raises `Unavailable` when the database cannot be opened or is newer than this program.
+    Whoever `only_looks` writes nothing: it has a copy of an SQLite store, empty where there is
+    none. Raises `Unavailable` when the database cannot be opened or is newer than this program, or
+    older on a server and only looked at.
     """
 
-    def __init__(self, url: str):
-        self.engine = database.engine(url)
-        self._writing = self.engine.execution_options(**{database.WRITING: True})
+    def __init__(self, url: str, *, only_looks: bool = False):
+        self.engine = database.engine(url, only_looks=only_looks)
         try:
-            self._bring_up_to_date()
+            known, at = migrations.head(), self._version()
+            if only_looks and at is None and self.engine.dialect.name != "sqlite":
+                self.close()
+                self.engine = database.engine("sqlite://", only_looks=True)
+            self._writing = self.engine.execution_options(**{database.WRITING: True})
+            if at != known:
+                self._bring_up_to_date(only_looks=only_looks)
         except BaseException:
             self.close()
             raise
 
-    def _bring_up_to_date(self) -> None:
+    def _version(self) -> str | None:
         with self.engine.connect() as connection:
-            known, at = migrations.head(), migrations.current(connection)
+            at = migrations.current(connection)
         if at is not None and not migrations.knows(at):
             raise Unavailable(
                 "The control store is newer than this program.",
                 hint="Bring the program up to date; data is never migrated backwards.",
             )
-        if at != known:
-            with self._writing.begin() as connection:
-                migrations.upgrade(connection)
+        return at
+
+    def _bring_up_to_date(self, *, only_looks: bool) -> None:
+        if only_looks and self.engine.dialect.name != "sqlite":
+            raise Unavailable(
+                "The control store is of an earlier version, and looking at it changes nothing.",
+                hint="`enclave apply`, or a service that starts, brings it up to date.",
+            )
+        with self._writing.begin() as connection:
+            migrations.upgrade(connection)
 
     def close(self) -> None:
         """Give back every connection."""
@@ -120,11 +134,25 @@ class ControlStore:
     def record(self, audit: Appends, event: Event) -> Iterator[Connection]:
         """Open a transaction that commits only once `audit` has a durable receipt for `event`.
 
-        Raises `AuditUnavailable` (or whatever the block raised) with everything rolled back.
+        Raises `AuditUnavailable`, `StoreOlder` where audit knows of later changes than this store
+        (or whatever the block raised) with everything rolled back.
         """
-        with self._writing.begin() as connection:
-            yield connection
-            audit.append(event)
+        while True:
+            with self._writing.begin() as connection:
+                succession.begin(connection)  # durable before audit hears of it
+            with self._writing.begin() as connection:
+                at = succession.read(connection)
+                if at.next is None:  # another writer, whose turn was earlier, has gone there
+                    continue
+                yield connection
+                audit.append(at.change(event))
+                succession.finish(connection)
+                return
+
+    def standing(self, event: Event) -> Event:
+        """Return an event with the state this store is in, which audit refuses of an older one."""
+        with self.engine.connect() as connection:
+            return succession.read(connection).standing(event)
 
     # Reading -----------------------------------------------------------------------------------
 

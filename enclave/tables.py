@@ -50,6 +50,14 @@ sessions = Table(
     Index("sessions_open", "project", "closed_at"),
 )
 
+# One row: which state the store is in, and which comes next where a change has begun.
+succession = Table(
+    "succession",
+    metadata,
+    Column("state", Text, primary_key=True),
+    Column("next", Text),
+)
+
 # One row makes a delivered version visible; versions of the two Delta tables without one are not.
 deliveries = Table(
     "deliveries",

@@ -107,7 +107,7 @@ def _converge(module: AnsibleModule) -> dict[str, Any]:
     from enclave.store import ControlStore
 
     settings = Settings()
-    store = ControlStore(settings.database_url)
+    store = ControlStore(settings.database_url, only_looks=module.check_mode)
     try:
         with AuditClient(settings, "admin") as audit:
             outcome = converge(

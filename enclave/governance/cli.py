@@ -140,8 +140,8 @@ def _network(directory: Path) -> Network:
 
 
 def open_store(settings: Settings) -> ControlStore:
-    """Return the control store."""
-    return ControlStore(settings.database_url)
+    """Return the control store for a command that only looks."""
+    return ControlStore(settings.database_url, only_looks=True)
 
 
 @contextmanager
@@ -149,7 +149,7 @@ def control() -> Iterator[projects.Control]:
     """Give what a control function needs, with audit listening."""
     settings = Settings()
     with AuditClient(settings, "admin") as audit:
-        store = open_store(settings)
+        store = ControlStore(settings.database_url)
         try:
             yield projects.Control(settings, store, audit, actor())
         finally:

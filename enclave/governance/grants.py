@@ -10,16 +10,19 @@ from collections.abc import Iterator, Mapping
 
 from enclave.events import Action, Event
 from enclave.model import Person, Policy
-from enclave.store import Appends
+from enclave.store import Appends, ControlStore
 
 Right = tuple[str, str, str | None]
 """A person, a role, and the agency it is held for, if any."""
 
 
-def tell(audit: Appends, events: Iterator[Event]) -> None:
-    """Append each; raises AuditUnavailable, and then the change they tell of must not happen."""
+def tell(audit: Appends, store: ControlStore, events: Iterator[Event]) -> None:
+    """Append each; raises AuditUnavailable, and then the change they tell of must not happen.
+
+    Or StoreOlder, at the first: what will be refused is not told as done.
+    """
     for event in events:
-        audit.append(event)
+        audit.append(store.standing(event))
 
 
 def of_people(

@@ -85,7 +85,7 @@ def provision(control: Control, policy: Policy) -> None:
     told = event(control, Action.PROJECT_PROVISIONED, policy)
     with control.store.record(control.audit, told) as connection:
         store.provision(connection, policy)
-        grants.tell(control.audit, grants.of_project(control.actor, None, policy))
+        grants.tell(control.audit, control.store, grants.of_project(control.actor, None, policy))
 
 
 def amend(control: Control, policy: Policy) -> None:
@@ -95,7 +95,7 @@ def amend(control: Control, policy: Policy) -> None:
     before = control.store.policy(policy.project)
     with control.store.record(control.audit, told) as connection:
         store.amend(connection, policy)
-        grants.tell(control.audit, grants.of_project(control.actor, before, policy))
+        grants.tell(control.audit, control.store, grants.of_project(control.actor, before, policy))
     _close_sessions(control, policy.project, reason="the agreement was amended")
     sessions.tell(control.settings)
 
@@ -113,7 +113,9 @@ def close(control: Control, project: str) -> bool:
         policy = control.store.policy(project)
         with control.store.record(control.audit, _closing(control, project)) as connection:
             store.move(connection, project, ProjectState.CLOSED, epoch=None)
-            grants.tell(control.audit, grants.of_project(control.actor, policy, None))
+            grants.tell(
+                control.audit, control.store, grants.of_project(control.actor, policy, None)
+            )
         _close_sessions(control, project, reason="the project is closed")
         sessions.tell(control.settings)
     return destruction.destroy(control.settings, project) or changed
@@ -177,7 +179,7 @@ def _apply_files(control: Control, network: Network, changes: tuple[Change, ...]
     with control.store.record(control.audit, told) as connection:
         for change in changes:
             _put(connection, network, change)
-        grants.tell(control.audit, grants.of_people(control.actor, *people))
+        grants.tell(control.audit, control.store, grants.of_people(control.actor, *people))
 
 
 def _apply_agreement(control: Control, network: Network, change: Change) -> None:

@@ -78,7 +78,7 @@ def test_a_key_that_others_can_read_is_named(settings: Settings):
 def test_a_project_whose_key_is_gone_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     row = SimpleNamespace(id="pay", state=ProjectState.ACTIVE)
     monkeypatch.setattr(
-        doctor_room, "ControlStore", lambda _: SimpleNamespace(projects=lambda: [row])
+        doctor_room, "ControlStore", lambda *_, **__: SimpleNamespace(projects=lambda: [row])
     )
     keys.create(settings, "pay")
     assert not any(finding.advice for finding in look_at_store(settings))

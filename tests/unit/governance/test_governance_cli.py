@@ -60,6 +60,18 @@ def test_plan_changes_nothing_and_apply_does_what_plan_said(
     assert shell.said("plan", place) == "No changes.\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("plan", "{network}"), ("project", "list"), ("holdings",), ("register",), ("doctor",)],
+    ids=lambda words: words[0],
+)
+def test_a_command_that_only_looks_makes_no_state(
+    shell: Shell, settings: Settings, files: NetworkFiles, words: tuple[str, ...]
+) -> None:
+    shell.run(*(word.format(network=files.place) for word in words))
+    assert not settings.state_dir.exists()
+
+
 def test_show_says_who_may_see_what(
     shell: Shell, audit_service: AuditProcess, files: NetworkFiles
 ) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, make_url
 
 from egress_review import store as egress
 from egress_review.methods import privacy_budget
-from enclave import migrations, tables
+from enclave import database, migrations, tables
 from enclave.errors import Unavailable
-from enclave.store import ControlStore
+from enclave.model import Agency
+from enclave.store import ControlStore, put
 from enclave.web import sessions as web
 
 # Rooms keep their tables beside the code that uses them; the history of all is one.
@@ -81,6 +84,52 @@ def test_a_database_newer_than_the_program_is_refused(store: ControlStore, url: 
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Unavailable, match="newer"):
         ControlStore(url)
+
+
+def _version(url: str) -> str | None:
+    engine = database.engine(url)
+    with engine.connect() as connection:
+        at = migrations.current(connection)
+    engine.dispose()
+    return at
+
+
+def test_who_only_looks_finds_an_empty_store_where_there_is_none(url: str) -> None:
+    with closing(ControlStore(url, only_looks=True)) as store:
+        assert store.projects() == ()
+    if url.startswith("sqlite"):
+        assert not Path(make_url(url).database or "").parent.exists()
+    else:
+        assert _version(url) is None
+
+
+def test_who_only_looks_changes_no_store_of_an_earlier_version(
+    store: ControlStore, url: str
+) -> None:
+    with store._writing.begin() as connection:
+        command.downgrade(migrations.config(connection), "0003")
+    if url.startswith("sqlite"):
+        with closing(ControlStore(url, only_looks=True)) as looked:
+            assert looked.projects() == ()
+    else:
+        with pytest.raises(Unavailable, match="earlier version"):
+            ControlStore(url, only_looks=True)
+    assert _version(url) == "0003"
+
+
+def test_who_only_looks_sees_what_was_written_last_and_writes_nothing(store: ControlStore) -> None:
+    with store._writing.begin() as connection:
+        put(connection, "agency", "dol", Agency("dol", "Labor"))
+    url = store.engine.url.render_as_string(hide_password=False)
+    with closing(ControlStore(url, only_looks=True)) as looked:
+        assert looked.agencies() == {"dol": Agency("dol", "Labor")}
+
+
+def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "control.db"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(Unavailable, match="cannot be read"):
+        ControlStore(f"sqlite:///{path}", only_looks=True)
 
 
 @pytest.mark.parametrize("wrong", ["mysql://host/db", "duckdb:///x.db"])

@@ -142,10 +142,8 @@ def test_a_closed_project_keeps_no_version(kept: Kept) -> None:
         kept.pin(2)
 
 
-def test_an_extract_of_before_is_the_version_its_project_stands_on(
-    store: ControlStore, audit: AuditClient
-) -> None:
-    with store.record(audit, EVENT) as connection:
+def test_an_extract_of_before_is_the_version_its_project_stands_on(store: ControlStore) -> None:
+    with store._writing.begin() as connection:
         for name, epoch in (("one", 4), ("two", None)):
             changing.provision(connection, replace(POLICY, project=name))
             if epoch:
