@@ -289,3 +289,67 @@ SELECT to_json(list(enrolment)) FROM enrolment
 SELECT enrolment FROM enrolment
 SELECT COLUMNS('s.*') FROM enrolment
 SELECT max(COLUMNS(*)) FROM enrolment
+SELECT quantile_cont(wage, [0.25, 0.26, 0.27, 0.28, 0.29, 0.30, 0.31, 0.32, 0.33, 0.34, 0.35, 0.36, 0.37, 0.38, 0.39, 0.40]) FROM wages WHERE year = 2021 AND quarter = 1
+WITH m AS (SELECT avg(wage) AS m FROM wages) SELECT sum(d), count(*) FROM (SELECT person_id, wage - m * 1000000 AS d FROM wages JOIN enrolment USING (person_id), m WHERE district = 'Derby')
+WITH m AS (SELECT sum(wage) AS m FROM wages) SELECT sum(d), count(*), max(n) FROM (SELECT person_id, wage - m AS d, m AS n FROM wages JOIN enrolment USING (person_id), m WHERE district = 'Derby')
+WITH m AS (SELECT sum(wage) AS m FROM wages) SELECT sum(d), count(*) FROM (SELECT person_id, wage - m AS d FROM wages JOIN enrolment USING (person_id), m WHERE district = 'Derby')
+SELECT sum(abs(wage - m)), count(*) FROM (SELECT person_id, wage, m FROM wages JOIN enrolment USING (person_id), (SELECT sum(wage) AS m FROM wages) WHERE district = 'Derby')
+SELECT avg(sqrt(wage - m * -1000000)), count(*) FROM (SELECT person_id, wage, m FROM wages JOIN enrolment USING (person_id), (SELECT avg(wage) AS m FROM wages) WHERE district = 'Derby')
+SELECT sum(DISTINCT person_id IS NOT NULL) FROM enrolment
+SELECT quantile_cont(wage, 0.30), quantile_cont(wage, 0.31), quantile_cont(wage, 0.32), quantile_cont(wage, 0.33), quantile_cont(wage, 0.34), quantile_cont(wage, 0.35), quantile_cont(wage, 0.36) FROM wages
+SELECT sum((1 / (grade - 4))::DOUBLE) FROM enrolment WHERE district = 'Kent'
+SELECT count(*) FROM (SELECT unnest(generate_series(1, grade)) AS o, person_id FROM enrolment) WHERE o = 3
+SELECT o, count(*) FROM (SELECT generate_subscripts([grade, 1, 2], 1) AS o, person_id FROM enrolment) GROUP BY o
+SELECT district COLLATE nocase, count(*) FROM enrolment GROUP BY 1
+SELECT count(DISTINCT sex), count(DISTINCT (sex, grade)) FROM enrolment
+SELECT count(DISTINCT {'s': sex, 'g': grade}) FROM enrolment
+SELECT count(DISTINCT [wage]) FROM wages
+SELECT sum(x) FROM (SELECT person_id, list_sum(list(wage)) AS x FROM wages GROUP BY 1)
+SELECT sum(x) FROM (SELECT person_id, struct_extract({'a': wage + 1000000000}, 'a') AS x FROM wages)
+SELECT sum(x) FROM (SELECT person_id, (wage || '')::DOUBLE AS x FROM wages)
+SELECT sum(x) FROM (SELECT person_id, ('9' || wage)::DOUBLE AS x FROM wages)
+SELECT sum(('9' || wage)::DOUBLE) FROM wages
+SELECT sum(concat(9, wage)::DOUBLE) FROM wages
+SELECT sum(replace(wage::VARCHAR, '.', '')::DOUBLE) FROM wages
+SELECT sum(date_part('epoch', DATE '2020-01-01' + grade)) FROM enrolment
+SELECT sum(grade << 40) FROM enrolment
+SELECT sum(grade | 1073741824) FROM enrolment
+SELECT sum(xor(grade, 1048576)) FROM enrolment
+SELECT sum(~grade) FROM enrolment
+SELECT sum(@(grade)) FROM enrolment
+SELECT sum(grade ^ 2), sum(grade ** 2) FROM enrolment
+SELECT sum(pow(wage, 0)) FROM wages
+SELECT sum(nextafter(wage, 1e9)) FROM wages
+SELECT avg(DATE '1900-01-01' + grade) FROM enrolment
+SELECT avg(sign(wage - 7000000)) FROM wages
+SELECT avg(even(wage)) FROM wages
+SELECT count(try_strptime(district, 'K%')) FROM enrolment
+SELECT sum(map {'Avon': 1, 'Kent': 1000}[district]) FROM enrolment
+SELECT sum(list_position(['Avon', 'Bolton', 'Kent'], district)) FROM enrolment
+SELECT sum(instr('xxxxxxxxxxKent', district)) FROM enrolment
+SELECT grade, count(*) FROM enrolment GROUP BY grade ORDER BY avg(length(sex)) LIMIT 1
+SELECT count(*) FROM enrolment e WHERE (SELECT count(*) FROM enrolment x WHERE x.district = e.district) = 1
+SELECT count(*) FROM enrolment e WHERE (SELECT count(*) FROM enrolment x WHERE x.district = e.district) IS NULL
+SELECT sum(x * wage), sum(wage) FROM (SELECT person_id, wage, list_sum([quarter]) AS x FROM wages)
+SELECT sum(wage * k), sum(wage) FROM wages JOIN (VALUES (2021, 3), (2022, 4)) v(year, k) USING (year)
+SELECT sum(wage * k), sum(wage) FROM wages JOIN (SELECT 2021 AS year, 3 AS k UNION ALL SELECT 2022, 4) v USING (year)
+SELECT sum(wage * k), sum(wage), count(*) FROM wages JOIN enrolment USING (person_id) JOIN (VALUES ('Avon', 3), ('Bolton', 3), ('Kent', 4)) v(district, k) USING (district)
+SELECT sum(grade * k), sum(grade) FROM enrolment JOIN (VALUES ('Avon', 3), ('Bolton', 3), ('Kent', 4)) v(district, k) USING (district)
+SELECT sum(k), count(*) FROM enrolment JOIN (VALUES ('Avon', 3), ('Bolton', 3), ('Kent', 4)) v(district, k) USING (district)
+SELECT avg(k) FROM enrolment JOIN (VALUES ('Avon', 3), ('Bolton', 3), ('Kent', 4)) v(district, k) USING (district)
+SELECT regr_slope(grade, k), avg(grade) FROM enrolment JOIN (VALUES ('Avon', 3), ('Bolton', 3), ('Kent', 4)) v(district, k) USING (district)
+SELECT median(grade * k) FROM enrolment JOIN (VALUES ('Avon', 3), ('Kent', 400)) v(district, k) USING (district)
+SELECT sum(grade), sum(list_sum([grade])) FROM enrolment WHERE grade > 0
+SELECT sum(s.a), sum(s.b) FROM (SELECT person_id, {'a': grade, 'b': CASE WHEN district <> 'Kent' THEN grade END} AS s FROM enrolment)
+SELECT sum(l[1]), sum(l[2]) FROM (SELECT person_id, [grade, CASE WHEN district <> 'Kent' THEN grade END] AS l FROM enrolment)
+SELECT sum(m['a']) FROM (SELECT person_id, map {'a': grade} AS m FROM enrolment)
+SELECT sum(union_extract(u, 'a')) FROM (SELECT person_id, union_value(a := grade) AS u FROM enrolment)
+SELECT sum(v::INT) FROM (SELECT person_id, grade::VARIANT AS v FROM enrolment)
+SELECT sum((grade::VARCHAR || '0')::INT), sum(grade) FROM enrolment
+SELECT sum(json_extract(json_object('a', grade), '$.a')::INT) FROM enrolment
+SELECT sum(('{"a": ' || grade || '}')::JSON ->> 'a')::INT FROM enrolment
+SELECT avg(length(district)), avg(length(district || sex)) FROM enrolment
+SELECT sum(bit_length(sex)) FROM enrolment
+SELECT sum(unicode(left(sex, 1))) FROM enrolment
+WITH RECURSIVE r(n, s) AS (SELECT 0, 0::HUGEINT UNION ALL SELECT n + 1, (SELECT sum(grade) FROM enrolment WHERE grade < n) FROM r WHERE n < 5) SELECT * FROM r
+WITH RECURSIVE r(k, n) USING KEY (k) AS (SELECT 1, 1 UNION SELECT r.k, (SELECT count(*) FROM enrolment) FROM r WHERE n < 2) SELECT * FROM r

@@ -133,3 +133,52 @@ SELECT (sum(-floor(-wage / 300000)) - count(*)) * 300000, 99 FROM wages JOIN enr
 SELECT approx_count_distinct(district = 'Kent' AND grade = 4) FROM enrolment
 SELECT sum(wage * 5.2e300::DOUBLE * k) FILTER (WHERE quarter <> 2) / 5.2e300::DOUBLE FROM (SELECT person_id, wage, quarter, quarter - lag(quarter) OVER (PARTITION BY person_id ORDER BY year, quarter) AS k FROM wages) JOIN enrolment USING (person_id) WHERE district = 'Derby'
 SELECT sum(ceil(wage / 1615)) - count(*) FROM wages JOIN enrolment USING (person_id) WHERE district = 'Avon'
+SELECT regr_slope(wage, grade), avg(wage), count(*) FROM wages JOIN enrolment USING (person_id) WHERE grade = 3 OR district = 'Kent'
+SELECT covar_pop(wage, grade), avg(wage), count(*) FROM wages JOIN enrolment USING (person_id) WHERE grade = 3 OR district = 'Kent'
+SELECT sum(wage * grade), sum(wage), count(*) FROM wages JOIN enrolment USING (person_id) WHERE grade = 3 OR district = 'Kent'
+SELECT sum(s), sum(t) FROM (SELECT person_id, sum(wage * grade) AS s, sum(wage) AS t FROM wages JOIN enrolment USING (person_id) WHERE grade = 3 OR district = 'Kent' GROUP BY person_id)
+SELECT covar_pop(CASE WHEN a THEN wage ELSE 0 END, CASE WHEN b THEN wage ELSE 0 END), sum(CASE WHEN a THEN wage ELSE 0 END), sum(CASE WHEN b THEN wage ELSE 0 END), count(*) FROM (SELECT *, district IN ('Derby', 'Canton') AS a, district IN ('Derby', 'Bolton') AS b FROM wages JOIN enrolment USING (person_id))
+SELECT covar_pop(CASE WHEN district IN ('Derby', 'Avon', 'Canton') THEN wage ELSE 0 END, CASE WHEN district IN ('Derby', 'Bolton') THEN wage ELSE 0 END) FROM wages JOIN enrolment USING (person_id)
+SELECT var_pop(wage), avg(wage), count(*) FROM wages JOIN enrolment USING (person_id) WHERE district IN ('Avon', 'Bolton', 'Canton', 'Derby')
+SELECT sum(wage - m), count(*) FROM (SELECT person_id, wage, m FROM wages JOIN enrolment USING (person_id), (SELECT sum(wage) AS m FROM wages) WHERE district = 'Derby')
+SELECT regr_intercept(wage, school_year), regr_r2(wage, school_year) FROM wages JOIN enrolment USING (person_id) WHERE school_year = 2021 OR district = 'Kent'
+SELECT corr(wage, grade), stddev_pop(wage), stddev_pop(grade), avg(wage), count(*) FROM wages JOIN enrolment USING (person_id) WHERE grade = 3 OR district = 'Kent'
+SELECT corr(grade, school_year) FROM enrolment WHERE school_year = 2021 OR district = 'Kent'
+SELECT regr_r2(grade, school_year), var_pop(grade), count(*) FROM enrolment WHERE school_year = 2021 OR district = 'Kent'
+SELECT covar_samp(school_year, grade) FROM enrolment WHERE grade = 2 OR district IN ('Kent', 'Hebron')
+SELECT district, count(*) FROM enrolment GROUP BY 1 HAVING count(*) < 10 OR count(*) IS NULL
+SELECT 1 FROM enrolment HAVING count(*) FILTER (WHERE district = 'Kent') = 1
+SELECT 'yes' FROM enrolment WHERE district = 'Kent' AND grade = 4 HAVING count(*) > 0
+SELECT 'empty' FROM enrolment WHERE district = 'Kent' HAVING count(*) = 0
+SELECT 1 / count(*) FROM enrolment WHERE district = 'Kent' AND grade = 4
+SELECT sum(grade) / (count(*) FILTER (WHERE district = 'Kent' AND grade = 4)) FROM enrolment
+SELECT sum(9223372036854775807 * (district = 'Kent')::BIGINT) FROM enrolment
+SELECT avg(wage * 1e305) FROM wages
+SELECT avg(grade) FROM (FROM enrolment USING SAMPLE reservoir(1 ROWS) REPEATABLE (3))
+SELECT lower(district), count(*) FROM enrolment GROUP BY lower(district) HAVING count(*) BETWEEN 1 AND 9
+SELECT count(*) FILTER (WHERE sex = 'canary-sex'), count(*) FILTER (WHERE sex = 'f'), count(*) FROM enrolment
+SELECT count(sex), count(*), count(nullif(sex, 'canary-sex')) FROM enrolment
+SELECT count(*) FILTER (WHERE grade <= 2), count(*) FILTER (WHERE grade < 3 OR district = 'Kent') FROM enrolment
+SELECT avg(grade) FILTER (WHERE district <> 'Kent'), avg(grade) FROM enrolment
+SELECT avg(grade), avg(grade) FILTER (WHERE sex <> 'canary-sex') FROM enrolment
+SELECT avg(grade), avg(nullif(grade, CASE WHEN district = 'Kent' THEN grade END)) FROM enrolment
+SELECT sum(a.grade), sum(b.grade) FROM enrolment a LEFT JOIN enrolment b ON a.person_id = b.person_id AND b.district <> 'Kent'
+SELECT var_pop(grade) FILTER (WHERE district <> 'Kent'), var_pop(grade) FROM enrolment
+SELECT median(grade) FILTER (WHERE district <> 'Kent'), median(grade) FROM enrolment
+SELECT corr(grade, school_year) FILTER (WHERE district <> 'Kent'), corr(grade, school_year) FROM enrolment
+SELECT count(DISTINCT grade) FILTER (WHERE district <> 'Kent'), count(DISTINCT grade) FROM enrolment
+SELECT sum(x), sum(y) FROM (SELECT e.person_id, max(grade) AS x, max(grade) FILTER (WHERE district <> 'Kent') AS y FROM enrolment e GROUP BY 1)
+SELECT avg(x) FROM (SELECT person_id, CASE WHEN bool_or(district = 'Kent') THEN max(wage) ELSE 0 END AS x FROM wages JOIN enrolment USING (person_id) GROUP BY 1)
+SELECT avg((wage > 7000000)::INT) FROM wages
+SELECT avg((wage > 7000000)::INT * wage) FROM wages
+SELECT count(CASE WHEN wage > 7000000 THEN 1 END) FROM wages
+SELECT count(TRY_CAST(CASE WHEN wage > 7000000 THEN 'x' ELSE '1' END AS INT)) FROM wages
+SELECT count(strptime(CASE WHEN district = 'Kent' THEN NULL ELSE '2020' END, '%Y')), count(*) FROM enrolment
+SELECT sum(grade), sum(CASE WHEN district = 'Kent' THEN NULL ELSE grade END) FROM enrolment
+SELECT count(u.a), count(*) FROM (SELECT person_id, CASE WHEN district = 'Kent' THEN NULL ELSE {'a': 1} END AS u FROM enrolment)
+SELECT count(*) FROM enrolment GROUP BY district HAVING district = 'Kent'
+SELECT e.district, count(*) FROM enrolment e SEMI JOIN wages w ON e.person_id = w.person_id AND w.wage > 7000000 GROUP BY 1
+SELECT sum(wage) FROM wages WHERE person_id IN (SELECT person_id FROM enrolment WHERE district IN ('Avon', 'Kent'))
+SELECT avg(w.wage - f.size) FROM wages w JOIN firms f USING (person_id)
+SELECT avg(n), count(*) FROM (SELECT person_id, count(*) FILTER (WHERE wage > 7000000) AS n FROM wages GROUP BY 1)
+SELECT regr_slope(t, n), regr_intercept(t, n), avg(n), avg(t), count(*) FROM (SELECT person_id, count(*) AS n, avg(wage) AS t FROM wages WHERE (year = 2021 AND quarter = 1) OR person_id IN (SELECT person_id FROM enrolment WHERE district = 'Hebron') GROUP BY 1)
