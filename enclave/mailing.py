@@ -45,7 +45,10 @@ def send(settings: Settings, letter: Letter) -> None:
             "No mail server is set.", hint="The operator sets smtp_host and its neighbours."
         )
     if not settings.smtp_starttls and not _is_this_host(host):
-        raise NotSent("Mail is sent without TLS to this host's own server only.")
+        raise NotSent(
+            "Mail is sent without TLS to this host's own server only.",
+            hint="The operator switches smtp_starttls on, or names that server.",
+        )
     try:
         message = _composed(settings, letter)
         with smtplib.SMTP(host, settings.smtp_port, timeout=SECONDS) as server:

@@ -14,7 +14,7 @@ def address(value: str, setting: str) -> tuple[str, int]:
     """Return host and port of `host:port`, the value of a setting. Raises `Invalid`."""
     host, _, port = value.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise Invalid(f"The setting `{setting}` is host:port.")
+        raise Invalid(f"The setting `{setting}` is host:port.", hint="As in 127.0.0.1:9464.")
     return host.strip("[]"), int(port)
 
 

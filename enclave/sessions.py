@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 PARTS = ("gateway", "egress", "server")
 WITNESSES = ("gateway", "egress")
 POKE_SECONDS = 10.0
+_AMEND = "Ask the project's lead to have the agreement amended."
+_SAYS_MORE = "Try again; if it stays so, tell the administrator: `enclave doctor` says more."
 
 
 def open_session(
@@ -136,19 +138,24 @@ def check_may_open(store: ControlStore, policy: Policy, *, person: str, today: d
         raise Denied(  # R21: authorized users are named in the agreement
             "You are not named as a researcher of this project.",
             clause=clause,
-            hint="Ask the project's lead to have the agreement amended.",
+            hint=_AMEND,
         )
     _check_active(store.project(policy.project).state, policy)
     if not policy.starts <= today <= policy.ends:
         raise Denied(
             f"The agreement is in force from {policy.starts} to {policy.ends}, not today.",
             clause=f"{policy.agreement}, starts and ends",
+            hint=_AMEND,
         )
 
 
 def _check_active(state: ProjectState, policy: Policy) -> None:
     if state is not ProjectState.ACTIVE:
-        raise Denied("This project is not active.", clause=f"{policy.agreement}, starts and ends")
+        raise Denied(
+            "This project is not active.",
+            clause=f"{policy.agreement}, starts and ends",
+            hint="Ask the project's lead: its data are still to be built, or it is closed.",
+        )
 
 
 def directory(settings: Settings, session: str) -> Path:
@@ -191,10 +198,10 @@ def poke(settings: Settings, service: str) -> None:
     except (FileNotFoundError, ConnectionRefusedError) as away:
         raise ConnectionError(service) from away
     except OSError as broken:
-        raise Unavailable(f"The {service} service does not answer.") from broken
+        raise Unavailable(f"The {service} service does not answer.", hint=_SAYS_MORE) from broken
     if answer != "ok":
         said = answer.removeprefix("error").strip() or "it closed the connection"
-        raise Unavailable(f"The {service} service could not follow: {said}")
+        raise Unavailable(f"The {service} service could not follow: {said}", hint=_SAYS_MORE)
 
 
 def _ask(path: Path) -> str:

@@ -92,7 +92,8 @@ def own_mounts() -> tuple[Mount, ...]:
 def launch(sandbox: Sandbox, *, output: int) -> int:
     """Start a sandbox and return the host's id of its first process.
 
-    Raises `Unavailable` with bubblewrap's own words. The sandbox outlives this process.
+    Raises `Unavailable`; what bubblewrap itself said is in `output`. The sandbox outlives this
+    process.
     """
     with ExitStack() as stack:
         rules = _in_memory(stack, seccomp.program())
@@ -114,7 +115,10 @@ def launch(sandbox: Sandbox, *, output: int) -> int:
     # The outer process is ours to reap, whenever it ends; the sandbox does not depend on it.
     threading.Thread(target=process.wait, daemon=True).start()
     if not said:
-        raise Unavailable("Bubblewrap could not make a sandbox.", hint="See the hub's log.")
+        raise Unavailable(
+            "Bubblewrap could not make a sandbox.",
+            hint="Tell the administrator: the session's own log has what it said.",
+        )
     return int(json.loads(said)["child-pid"])
 
 

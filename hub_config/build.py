@@ -200,7 +200,10 @@ def _import(tree: Path, name: str) -> None:
             check=False,
         )
     if done.returncode or tar.returncode:
-        raise Unavailable(f"Docker could not import the base image: {done.stderr.strip()[:200]}")
+        raise Unavailable(
+            f"Docker could not import the base image: {done.stderr.strip()[:200]}",
+            hint="Check the disk under Docker's directory; what is done is kept.",
+        )
 
 
 # The wheelhouse --------------------------------------------------------------------------------

@@ -85,7 +85,9 @@ def install_missing(programs: dict[str, str]) -> None:
     words = " ".join(missing)
     require_root(f"Installing {words}")
     if shutil.which("apt-get") is None:
-        raise Unavailable(f"This machine lacks {words} and has no apt-get.")
+        raise Unavailable(
+            f"This machine lacks {words} and has no apt-get.", hint="Install them yourself."
+        )
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for argv in (
         ["apt-get", "-q", "update"],

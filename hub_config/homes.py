@@ -83,8 +83,14 @@ def _make(file: Path, size: int) -> None:
 def _call(argv: list[str], what: str) -> None:
     program = of_host(argv[0])
     if program is None:
-        raise Unavailable(f"{argv[0]} is missing, so no home can be {what}.")
+        raise Unavailable(
+            f"{argv[0]} is missing, so no home can be {what}.",
+            hint="The administrator installs Debian's e2fsprogs and mount.",
+        )
     done = subprocess.run([program, *argv[1:]], capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip()[:200]
-        raise Unavailable(f"The workspace's home could not be {what}: {said}")
+        raise Unavailable(
+            f"The workspace's home could not be {what}: {said}",
+            hint="Tell the administrator: the disk may be full, or no loop device be free.",
+        )

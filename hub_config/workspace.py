@@ -35,6 +35,7 @@ from hub_config.sockets import accepts, url_of
 T = TypeVar("T")
 POLL_SECONDS = 0.025
 SURE_SECONDS = 60.0  # a workspace in use is heard of every half minute
+AGAIN = "Open it again; if it happens again, tell the operating group."
 INSIDE = Path("/run/enclave")
 HOME = Path("/home/researcher")
 PORT = 8888  # never listened on; the server refuses a socket beside any other number
@@ -238,9 +239,9 @@ class Workspace(Spawner):
                 return url_of(self.listening)
             if turn % 20 == 19 and (status := await ended()) is not None:
                 self.log.error("%s ended while starting: %s", self._log_name, status)
-                raise SpawnException("The workspace ended while starting.", reason="ended")
+                raise SpawnException(f"The workspace ended while starting. {AGAIN}", reason="ended")
             await asyncio.sleep(POLL_SECONDS)
-        raise SpawnException("The workspace did not start in time.", reason="timeout")
+        raise SpawnException(f"The workspace did not start in time. {AGAIN}", reason="timeout")
 
     async def end_if_due(self) -> bool:
         """End this workspace if it may not go on; return whether it was ended just now.

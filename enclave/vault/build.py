@@ -74,7 +74,10 @@ def _build(
 ) -> BuildReceipt:
     row, policy = store.project(project), store.policy(project)
     if row.state is ProjectState.CLOSED:
-        raise Conflict(f"Project {project} is closed; its extract is gone for good.")
+        raise Conflict(
+            f"Project {project} is closed; its extract is gone for good.",
+            hint="A new agreement under a new project id starts afresh.",
+        )
     with steps(4) as begin:
         keys.create(settings, project, used=bool(extract.epochs(settings, project)))
         key = keys.load(settings, project)
@@ -148,7 +151,9 @@ def _publish(settings: Settings, project: str) -> None:
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() if done.returncode == 1 else []
-        raise LinkageFailed(said[-1] if said else "Linkage broke off.")
+        if said:
+            raise LinkageFailed(said[-1])
+        raise LinkageFailed("Linkage broke off.", hint=f"`linkage publish {project}` says where.")
 
 
 def _views(
@@ -158,7 +163,10 @@ def _views(
     newest, views = deliveries.current(store), {}
     for view in policy.views:
         if view.dataset not in newest or view.dataset not in walks:
-            raise NotFound(f"The dataset {view.dataset} was not delivered yet.")
+            raise NotFound(
+                f"The dataset {view.dataset} was not delivered yet.",
+                hint="Take it in with `enclave deliver`, link it with `linkage run`, then build.",
+            )
         content = deliveries.read(settings, newest[view.dataset], FieldKind.CONTENT)
         views[view.name] = select(view, store.dataset(view.dataset), content, walks[view.dataset])
     return views
@@ -172,7 +180,10 @@ def select(view: View, dataset: Dataset, content: pa.Table, walk: pa.Table) -> p
     columns = _columns(view)
     fields = {field.name for field in dataset.fields if field.kind is FieldKind.CONTENT}
     if not fields & set(content.schema.names) >= set(columns):
-        raise Invalid(f"The view {view.name} names columns that {view.dataset} does not hold.")
+        raise Invalid(
+            f"The view {view.name} names columns that {view.dataset} does not hold.",
+            hint="Deliver it again under its present dictionary, or amend the agreement.",
+        )
     with _engine() as connection:
         connection.register("content", content)
         connection.register("walk", walk)

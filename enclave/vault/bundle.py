@@ -171,7 +171,10 @@ def _read_manifest(path: Path, key: bytes, label: Label) -> _Manifest:
     except ValidationError:
         raise _damaged() from None
     if not hmac.compare_digest(_mac(key, manifest), manifest.mac):
-        raise KeyMissing(f"The key does not open the {label.kind} of project {label.project}.")
+        raise KeyMissing(
+            f"The key does not open the {label.kind} of project {label.project}.",
+            hint="Restore the key that it was made with from its sealed copy, or build again.",
+        )
     if Label(manifest.kind, manifest.project, manifest.epoch) != label:
         raise _damaged()
     return manifest

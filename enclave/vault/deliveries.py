@@ -81,9 +81,12 @@ def deliver(
         names = ", ".join(sorted(known)) or "none yet; `enclave apply` enters them"
         raise NotFound(f"There is no dataset “{dataset}”.", hint=f"Described are: {names}.")
     if described.agency != agency:
-        raise Invalid(f"The dataset {dataset} is not one that {agency} delivers.")
+        raise Invalid(
+            f"The dataset {dataset} is not one that {agency} delivers.",
+            hint=f"Its agency is {described.agency}.",
+        )
     if not path.is_file():
-        raise NotFound("There is no file of that name.")
+        raise NotFound("There is no file of that name.", hint="Give its whole path.")
     lock = settings.state_dir / "vault" / f"{dataset}.lock"
     with alone(lock, f"Another delivery of {dataset} is under way."), steps(3) as begin:
         begin("Checking against the dictionary")

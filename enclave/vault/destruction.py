@@ -89,7 +89,10 @@ def _take_away(mounted: Path) -> None:
                 check=False,
             )
             if os.path.ismount(home):  # else the hub was quicker, which is as good
-                raise Unavailable(f"A home could not be unmounted: {done.stderr.strip()[:200]}")
+                raise Unavailable(
+                    f"A home could not be unmounted: {done.stderr.strip()[:200]}",
+                    hint="Unmount it and close the project again; its key is destroyed.",
+                )
         home.rmdir()
     with suppress(FileNotFoundError):
         mounted.rmdir()

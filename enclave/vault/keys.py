@@ -149,7 +149,7 @@ def _recorded_fingerprint(path: Path) -> str:
 def _path(settings: Settings, project: str) -> Path:
     # `root` would be the root key's own file; anything with a dot or slash another directory's.
     if project == "root" or not _PROJECT_ID.fullmatch(project):
-        raise Invalid("A project id has lower-case letters, digits and single dashes only.")
+        raise Invalid("A project id has lower-case letters, digits and dashes only.")
     return settings.state_dir / "keys" / f"{project}.key"
 
 
