@@ -31,7 +31,7 @@ SEE_OTHER = 303
 HEADINGS: Mapping[int, str] = {
     400: "This request cannot be read",
     403: "You may not do this",
-    404: "There is no such page",
+    404: "Not found",
     405: "This page does not answer that request",
     409: "This has changed since you looked",
     410: "This is gone",

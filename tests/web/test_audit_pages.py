@@ -533,6 +533,7 @@ def test_without_the_audit_service_there_is_no_page(visitor: Visitor, site: Audi
     answer = visitor.get("/events")
     assert answer.status_code == 503
     assert "refused a query" not in answer.text
+    assert "Try again</a>" in answer.text
 
 
 def test_the_bar_turns_red_and_says_so_when_the_log_is_rewritten(
