@@ -31,6 +31,8 @@ from enclave.web.tables import Cell, Column, Filter
 AT_ONCE = 2_000  # entries a page reads before it answers; more are read in the background
 DAYS_DRAWN = 30
 MOST_DAYS = 3660
+EMPTY = "Nothing out of the ordinary has been found."
+SO_FAR = "Nothing out of the ordinary has been found in what has been read so far."
 
 
 def listing(room: Room, request: Request) -> Response:
@@ -49,7 +51,7 @@ def listing(room: Room, request: Request) -> Response:
             at,
             total=total,
             caption="Anomalies",
-            empty="Nothing out of the ordinary has been found.",
+            empty=EMPTY if not behind else SO_FAR,
             filters=_filters(room, reader, sought.scope, names),
         )
         drawn = _charts(room, reader, sought) if total else ()

@@ -135,6 +135,19 @@ def test_every_page_meets_wcag_2_1_aa_wide_and_narrow(
     assert seen == []
 
 
+def test_while_the_log_is_being_read_nothing_is_found_so_far(
+    page: Page, watched: Watched, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: the sentence of a log that was read to its end."""
+    enter(page, url)
+    page.goto(f"{url}/anomalies")
+    expect(page.get_by_text("Nothing out of the ordinary has been found.")).to_be_visible()
+    monkeypatch.setattr(watched.room.findings, "keep_level", lambda _most: 5_000)
+    page.reload()
+    expect(page.get_by_text("5,000 entries are still being read")).to_be_visible()
+    expect(page.get_by_text("found in what has been read so far.")).to_be_visible()
+
+
 def test_an_auditor_saves_a_search_and_is_told_by_keyboard_alone(
     plain_page: Page, watched: Watched, url: str
 ) -> None:
