@@ -6,6 +6,7 @@ Used for every text in every format, after its escapes are undone.
 from __future__ import annotations
 
 import unicodedata
+from unicodedata import combining
 
 from egress_review.errors import OutputRefused
 
@@ -42,14 +43,21 @@ def check_seen(text: str) -> None:
     """Raise `OutputRefused` if a character of the text shows no shape of its own."""
     if text.isascii() and text.isprintable():
         return
+    found = set(text)
+    if any(map(is_hidden, found)) or (any(map(combining, found)) and _is_decorated(text)):
+        raise OutputRefused(
+            "The file contains invisible or control characters.",
+            hint="A released file holds only what a reviewer can see.",
+        )
+
+
+def _is_decorated(text: str) -> bool:
     marks = 0
     for character in text:
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if is_hidden(character) or marks > MOST_MARKS:
-            raise OutputRefused(
-                "The file contains invisible or control characters.",
-                hint="A released file holds only what a reviewer can see.",
-            )
+        marks = marks + 1 if combining(character) else 0
+        if marks > MOST_MARKS:
+            return True
+    return False
 
 
 def is_hidden(character: str) -> bool:

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from egress_review.files.headings import PEOPLE, is_count, is_extreme, is_of_a_person, words
 from egress_review.files.model import Sheet
+from egress_review.files.persons import cell_names_one, heading_names_one
 
-MANY_COLUMNS = 2  # so many alike are a crosstab
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _FILLER_WORDS = (
     "the and for with from this that see above below please thanks attached here new final latest "
     "test tests table tables output outputs result results data file files figure figures plot "
     "plots analysis release request review export update updated draft version misc stuff tbd todo "
-    "none nothing untitled asap same before again usual know you already said title context"
+    "none nothing untitled asap same before again usual know you already said title context "
+    "approve approved approval urgent urgently need needed needs want wanted today tomorrow "
+    "yesterday monday tuesday wednesday thursday friday week meeting boss supervisor email mail "
+    "fixed fix changed changes things thing mentioned asked discussed problem problems question "
+    "questions let can could would should will may this these those last first time but not are is "
+    "was has have had one two out send sent resubmission resubmit revised revision hello dear "
+    "kind regards number ready three four five count counts csv xlsx readme paper page use mine "
+    "kindly like some any all your our their script code run lorem ipsum dolor sit amet"
 )
 _FILLERS = frozenset(_FILLER_WORDS.split())
 _CRYPTIC = re.compile(
@@ -25,46 +33,37 @@ _CRYPTIC = re.compile(
     r"(?!(19|20)\d\d$)\d+",  # a year says what it is
     re.IGNORECASE,
 )
+_SHORT_WORDS = (
+    "n pct sd std se df dof p t z f r x q ci cv hs ft pt hr rr yr yrs qtr mth wk st nd rd th sq "
+    "fy lb ub nr vs gdp"
+)
+_SHORT = frozenset(_SHORT_WORDS.split())
 _BY_HAND = re.compile(
-    r"<\s*\d+|≤\s*\d+|\d+\s*-\s*\d+\*?|\*+|\[?(redacted|suppressed|hidden|masked|removed)\]?|n/?p|"
-    r"x{2,}|\.{2,}|-{2,}|#+",
+    r"<\s*\d+|≤\s*\d+|\d+\s*-\s*\d+\*?|\*+|[\[(]?(redacted|suppressed|supp\.?|hidden|masked|removed|"
+    r"confidential|small|few|too (few|small)|low n)[\])]?|n/?p|[\[(]?[sc†‡§][\])]?|ds|"
+    r"((fewer|less|lower) than|under|below|at most|up to) \w+|x{2,}|\.{2,}|-{2,}|#+",
     re.IGNORECASE,
 )
-_PERSON = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|\d{3}-\d{2}-\d{4}|"
-    r"[^@\s]+@[^@\s]+\.[a-z]{2,}",
-    re.IGNORECASE,
+_MISSING = frozenset(
+    {"", "-", ".", "na", "n/a", "nan", "none", "null", "nil", "\u2013", "\u2014", "..."}
 )
-_PERSON_COLUMN = re.compile(
-    r"(person|student|client|patient|case|record|respondent|employee|participant)_?(id|key|no|number)"
-    r"|ssn|(full|first|last|sur)_?name|e_?mail|phone|address|(date_of_birth|birth_?date|dob)",
-    re.IGNORECASE,
-)
-_COUNT = re.compile(
-    r"n(_.*)?|(.*_)?(count|counts|number|people|persons|students|freq|frequency|size|obs|total)(_.*)?"
-    r"|count(_star)?\(.*",
-    re.IGNORECASE,
-)
-_DERIVED = re.compile(
-    r"(.*_)?(mean|avg|average|median|rate|pct|percent|percentage|share|ratio|odds|sd|std|var|"
-    r"p\d{1,2}|proportion)(_.*)?|(avg|mean|median|stddev|quantile\w*)\(.*",
-    re.IGNORECASE,
-)
-_EXTREME = re.compile(
-    r"(.*_)?(max|min|maximum|minimum|largest|smallest|highest|lowest|top|bottom|mode)(_.*)?"
-    r"|(max|min|mode|first|last|any_value|arg_max|arg_min)\(.*",
-    re.IGNORECASE,
-)
-_WHOLE = re.compile(r"\d+(\.0+)?")
-_SHARE = re.compile(r"(.*_)?(pct|percent|percentage|share|proportion)(_.*)?", re.IGNORECASE)
-_CHANGE = re.compile(
-    r"chang|growth|diff|gap|delta|increas|decreas|premium|effect|error|inflation", re.IGNORECASE
-)
+_TOTAL = re.compile(r"(grand |sub)?totals?|all|overall|sum|state(wide)?", re.IGNORECASE)
 _DRESSED = re.compile(
-    r"(?:n ?=)?[$€£~≈=+' ]*(\d{1,3}(?:[ ,'\u2019_]\d{3})+|\d+)(\.\d*)?(?:[eE]\+?0+)?"
-    r" ?(?:(%)?[*†‡]*|people|persons?|students|graduates|workers)",
+    r"(?:n ?=)?[$€£~≈=+' ]*(\d{1,3}(?:[ ,'\u2019_]\d{3})+|\d+)(\.\d*)?(?:[eE]\+?(\d))?"
+    rf" ?(?:(%)?[*†‡]*|person|{'|'.join(sorted(PEOPLE))})",
     re.IGNORECASE,
 )
+_UNIT_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+)
+_UNITS = _UNIT_WORDS.split()
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+NUMBER_WORDS = {
+    **{word: number for number, word in enumerate(_UNITS)},
+    **{word: 10 * number for number, word in enumerate(_TENS, start=2)},
+}
+_SCALES = {"hundred": 100, "thousand": 1_000}
 
 
 def meaningful(text: str) -> set[str]:
@@ -72,46 +71,93 @@ def meaningful(text: str) -> set[str]:
     return set(_WORD.findall(text.lower())) - _FILLERS
 
 
-def is_count(column: str) -> bool:
-    """Say whether a column is named like a count."""
-    return bool(_COUNT.fullmatch(column))
+def unclear(sheet: Sheet, said: str) -> list[str]:
+    """Return the columns whose names say nothing and are not explained in what is said.
+
+    The labels of rows may stand below no name, as in a crosstab; a numbering may not.
+    """
+    found = []
+    for place, name in enumerate(sheet.columns):
+        if not name.strip():
+            numbered = all(row[place].strip().isdigit() for row in sheet.rows)
+            if place or numbered:
+                found.append("(blank)")
+        elif _is_unclear(name.strip()) and name.lower() not in said:
+            found.append(name)
+    return found
 
 
-def is_derived(column: str) -> bool:
-    """Say whether a column is named like a mean, rate or share."""
-    return bool(_DERIVED.fullmatch(column))
-
-
-def is_share(column: str) -> bool:
-    """Say whether a column is named like a part of a group, and not like a change of one."""
-    return bool(_SHARE.fullmatch(column)) and not _CHANGE.search(column)
-
-
-def is_extreme(column: str) -> bool:
-    """Say whether a column is named like a value that one person has alone."""
-    return bool(_EXTREME.fullmatch(column))
-
-
-def is_unclear(column: str) -> bool:
-    """Say whether a column's name says nothing."""
-    return not column.strip() or bool(_CRYPTIC.fullmatch(column.strip()))
+def _is_unclear(name: str) -> bool:
+    if _CRYPTIC.fullmatch(name):
+        return True
+    letters = [re.sub(r"\d", "", word) for word in words(name)]
+    written = [word for word in letters if word and word not in ("%", "#")]
+    known = any(word in _SHORT or re.search("[aeiouy]", word) for word in written)
+    return name.islower() and ("_" in name or len(written) == 1) and bool(written) and not known
 
 
 def names_persons(sheet: Sheet) -> bool:
-    """Say whether a column is named like, or a cell looks like, what names one person."""
-    if any(map(_PERSON_COLUMN.fullmatch, sheet.columns)):
+    """Say whether a column is named like, or a name or cell looks like, what names one person."""
+    if any(is_of_a_person(name) or heading_names_one(name) for name in sheet.columns):
         return True
-    return any(_PERSON.fullmatch(cell.strip()) for row in sheet.rows for cell in row)
+    return any(cell_names_one(cell) for row in sheet.rows for cell in row)
 
 
-def is_hidden_by_hand(cell: str) -> bool:
-    """Say whether a cell looks like a number that was hidden, rounded to a range or starred."""
-    return bool(_BY_HAND.fullmatch(cell.strip()))
+def shows_extremes(sheet: Sheet) -> bool:
+    """Say whether a column or row is named like a largest or smallest value and holds one."""
+    for place, name in enumerate(sheet.columns):
+        if is_extreme(name) and any(_has_digit(row[place]) for row in sheet.rows):
+            return True
+    return any(
+        any(len(cell) <= 20 and is_extreme(cell) for cell in row[:2])
+        and any("." in cell and number(cell) is not None for cell in row[1:])
+        for row in sheet.rows
+    )
 
 
-def is_whole(cell: str) -> bool:
-    """Say whether a cell is a whole number."""
-    return bool(_WHOLE.fullmatch(cell))
+def hidden_by_hand(sheet: Sheet, mark: str) -> bool:
+    """Say whether a number looks as if it was hidden, starred, blanked or turned into a range."""
+    numbers = number_columns(sheet)
+    for place, name in enumerate(sheet.columns):
+        cells = [row[place].strip() for row in sheet.rows]
+        if place in numbers and any(_BY_HAND.fullmatch(cell) and cell != mark for cell in cells):
+            return True
+        if is_count(name) and _is_part_unreadable(cells, mark):
+            return True
+        if place in numbers and _is_blank_beside_total(sheet, place):
+            return True
+    return False
+
+
+def _is_part_unreadable(cells: list[str], mark: str) -> bool:
+    """Say whether some cells of a column hold numbers and others what is no number."""
+    told = [cell for cell in cells if cell.lower() not in _MISSING and cell != mark]
+    if is_numbering(told):  # of jobs or children, the last one "3+"
+        return False
+    digits = [cell for cell in told if _has_digit(plain_cell(cell))]
+    bare = [cell for cell in told if number(plain_cell(cell)) is not None]
+    return (bool(digits) and len(digits) < len(told)) or (bool(bare) and len(bare) < len(digits))
+
+
+def _is_blank_beside_total(sheet: Sheet, place: int) -> bool:
+    totals = [row for row in sheet.rows if any(_TOTAL.fullmatch(cell.strip()) for cell in row)]
+    blank = [row for row in sheet.rows if not row[place].strip()]
+    return is_count(sheet.columns[place]) and len(totals) == 1 == len(blank) and totals != blank
+
+
+def is_total(row: tuple[str, ...]) -> bool:
+    """Say whether a row is labelled as what the others add up to."""
+    return any(_TOTAL.fullmatch(cell.strip()) for cell in row)
+
+
+def is_numbering(cells: list[str]) -> bool:
+    """Say whether the numbers of a column go on one by one from 0 or 1: they name categories."""
+    found = sorted({int(cell) for cell in cells if cell.isascii() and cell.isdigit()})
+    return len(found) > 2 and found[0] < 2 and found[-1] - found[0] == len(found) - 1
+
+
+def _has_digit(cell: str) -> bool:
+    return any(map(str.isdigit, cell))
 
 
 def number_columns(sheet: Sheet) -> list[int]:
@@ -119,98 +165,57 @@ def number_columns(sheet: Sheet) -> list[int]:
     found = []
     for place in range(len(sheet.columns)):
         cells = [row[place] for row in sheet.rows if row[place]]
-        numbers = sum(1 for cell in cells if _number(cell) is not None)
+        numbers = sum(1 for cell in cells if number(cell) is not None)
         if numbers and 2 * numbers >= len(cells):
             found.append(place)
     return found
 
 
-def count_columns(sheet: Sheet, threshold: int) -> list[int]:
-    """Return the columns that seem to hold counts: by their names, or by what is in them.
-
-    A crosstab's columns are named after categories. Where no column is named like a count, or
-    several are not, whole numbers that go on from small to large are counts; years and what is
-    numbered one after the other (quarters, grades) are not, nor what passes its row's only count.
-    """
-    named = [place for place in number_columns(sheet) if is_count(sheet.columns[place])]
-    others = [
-        place
-        for place in number_columns(sheet)
-        if place not in named
-        and not is_derived(sheet.columns[place])
-        and _has_whole_amounts([row[place] for row in sheet.rows if row[place]])
-    ]
-    if len(named) == 1:
-        others = [place for place in others if _stays_within(sheet, place, named[0])]
-    cells = [float(row[place]) for place in others for row in sheet.rows if is_whole(row[place])]
-    large = sum(1 for cell in cells if cell >= threshold)
-    if (named and len(others) < MANY_COLUMNS) or 2 * large < len(cells):
-        return named
-    return [*named, *others]
-
-
-def _stays_within(sheet: Sheet, place: int, count: int) -> bool:
-    """Say whether a column could be of some of those whom another counts: wages are more."""
-    return all(_value(row[place]) <= _value(row[count]) for row in sheet.rows if row[count])
-
-
-def _has_whole_amounts(cells: Sequence[str]) -> bool:
-    if not all(map(is_whole, cells)):
-        return False
-    found = {int(cell.partition(".")[0]) for cell in cells}
-    in_order = not found or max(found) - min(found) == len(found) - 1
-    return not in_order and not all(1900 <= one < 2100 for one in found)
-
-
-def holds_only_shares(sheet: Sheet) -> bool:
-    """Say whether each row is a whole taken apart: numbers that add up to 1 or 100."""
-    places = [n for n in number_columns(sheet) if not is_count(sheet.columns[n])]
-    if len(places) < MANY_COLUMNS or len(sheet.rows) < MANY_COLUMNS:
-        return False
-    sums = [sum(_value(row[place]) for place in places) for row in sheet.rows]
-    return all(abs(one - 1) < 0.02 for one in sums) or all(abs(one - 100) < 2 for one in sums)
-
-
-def _value(cell: str) -> float:
-    number = _number(cell)
-    return 0.0 if number is None else number
-
-
-def parts(sheet: Sheet) -> Iterator[tuple[float, float]]:
-    """Yield (part, whole) in persons for each share that stands beside the one count of its row.
-
-    A share of a column's own total, which goes up with the count, is none of the row's people.
-    """
-    counts = [place for place in number_columns(sheet) if is_count(sheet.columns[place])]
-    if len(counts) != 1:
-        return
-    for place in number_columns(sheet):
-        pairs = [(_value(row[place]), _value(row[counts[0]])) for row in sheet.rows]
-        ratios = [share / count for share, count in pairs if count]
-        if not is_share(sheet.columns[place]) or not ratios:
-            continue
-        if len(ratios) > 1 and max(ratios) - min(ratios) <= 0.05 * max(ratios):
-            continue
-        whole = 1 if all(share <= 1 for share, _ in pairs) else 100
-        yield from ((share * count / whole, count) for share, count in pairs if count)
-
-
 def plain(sheet: Sheet) -> Sheet:
-    """Return a table whose numbers are written plainly: 1,234 as 1234, $45 as 45, 45 % as 45%."""
-    rows = tuple(tuple(map(_plain, row)) for row in sheet.rows)
+    """Return a table whose numbers are written plainly: 1,234 as 1234, $45 as 45, four as 4."""
+    rows = tuple(tuple(map(plain_cell, row)) for row in sheet.rows)
     return Sheet(sheet.columns, rows)
 
 
-def _plain(cell: str) -> str:
-    found = _DRESSED.fullmatch(unicodedata.normalize("NFKC", cell.strip()))
+def plain_cell(cell: str) -> str:
+    """Return a cell's number without what it is dressed in; the cell, where it is none."""
+    said = unicodedata.normalize("NFKC", cell.strip())
+    found = _DRESSED.fullmatch(said)
     if not found:
-        return cell
-    return re.sub(r"[ ,'\u2019_]", "", found[1]) + (found[2] or "") + (found[3] or "")
+        return _in_words(said) or cell
+    digits = re.sub(r"[ ,'\u2019_]", "", found[1]) + (found[2] or "")
+    if found[3]:
+        return f"{float(digits) * 10 ** int(found[3]):g}"
+    return digits + (found[4] or "")
 
 
-def _number(cell: str) -> float | None:
+def _in_words(said: str) -> str:
+    """Return a number written in words in digits; blank where it is none."""
+    tokens = said.lower().replace("-", " ").split()
+    if not 0 < len(tokens) <= 6:
+        return ""
+    total = part = 0
+    for word in tokens:
+        if word in NUMBER_WORDS:
+            part += NUMBER_WORDS[word]
+        elif word in _SCALES:
+            total, part = total + max(1, part) * _SCALES[word], 0
+        elif word != "and":
+            return ""
+    return str(total + part)
+
+
+def number(cell: str) -> float | None:
     """Return what a cell says, 45% as 0.45; None where it is no number."""
     try:
         return float(cell[:-1]) / 100 if cell.endswith("%") else float(cell)
     except ValueError:
         return None
+
+
+def numbers(cells: Iterator[str]) -> Iterator[float]:
+    """Yield what cells say that are numbers."""
+    for cell in cells:
+        found = number(cell)
+        if found is not None:
+            yield found

@@ -7,19 +7,24 @@ nothing, and says no value of a table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from egress_review.errors import OutputRefused
-from egress_review.files import looks
+from egress_review.files import counts, looks
 from egress_review.files.model import Model, Picture, Read, Sheet
+from egress_review.files.persons import heading_names_one, names_one
 from egress_review.render import MARK
 
 LEAST_WORDS = 3  # that are not fillers, in title and context together
 
+LEAST_PEOPLE = 10  # where no rules are at hand
+_FACTOR = re.compile(r"([a-z][a-z_.]*)[A-Z][^:*]*")
+_FUNCTION_WORDS = "log ln sq diff lag lead max min mean is has num total sqrt exp std"
+_FUNCTIONS = frozenset(_FUNCTION_WORDS.split())
 GUESSED = 5_000  # cells; a larger table leaves only if it is recomputed, so no guess is needed
-MANY_COUNTS = 4  # so many that are all multiples of five are not so by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def precheck(
     `checked` holds, by file name, what is known from recomputing it; a file that is not there is
     judged by what stands in it.
     """
-    found = [*_types(files), *_context(title, context, files)]
+    found = [*_types(files), *_context(title, context, files), *_words(title, context, files)]
     for one in files:
         outcome = checked.get(one.name)
         if isinstance(one.content, Sheet):
@@ -115,7 +120,7 @@ def _types(files: Sequence[Offered]) -> Iterator[Advice]:
 
 def _context(title: str, context: str, files: Sequence[Offered]) -> Iterator[Advice]:
     said = f"{title} {context}".lower()
-    if not context.strip() or len(looks.meaningful(said)) < LEAST_WORDS:
+    if not looks.meaningful(context) or len(looks.meaningful(said)) < LEAST_WORDS:
         yield Advice(
             "context.missing",
             "The context does not say what the output shows and what it is for.",
@@ -123,8 +128,7 @@ def _context(title: str, context: str, files: Sequence[Offered]) -> Iterator[Adv
             True,
         )
     for one in files:
-        columns = one.content.columns if isinstance(one.content, Sheet) else ()
-        unclear = [name for name in columns if looks.is_unclear(name) and name.lower() not in said]
+        unclear = looks.unclear(one.content, said) if isinstance(one.content, Sheet) else []
         if unclear:
             yield Advice(
                 "context.columns",
@@ -132,6 +136,16 @@ def _context(title: str, context: str, files: Sequence[Offered]) -> Iterator[Adv
                 "Name them in the query (AS …), or explain each of them in the context.",
                 True,
             )
+
+
+def _words(title: str, context: str, files: Sequence[Offered]) -> Iterator[Advice]:
+    if any(map(names_one, (title, context, *(one.name for one in files)))):
+        yield Advice(
+            "redaction.persons",
+            "The title, the context or a file's name holds something like the number of a person.",
+            "Say it without: what is written there is kept, and read by several people.",
+            True,
+        )
 
 
 def _redaction(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice]:
@@ -142,7 +156,9 @@ def _redaction(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Adv
             "Leave names, numbers and addresses of persons out; group the rows.",
             True,
         )
-    if any(map(looks.is_extreme, sheet.columns)) and not (outcome and outcome.recomputed):
+    if outcome is not None and outcome.recomputed:
+        return
+    if looks.shows_extremes(sheet):
         yield Advice(
             "redaction.extremes",
             f"{name}: a largest or smallest value is one person's own.",
@@ -150,12 +166,7 @@ def _redaction(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Adv
             "(quantile_cont(x, 0.85) + quantile_cont(x, 0.95)) / 2.",
             True,
         )
-    by_hand = any(
-        looks.is_hidden_by_hand(row[place]) and row[place] != MARK
-        for place in looks.number_columns(sheet)
-        for row in sheet.rows
-    )
-    if by_hand and not (outcome and outcome.recomputed):
+    if looks.hidden_by_hand(sheet, MARK):
         yield Advice(
             "redaction.by-hand",
             f"{name}: numbers were hidden or replaced by hand, which its other numbers may undo.",
@@ -176,22 +187,15 @@ def _counts(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice
         return
     threshold = outcome.threshold if outcome else 10
     why = f" ({outcome.why.rstrip('.')})" if outcome and outcome.why else ""
-    sheet = looks.plain(sheet)
-    counts = [
-        float(row[place])
-        for place in looks.count_columns(sheet, threshold)
-        for row in sheet.rows
-        if looks.is_whole(row[place])
-    ]
-    behind = [part for one, whole in looks.parts(sheet) for part in (one, whole - one)]
-    if any(0.5 <= part < threshold - 0.5 for part in behind):
+    if any(0.5 <= part < threshold - 0.5 for part in counts.implied(sheet)):
         yield Advice(
             "counts.implied",
-            f"{name}: a share, times the count beside it, is fewer than {threshold} people{why}.",
+            f"{name}: a share of the count beside it, or what is left of it, is fewer than "
+            f"{threshold} people{why}.",
             "Submit the answer of a query that can be recomputed, or group more coarsely.",
             True,
         )
-    if any(0 < count < threshold for count in counts):
+    if any(0 < count < threshold for count in counts.shown(sheet, threshold)):
         yield Advice(
             "counts.small",
             f"{name}: it shows counts below {threshold}, which are hidden only in a query's answer "
@@ -199,12 +203,12 @@ def _counts(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice
             "Submit the answer of a query that can be recomputed, or group more coarsely.",
             True,
         )
-    if len(counts) >= MANY_COUNTS and not any(count % 5 for count in counts):
+    if counts.undo_rounding(sheet, threshold):
         yield Advice(
             "counts.rounded-by-hand",
-            f"{name}: its counts look rounded by hand; what was worked out from the exact ones "
-            "beside them would undo that.",
-            "Submit the query's own answer: what its agencies ask for is done to it here.",
+            f"{name}: its counts look rounded by hand, and what stands beside them was worked out "
+            "from the exact ones, which undoes that.",
+            "Work it out from the rounded counts, or submit the query's own answer.",
             True,
         )
 
@@ -212,10 +216,7 @@ def _counts(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice
 def _underlying(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Advice]:
     if outcome is not None and outcome.recomputed:
         return  # the counts behind each number come from its lineage
-    derived = any(map(looks.is_derived, sheet.columns)) or looks.holds_only_shares(
-        looks.plain(sheet)
-    )
-    if derived and not any(map(looks.is_count, sheet.columns)):
+    if counts.are_needed(sheet) and not counts.are_behind(sheet):
         yield Advice(
             "counts.absent",
             f"{name}: it shows means, rates or shares without the counts behind them.",
@@ -238,7 +239,22 @@ def _plots(files: Sequence[Offered]) -> Iterator[Advice]:
 
 
 def _model(model: Model) -> Iterator[Advice]:
-    categories = [one.name for one in model.parameters if "[" in one.name and "]" in one.name]
+    names = [*(one.name for one in model.parameters), *(one.name for one in model.dummies)]
+    if any(map(heading_names_one, (*names, model.outcome))):
+        yield Advice(
+            "redaction.persons",
+            f"{model.name}: one of its variables is named after a single person.",
+            "Leave that variable out, or join it with others.",
+            True,
+        )
+    if any(0 < count < LEAST_PEOPLE for name in names for count in counts.stated(name)):
+        yield Advice(
+            "counts.small",
+            f"{model.name}: the name of a variable says that it is of fewer than {LEAST_PEOPLE}.",
+            "Join the categories of few people.",
+            True,
+        )
+    categories = any("[" in name and "]" in name for name in names) or _has_factor(names)
     if categories and not model.dummies:
         yield Advice(
             "counts.absent",
@@ -246,6 +262,12 @@ def _model(model: Model) -> Iterator[Advice]:
             "Write it with summarise(results), which counts them.",
             True,
         )
+
+
+def _has_factor(names: Sequence[str]) -> bool:
+    """Say whether two variables are one and a category each, as R names them: countyTolland."""
+    found = [one[1] for name in names if (one := _FACTOR.fullmatch(name))]
+    return any(found.count(one) > 1 and one not in names for one in set(found) - _FUNCTIONS)
 
 
 # From lineage ----------------------------------------------------------------------------------

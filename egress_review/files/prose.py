@@ -11,33 +11,19 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
 from egress_review.errors import OutputRefused
+from egress_review.files import printed, sentences
 from egress_review.files.characters import decode
 from egress_review.files.model import Prose
+from egress_review.files.persons import names_one
 from egress_review.model import Note
 
 MOST_TEXT = 200 * 1024
 MOST_LINES = 5_000
 MOST_LETTERS = 1_000  # in one line
 MOST_NUMBERS = 200  # in prose; code has as many as it likes
-PRINTED_ROWS = 4  # so many lines of numbers one after the other are a table
-LISTED = 24  # so many exact numbers within as many lines are a list of values
-ADDRESSED = 4  # so many numbers an address may hold: a year, a month, a day and an article's
-_ADDRESS = re.compile(r"\bhttps?://\S+|\b10\.\d{4,9}/\S+")
-_WORD = re.compile(r"[A-Za-z0-9+/=_-]{60,}")
-_TURN = re.compile(r"[a-z](?=[A-Z0-9])|[0-9](?=[A-Za-z])|[A-Z](?=[0-9])")
-PACKED = 5  # letters of packed bytes to a turn at most; words in a path or an address turn seldom
-_HASH = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{40,64}(?![0-9A-Za-z])")  # SHA-1 to SHA-256
-_HEX = re.compile(r"[0-9a-fA-F]{65,}")
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?%?(?![\w.]*\w)")
-_FIELDS = re.compile(r"\s*[|,;\t]\s*|\s{2,}")
 _MARKUP = re.compile(r"<\s*[A-Za-z/!?]|&#|&[A-Za-z]{2,8};")
 _PICTURE = re.compile(r"!\[")
 _LINK = re.compile(r"\]\(\s*<?([A-Za-z][A-Za-z0-9+.-]*):|^\s*\[[^\]]+\]:\s*([A-Za-z][\w+.-]*):")
-_PERSON = re.compile(
-    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b"
-    r"|\b\d{3}-\d{2}-\d{4}\b",
-    re.IGNORECASE,
-)
 _SECRETS: Mapping[str, re.Pattern[str]] = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
     "a cloud key": re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -49,6 +35,7 @@ _SECRETS: Mapping[str, re.Pattern[str]] = {
     "a password in an address": re.compile(r"\b[a-z][a-z0-9+]*://[^\s/:@]+:[^\s/@]+@"),
 }
 _MARKED_UP = (".md", ".txt")
+_MERGED = "Say it of a larger group, or leave it out."
 _INSTEAD = (
     "Submit the table as .csv, where its numbers are checked, and name it in the text; a "
     "regression as summarise(results)."
@@ -68,24 +55,33 @@ def read_prose(name: str, content: bytes) -> Prose:
             f"A text can have {MOST_LINES:,} lines of {MOST_LETTERS:,} characters at most."
         )
     is_prose = name.lower().endswith(_MARKED_UP)
+    if text.lstrip().startswith("{") and '"cells"' in text:
+        raise OutputRefused("The text is a notebook.", hint="Submit its code alone.")
     _refuse_first(lines, _secret, "{what} stands in line {line}.", "Take it out, and change it.")
-    _refuse_first(lines, _person, "{what} stands in line {line}.", "Leave persons out.")
+    _refuse_first(
+        lines, _person(is_prose=is_prose), "{what} stands in line {line}.", "Leave persons out."
+    )
     if is_prose:
         _refuse_first(lines, _loads, "Line {line} has {what}.", "Write plain Markdown or text.")
-    first = printed_rows(lines)
-    if first:
-        raise OutputRefused(
-            f"From line {first} on the text holds rows of a table, which nobody checked.",
-            hint=_INSTEAD,
-        )
-    listed = listed_numbers(lines)
-    if listed:
-        raise OutputRefused(
-            f"From line {listed} on the text lists many exact numbers, which nobody checked.",
-            hint=_INSTEAD,
-        )
+    _refuse_tables(lines, is_prose=is_prose)
+    _refuse_first(lines, _few(lines, is_prose=is_prose), "Line {line} tells {what}.", _MERGED)
     _refuse_first(lines, _unreadable, "Line {line} has {what}.", "Take it out, or write words.")
     return Prose(name, text, _notes(lines, is_prose=is_prose))
+
+
+def _refuse_tables(lines: Sequence[str], *, is_prose: bool) -> None:
+    """Raise `OutputRefused` where a text holds printed rows, listed numbers or small counts."""
+    few = f"shows counts below {sentences.FEW}"
+    for first, what in (
+        (printed.rows(lines), "holds rows of a table, which nobody checked"),
+        (printed.exact_numbers(lines), "lists many exact numbers, which nobody checked"),
+        (printed.amounts(lines, is_prose=is_prose), "holds printed values, which nobody checked"),
+        (printed.small_rows(lines), few),
+        (printed.small_items(lines) if is_prose else 0, few),
+        (printed.pieces(lines), "has letters and digits that nobody can read"),
+    ):
+        if first:
+            raise OutputRefused(f"From line {first} on the text {what}.", hint=_INSTEAD)
 
 
 def _one_form(text: str) -> str:
@@ -95,74 +91,9 @@ def _one_form(text: str) -> str:
     return "\n".join(line.rstrip() for line in plain.split("\n")).strip("\n") + "\n"
 
 
-def printed_rows(lines: Sequence[str]) -> int:
-    """Return the first line, from 1, of a block that looks like printed rows; 0 if there is none.
-
-    A row has two fields or more of which one is a number and which stand apart as columns do.
-    """
-    run, shape = 0, 0
-    for number, line in enumerate(lines, start=1):
-        fields = _row_of(line)
-        if _is_rule(line) and run:
-            continue
-        run = run + 1 if fields and (fields == shape or not run) else int(bool(fields))
-        shape = fields
-        if run >= PRINTED_ROWS:
-            return number - run + 1
-    return 0
-
-
-def listed_numbers(lines: Sequence[str]) -> int:
-    """Return the first line, from 1, of a stretch with as many exact numbers as lines; else 0.
-
-    Numbers of four figures with decimals, or of five and more: amounts, in whatever form they are
-    dumped (JSON, bullets, a vector in code), and not years, pages or counts in sentences.
-    """
-    filled = [(number, _exact(line)) for number, line in enumerate(lines, start=1) if line.strip()]
-    for start in range(len(filled)):
-        stretch = filled[start : start + LISTED]
-        if stretch[0][1] and sum(count for _, count in stretch) >= LISTED:
-            return stretch[0][0]
-    return 0
-
-
-def _exact(line: str) -> int:
-    numbers = _NUMBER.findall(_unaddressed(line))
-    return sum(1 for one in numbers if _figures(one) >= (4 if "." in one else 5))
-
-
-def _unaddressed(line: str) -> str:
-    """Return a line without its addresses; what lists numbers is none, whatever it begins with."""
-
-    def left(found: re.Match[str]) -> str:
-        return " " if len(_NUMBER.findall(found[0])) <= ADDRESSED else found[0]
-
-    return _ADDRESS.sub(left, line)
-
-
-def _figures(number: str) -> int:
-    return len(re.sub(r"\D", "", number).strip("0"))
-
-
 def _unreadable(line: str) -> str:
-    words = _WORD.findall(_HASH.sub("", line))
-    packed = any(PACKED * len(_TURN.findall(word)) >= len(word) for word in words)
-    unread = packed or _HEX.search(line)
-    return "a word of letters and digits that nobody can read" if unread else ""
-
-
-def _row_of(line: str) -> int:
-    """Return how many fields a line of numbers has, 0 if it is not one."""
-    fields = [field for field in _FIELDS.split(line.strip().strip("|[](){},;")) if field.strip()]
-    fields = [field.strip("[](){}'\" ") for field in fields]
-    numbers = sum(1 for field in fields if _NUMBER.fullmatch(field))
-    short = all(len(field) <= 40 for field in fields)
-    return len(fields) if len(fields) >= 2 and numbers and short else 0
-
-
-def _is_rule(line: str) -> bool:
-    """Say whether a line only draws: blanks and strokes between rows."""
-    return not line.strip(" -=+|:_")
+    found = printed.unreadable(line)
+    return "a word of letters and digits that nobody can read" if found else ""
 
 
 def _refuse_first(
@@ -179,8 +110,26 @@ def _secret(line: str) -> str:
     return next((what for what, pattern in _SECRETS.items() if pattern.search(line)), "")
 
 
-def _person(line: str) -> str:
-    return "something like the number of one person" if _PERSON.search(line) else ""
+def _person(*, is_prose: bool) -> Callable[[str], str]:
+    def found(line: str) -> str:
+        one = names_one(line) or sentences.of_a_person(line, is_prose=is_prose)
+        return "something like the number or address of one person" if one else ""
+
+    return found
+
+
+def _few(lines: Sequence[str], *, is_prose: bool) -> Callable[[str], str]:
+    """Return what says of a line how it tells of few people; code has numbers of its own."""
+    after = dict(zip(lines, [*lines[1:], ""], strict=True))
+
+    def found(line: str) -> str:
+        if sentences.few_people(line) or (is_prose and sentences.few_stated(line)):
+            return f"of fewer than {sentences.FEW} people"
+        if is_prose and (sentences.extreme(line) or sentences.summary(line, after[line])):
+            return "a largest or smallest value, which is one person's own"
+        return ""
+
+    return found
 
 
 def _loads(line: str) -> str:
@@ -195,8 +144,8 @@ def _loads(line: str) -> str:
 
 
 def _notes(lines: Sequence[str], *, is_prose: bool) -> tuple[Note, ...]:
-    numbers = sum(len(_NUMBER.findall(_unaddressed(line))) for line in lines)
-    addresses = sum(len(_ADDRESS.findall(line)) for line in lines)  # each may carry one too
+    numbers = sum(len(printed.NUMBER.findall(printed.unaddressed(line))) for line in lines)
+    addresses = sum(len(printed.ADDRESS.findall(line)) for line in lines)  # each may carry one too
     if is_prose and max(numbers, addresses) > MOST_NUMBERS:
         raise OutputRefused(
             f"The text holds more than {MOST_NUMBERS} numbers or addresses.", hint=_INSTEAD

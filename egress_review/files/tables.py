@@ -22,6 +22,7 @@ _JSON_FORMS = (
     'Write it with to_json(..., orient="records"), or with orient="split" and index=False.'
 )
 _PARQUET = b"PAR1"
+_MARKUP = re.compile(r"</?[a-z!][^<>]*>", re.IGNORECASE)
 
 
 def read_csv(content: bytes) -> Sheet:
@@ -106,6 +107,8 @@ def _sheet(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Sheet:
             f"{MOST_ROWS:,} and {MOST_COLUMNS} can be reviewed.",
             hint="Group more coarsely.",
         )
+    if any(_MARKUP.search(name) for name in columns):
+        raise OutputRefused("The file is a web page, not a table.", hint="Write it as .csv.")
     for number, row in enumerate((columns, *rows), start=1):
         if len(row) != len(columns):
             raise OutputRefused(

@@ -20,7 +20,7 @@ from egress_review.errors import OutputRefused
 from egress_review.files import sandbox
 from egress_review.files.model import MOST_COLUMNS, Picture, Prose, Sheet
 from egress_review.files.names import KINDS, kind_of, safe_name
-from egress_review.files.prose import printed_rows
+from egress_review.files.printed import rows as printed_rows
 from egress_review.files.reading import clean, read
 from egress_review.files.writing import write
 from egress_review.model import FileKind

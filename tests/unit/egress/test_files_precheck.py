@@ -210,6 +210,17 @@ def test_counts_rounded_by_hand_stop() -> None:
     assert told(made, outcome=Outcome(recomputed=True, rows=6)) == {}
 
 
+def test_counts_rounded_by_hand_with_what_was_worked_out_from_them_go_on() -> None:
+    counts = [5 * n + 20 for n in range(6)]
+    bare = table("county,n", *(f"c{n},{count}" for n, count in enumerate(counts)))
+    assert told(bare, outcome=Outcome(recomputed=False)) == {}
+    rows = [f"c{n},{count},{count / sum(counts):.4f}" for n, count in enumerate(counts)]
+    assert told(table("county,n,share", *rows), outcome=Outcome(recomputed=False)) == {}
+    rows = [f"c{n},{count},9.5,{9.5 * count}" for n, count in enumerate(counts)]
+    undone = table("county,n,mean_pay,total_pay", *rows)
+    assert told(undone, outcome=Outcome(recomputed=False))["counts.rounded-by-hand"].stops
+
+
 @pytest.mark.parametrize("column", ["mean_pay", "share", "pct", "rate", "avg(wage)", "median"])
 def test_statistics_without_the_counts_behind_them_stop(column: str) -> None:
     assert told(table(f"county,{column}", "Hartford,0.5"))["counts.absent"].stops
@@ -232,6 +243,26 @@ def test_a_model_with_uncounted_categories_stops() -> None:
     assert told(model)["counts.absent"].stops
     counted = Model("pay.model.json", "ols", "pay", 100, 90, named, (Dummy("county", 40, 60),))
     assert told(counted) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (("(Intercept)", "countyWindham", "countyTolland"), "counts.absent"),
+        (("const", "student 078-05-1120"), "redaction.persons"),
+        (("const", "Windham (n = 4)"), "counts.small"),
+    ],
+)
+def test_a_model_s_names_are_looked_at(names: tuple[str, ...], code: str) -> None:
+    made = tuple(Parameter(name, 1.0, 0.5) for name in names)
+    model = Model("pay.model.json", "ols", "pay", 100, 90, made)
+    assert told(model)[code].stops
+
+
+def test_functions_of_numbers_in_a_model_are_no_categories() -> None:
+    names = ("const", "logWage", "logAge", "age", "ageSquared", "ageCubed")
+    made = tuple(Parameter(name, 1.0, 0.5) for name in names)
+    assert told(Model("pay.model.json", "ols", "pay", 100, 90, made)) == {}
 
 
 def test_a_file_of_the_wrong_type_stops_with_its_own_sentence() -> None:

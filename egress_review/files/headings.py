@@ -1,0 +1,141 @@
+"""What a column's name says it holds, read as words: a count, a share, an extreme, a person.
+
+`Employment rate (%)`, `employment_rate` and `employmentRate` are the same three words. Guesses, for
+`precheck`: a name is only ever a reason to ask.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+PEOPLE = _set(
+    """people persons students pupils graduates workers completers participants respondents
+    patients children women men boys girls adults veterans members recipients claimants
+    enrollees learners apprentices employees teachers families households individuals
+    residents observations clients customers mothers fathers parents infants seniors youths
+    freshmen applicants trainees interns candidates inmates prisoners offenders victims
+    defendants immigrants refugees tenants nurses subjects deaths births"""
+)
+_COUNTS = PEOPLE | _set(
+    """n nobs count counts freq frequency obs headcount headcounts enrolled enrollment enrolment
+    completions awards jobs events cases risk nrisk nevent observed"""
+)
+# Of money or time these count nobody; nor does the size of a household.
+_SIZES = _set("number num total sample #")
+_SIZED = _set("size sample group cell cohort")
+_TALLIES = _set("n nobs count counts obs observations freq frequency num number sample #")
+_DERIVED = _set(
+    """mean avg average median rate rates pct percent percentage % share shares ratio odds sd std
+    stddev variance var proportion proportions prop gini coefficient coef estimate estimates
+    correlation corr index score probability prob survival growth change per quantile hazard
+    effect difference diff se"""
+)
+_PARTS = _set("pct percent percentage % share shares proportion prop rate")
+_NO_PART = _set(
+    """se sd std ci lower upper low high lo hi error hourly wage wages pay tax interest
+    attendance exchange per response"""
+)
+_CHANGE = re.compile(
+    r"chang|growth|diff|gap|delta|increas|decreas|premium|effect|error|inflation", re.IGNORECASE
+)
+_AMOUNTS = _set(
+    """wage wages pay earnings salary income benefit benefits dollars usd hours days weeks months
+    quarters years hour day week month quarter year time age grade level rank place order step
+    credits credit terms gpa points code id fips naics cip zip zip3 soc lag horizon model dof
+    df campuses schools sections tenure decile quartile quintile quantile percentile bin"""
+)
+_MONEY = _set("wage wages pay earnings salary salaries income incomes benefit")
+_EXTREMES = _set(
+    """max min maximum minimum largest smallest highest lowest top bottom mode oldest youngest
+    longest shortest earliest latest biggest p0 p00 p1 p01 p99 p100"""
+)
+_OUTERMOST = _set("first 1 1st 0 99 99th ninety 100 100th hundredth")
+_WHOSE = (
+    "person|student|pupil|client|patient|case|record|respondent|employee|worker|participant|member|"
+    "teacher|parent|guardian|mother|father|child|learner|claimant|applicant|inmate|medicaid|"
+    "subject|beneficiary|owner|manager|license|licence|account|passport|badge"
+)
+_PERSON = re.compile(
+    rf"({_WHOSE}) (id|key|no|number|code|hash|identifier|name)|(sas|ss|mr|ui)id|"
+    r"(.* )?(ssn|itin|tin|mrn|npi|ein|fein|dob|pid|uuid|guid|guardian|phone|telephone)( .*)?|"
+    r"(full|first|last|sur|middle|maiden|given|family|fore) ?names?|e ?mails?( address)?|"
+    r"((home|street|mailing|postal|ip|mac) )?address|(date of birth|birth ?dates?|birth ?days?)|"
+    r"(.* )?(latitude|longitude|lat|lon|lng)|(std |standardi[sz]ed )?residuals?"
+)
+_IN_SYMBOLS = re.compile(r"[%#]")
+_SPLIT = re.compile(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9%#]+")
+_CALLED_EXTREME = re.compile(r"(max|min|mode|first|last|any_value|arg_max|arg_min)\(.*", re.I)
+_CALLED_COUNT = re.compile(r"count(_star)?\(.*", re.IGNORECASE)
+_CALLED_DERIVED = re.compile(r"(avg|mean|median|stddev|quantile\w*)\(.*", re.IGNORECASE)
+_PERCENTILE = re.compile(r"[pq]\d{1,2}")
+_STATED = re.compile(r"\(?\b[nN] ?= ?\d[\d,]*\)?")
+
+
+@lru_cache(maxsize=4096)
+def words(name: str) -> tuple[str, ...]:
+    """Return a name's words in small letters; %, # are words, `(N=412)` is none."""
+    plain = _IN_SYMBOLS.sub(r" \g<0> ", _STATED.sub(" ", name[:200]))
+    return tuple(word.lower() for word in _SPLIT.split(plain) if word)
+
+
+def is_count(name: str) -> bool:
+    """Say whether a name is that of a number of people or rows."""
+    if _CALLED_COUNT.fullmatch(name):
+        return True
+    said = words(name)
+    counts = any(word in _COUNTS for word in said) or said[:1] == ("no",)
+    sizes = any(word in _SIZES for word in said) and not is_amount(name)
+    sizes = sizes or ("size" in said and _SIZED.issuperset(said))
+    return (counts or sizes) and not is_derived(name)
+
+
+def is_tally(name: str) -> bool:
+    """Say whether a row's label says that the row counts; `Women` is only who it is about."""
+    return not is_derived(name) and any(word in _TALLIES for word in words(name))
+
+
+def is_derived(name: str) -> bool:
+    """Say whether a name is that of a mean, rate, share or estimate."""
+    if _CALLED_DERIVED.fullmatch(name):
+        return True
+    said = words(name)
+    ratio = said in (("or",), ("hr",), ("rr",))
+    return ratio or any(word in _DERIVED or _PERCENTILE.fullmatch(word) for word in said)
+
+
+def is_share(name: str) -> bool:
+    """Say whether a name is that of a part of a group, and not of a change of one or its error."""
+    said = words(name)
+    parts = any(word in _PARTS for word in said)
+    return parts and not _CHANGE.search(name) and not any(word in _NO_PART for word in said)
+
+
+def is_amount(name: str) -> bool:
+    """Say whether a name is that of money, time, a place in an order or a code."""
+    return any(word in _AMOUNTS for word in words(name))
+
+
+def is_extreme(name: str) -> bool:
+    """Say whether a name is that of a value that one person has alone."""
+    if _CALLED_EXTREME.fullmatch(name) or name.strip() in ("0%", "100%"):
+        return True
+    said = words(name)
+    if not {"percentile", "centile"}.isdisjoint(said) and not _OUTERMOST.isdisjoint(said):
+        return True
+    return any(word in _EXTREMES for word in said)
+
+
+def is_of_a_person(name: str) -> bool:
+    """Say whether a name is that of what tells one person from all others."""
+    return bool(_PERSON.fullmatch(" ".join(words(name))))
+
+
+def is_money(name: str) -> bool:
+    """Say whether a name is that of somebody's money, or of money added up."""
+    return any(word in _MONEY for word in words(name))
