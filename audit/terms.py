@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -115,11 +115,6 @@ def _told(action: Action, verdict: Verdict) -> str:
     return f"{sentence(nobody)} {TITLES[action]}"
 
 
-def of(event: Mapping[str, Any]) -> set[Term]:
-    """Return everything an event is found by."""
-    return {term for part in parts(event) for term in of_part(part)}
-
-
 def _words(text: str) -> Iterator[Term]:
     """Yield the words of a text, and what stands between spaces where that is not one word."""
     for piece in folded(text).split():
@@ -164,22 +159,6 @@ def asked(words: str | None) -> tuple[Beginning, ...]:
             found.append(Beginning(piece[:MOST_LETTERS], () if parts == (piece,) else parts))
         left -= len(parts)
     return tuple(found)
-
-
-def begins(beginning: Beginning, terms: Iterable[Term]) -> bool:
-    """Whether an entry with these terms fits one asked word: what the index must agree with."""
-    words = [
-        (kind, value)
-        for kind, value in terms
-        if isinstance(value, str) and kind in (Kind.WORD, *ID_KINDS)
-    ]
-
-    def some(text: str) -> bool:
-        kinds = kinds_of(text)
-        return any(kind in kinds and value.startswith(text) for kind, value in words)
-
-    whole = some(beginning.text)
-    return whole or (bool(beginning.parts) and all(some(part) for part in beginning.parts))
 
 
 def kinds_of(text: str) -> tuple[Kind, ...]:

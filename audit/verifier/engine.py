@@ -121,12 +121,6 @@ class Log:
         return (self.shown or "").partition("\n")[0]
 
 
-def verify(question: Question, progress: Progress = lambda done, total: None) -> Report:
-    """Verify one log; raises Unreadable when there is no log to be read."""
-    log = read_log(question, progress)
-    return judge_log(log, believe(log, question.trust), question.open_seconds)
-
-
 def read_log(
     question: Question,
     progress: Progress = lambda done, total: None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +98,27 @@ def scanned(year: Indexed) -> list[tuple[Fact, dict[str, Any]]]:
 ENDS = (Action.QUERY_OUTCOME, Action.QUERY_DENIED, Action.INTERRUPTED)
 
 
+def terms_of(event: Mapping[str, Any]) -> set[terms.Term]:
+    """Return everything an event is found by."""
+    return {term for part in terms.parts(event) for term in terms.of_part(part)}
+
+
+def begins(beginning: terms.Beginning, found: set[terms.Term]) -> bool:
+    """Whether an entry with these terms fits one asked word: what the index must agree with."""
+    words = [
+        (kind, value)
+        for kind, value in found
+        if isinstance(value, str) and kind in (terms.Kind.WORD, *terms.ID_KINDS)
+    ]
+
+    def some(text: str) -> bool:
+        kinds = terms.kinds_of(text)
+        return any(kind in kinds and value.startswith(text) for kind, value in words)
+
+    whole = some(beginning.text)
+    return whole or (bool(beginning.parts) and all(some(part) for part in beginning.parts))
+
+
 def naive(
     scanned: Sequence[tuple[Fact, dict[str, Any]]], wanted: Wanted, scope: str | None = None
 ) -> list[Fact]:
@@ -109,7 +130,7 @@ def naive(
     asked = terms.asked(wanted.words)
 
     def fits(fact: Fact, event: dict[str, Any]) -> bool:
-        found = terms.of(event) if asked else set()
+        found = terms_of(event) if asked else set()
         begun = fact.action is Action.QUERY_INTENT and fact.intent is not None
         return (
             wanted.person in (None, fact.actor)
@@ -124,7 +145,7 @@ def naive(
             and (wanted.since is None or fact.time >= wanted.since)
             and (wanted.until is None or fact.time < wanted.until)
             and (scope is None or scope in fact.agencies)
-            and all(terms.begins(word, found) for word in asked)
+            and all(begins(word, found) for word in asked)
             and (wanted.lookups or wanted.action or fact.action != "audit.searched")
             and not (wanted.folded and begun and ends.get(str(fact.intent), -1) > fact.index)
         )
@@ -137,7 +158,7 @@ def questions(draw: Callable[..., Any], scanned: Sequence[tuple[Fact, dict[str, 
     """Draw filters that mostly fit something: their values come from one event or from nowhere."""
     fact, event = draw(st.sampled_from(scanned))
     other, _ = draw(st.sampled_from(scanned))
-    words = sorted(str(value) for kind, value in terms.of(event) if kind in ("word", "id"))
+    words = sorted(str(value) for kind, value in terms_of(event) if kind in ("word", "id"))
     word = st.builds(lambda w, n: w[:n], st.sampled_from(words), st.integers(1, 12))
     times = sorted((fact.time, other.time))
 
