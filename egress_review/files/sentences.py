@@ -21,6 +21,7 @@ _COUNTED = re.compile(
     r"(?P<after>(?: \w+)?)",
     re.IGNORECASE,
 )
+_ANY_TWO = re.compile(r"two (people|persons|individuals)\b", re.IGNORECASE)  # of any, mostly
 BEFORE = 40  # characters that may say what a number is
 _BRACKETED = re.compile(rf"\b(?:{_WHO}) ?\((?:n ?= ?)?[2-9]\)", re.IGNORECASE)
 _ALONE = re.compile(
@@ -47,7 +48,7 @@ _STATED = re.compile(r"(?<![\w=<>!-])n ?= ?([1-9])(?![\d,.%]*\d)", re.IGNORECASE
 _MODEL_OF = re.compile(r"\b(?:observations|obs|df residuals|nobs)\.? ?[:=] *([1-9])(?![\d,])", re.I)
 _AT_RISK = re.compile(r"\b(?:at risk|n\.risk|events?)[:=]? [1-9](?![\d,.]*\d|%)", re.IGNORECASE)
 _EXTREME = re.compile(
-    r"\b(highest|lowest|largest|smallest|maximum|minimum|max|min|top|ranged?s?|most|least)\b"
+    r"\b(highest|lowest|largest|smallest|maximum|minimum|max|min|top|ranged?s?)\b"
     r"[^.;]{0,60}?[^\d.]((\d[\d,]*\d\.\d+|\d[\d,]{3,}\d))",
     re.IGNORECASE,
 )
@@ -64,7 +65,7 @@ _SOMEBODY = re.compile(rf"\b({_ONE})\b(?! (services|affairs|success|aid))", re.I
 _PLACE = re.compile(r"(?<![\d.])-?\d{1,2}\.\d{4,}°?[NS]? ?[,;] ?-?\d{1,3}\.\d{4,}(?!\d)")
 _CHOSEN = re.compile(
     r"\b(?:person|student|pupil|patient|client|sas|ss|case|participant|respondent)_?id\b[^\w\n]{0,4}"
-    r"(?:==?|in|%in%|\(|,|:)\W{0,6}[A-Za-z]{0,4}\d{4,}",
+    r"(?:==?|in\b|%in%|:)\W{0,6}[A-Za-z]{0,4}\d{4,}",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"(?<![\w.])[A-Z]{0,3}\d{9,12}(?![\w.])")
@@ -79,6 +80,8 @@ def few_people(line: str) -> bool:
 
 
 def _is_a_count(line: str, found: re.Match[str]) -> bool:
+    if _ANY_TWO.match(found[0]):
+        return False
     before = line[max(0, found.start() - BEFORE) : found.start()]
     if _NOT_AFTER.search(found["after"]):
         return False
@@ -113,6 +116,6 @@ def of_a_person(line: str, *, is_prose: bool) -> bool:
     """Say whether a line has the address or number of somebody, and not of an office."""
     if len(_NUMBERED.findall(line)) >= MANY_IDS or ("id" in line.lower() and _CHOSEN.search(line)):
         return True
-    if "@" in line and _EMAIL.search(line) and _SOMEBODY.search(line):
+    if is_prose and "@" in line and _EMAIL.search(line) and _SOMEBODY.search(line):
         return True
     return is_prose and bool(_PLACE.search(line))
