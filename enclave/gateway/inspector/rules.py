@@ -318,18 +318,8 @@ class Rules:
         told = (any(is_such(call, below, flow) for call in calls)
                 for is_such in (_counting, _naming, _rounded, _weighted))  # fmt: skip
         self.boundaries.append(Boundary(mark, below.is_single, any(judged), overlap, *told))
-        # What is known of a group is the same for all its persons.
-        safe = (
-            v.nullable()._replace(
-                shape=Shape.PLAIN,
-                is_coarse=True,
-                is_rounded=False,
-                is_public=True,
-                is_weighted=False,
-            )
-            for v in public.values
-        )
-        return public._replace(values=tuple(safe), is_single=False)
+        safe = tuple(_of_a_group(value) for value in public.values)
+        return public._replace(values=safe, is_single=False)
 
     def _mark(
         self, node: Node, guards: tuple[Node, ...], below: Relation, flow: Flow
@@ -413,6 +403,13 @@ _HINTS = {
     ColumnRole.FILTER_ONLY: "It may stand in WHERE, HAVING, QUALIFY, FILTER and ON.",
     ColumnRole.JOIN_ONLY: "It may stand in ON or USING, against a column of another view.",
 }
+
+
+def _of_a_group(value: Value) -> Value:
+    """Return what is known of a group: the same for all its persons."""
+    return value.nullable()._replace(
+        shape=Shape.PLAIN, is_coarse=True, is_rounded=False, is_public=True, is_weighted=False
+    )
 
 
 def _overlap(calls: Iterable[Node], below: Relation, flow: Flow) -> bool:
