@@ -207,7 +207,7 @@ def test_a_decision_takes_few_keys_and_no_script_the_second_log_in_included(
 
 def waiting_first(site: ReviewSite) -> Request:
     """Return a request that dora has to decide before all others."""
-    request = in_review(site.world, f"First of all, {time.monotonic_ns()}")
+    request = in_review(site.world, f"People by college, first of all, {time.monotonic_ns()}")
     page = site.visitor("dora").get("/").text
     found = re.search(r'accesskey="o" href="/requests/(\w+)"', page)
     assert found
