@@ -541,10 +541,12 @@ def test_the_bar_turns_red_and_says_so_when_the_log_is_rewritten(
 ) -> None:
     visitor.log_in("alma")
     assert "aud-bar--amber" in visitor.get("/").text  # no witness here
-    site.service.files.checkpoint.write_text(
-        site.service.files.checkpoint.read_text().replace("enclave.demo/audit\n", "other\n", 1)
-    )
-    text = visitor.get("/verification").text
+    checkpoint, text = site.service.files.checkpoint, ""
+    for _ in range(20):  # the log-in's own checkpoint may come in between and put it right again
+        checkpoint.write_text(checkpoint.read_text().replace("enclave.demo/audit\n", "other\n", 1))
+        text = visitor.get("/verification").text
+        if "aud-bar--red" in text:
+            break
     assert "aud-bar--red" in text
     assert "Do not rely on this log" in text
 
