@@ -107,10 +107,16 @@ def test_stopping_ends_the_sandboxes_of_these_sessions_alone(tmp_path: Path):
         pids = {}
         for name, ours in settings.items():
             make_directories(ours, f"{name}s-session")
-            seen = mounts(ours, f"{name}s-session", tmp_path)
-            waits = ("/usr/bin/python3", "-c", "import time; time.sleep(600)", MARKER.decode())
-            with (tmp_path / name).open("w") as output:
-                pids[name] = start(seen, *waits, output=output.fileno())
+            home = tmp_path / f"{name}s-home"
+            home.mkdir()
+            said = tmp_path / name
+            with said.open("w") as output:
+                pids[name] = start(
+                    mounts(ours, f"{name}s-session", home), "/usr/bin/python3", "-c",
+                    "import time; print('up', flush=True); time.sleep(600)", MARKER.decode(),
+                    output=output.fileno(),
+                )  # fmt: skip
+            until(lambda said=said: said.read_text() == "up\n", what=name)
         bubblewrap.stop_all(settings["one"])
         until(lambda: not bubblewrap.born(pids["one"]), what="the first to end")
         assert bubblewrap.born(pids["two"])
