@@ -17,6 +17,7 @@ from egress_review.files.headings import (
     is_count,
     is_derived,
     is_money,
+    is_plural,
     is_share,
     is_tally,
     words,
@@ -36,6 +37,7 @@ _ANY_VALUE = frozenset(
     ("value", "values", "val", "result", "figure", "statistic", "stat", "measure", "number")
 )
 _ALL = frozenset(("all", "total", "overall", "base", "eligible"))
+_BARE = (("n",), ("count",), ("size",))  # the number of a row: others of it are of those
 _OTHER_TIME = re.compile(r"q\d|(19|20)\d\d|prev|previous|prior|last|next|change|\d+")
 
 
@@ -158,6 +160,18 @@ def count_columns(sheet: Sheet, threshold: int) -> list[int]:
     numbered one after the other (quarters, grades) are not, nor what passes its row's only count.
     """
     named = _named(sheet)
+    others = _like_counts(sheet, named)
+    named += [place for place in others if is_plural(sheet.columns[place])]
+    others = [place for place in others if place not in named]
+    cells = [float(row[place]) for place in others for row in sheet.rows if _is_whole(row[place])]
+    large = sum(1 for cell in cells if cell >= threshold)
+    if (named and len(others) < MANY_COLUMNS) or 2 * large < len(cells):
+        return named
+    return [*named, *others]
+
+
+def _like_counts(sheet: Sheet, named: Sequence[int]) -> list[int]:
+    """Return the other columns with numbers that could be counts: of those of the one named."""
     others = [
         place
         for place in number_columns(sheet)
@@ -168,11 +182,7 @@ def count_columns(sheet: Sheet, threshold: int) -> list[int]:
     ]
     if len(named) == 1:
         others = [place for place in others if _stays_within(sheet, place, named[0])]
-    cells = [float(row[place]) for place in others for row in sheet.rows if _is_whole(row[place])]
-    large = sum(1 for cell in cells if cell >= threshold)
-    if (named and len(others) < MANY_COLUMNS) or 2 * large < len(cells):
-        return named
-    return [*named, *others]
+    return others
 
 
 def _named(sheet: Sheet) -> list[int]:
@@ -278,8 +288,13 @@ def _parts(sheet: Sheet) -> Iterator[tuple[float, float]]:
 
 
 def _nested(sheet: Sheet) -> Iterator[float]:
-    """Yield the differences of two counts of which one, by its name, is a part of the other."""
+    """Yield the differences of two counts of which one, by its name, is a part of the other.
+
+    What stands beside a bare `n` and is never more is taken for a part of it.
+    """
     counts = _named(sheet)
+    if len(counts) == 1 and words(sheet.columns[counts[0]]) in _BARE:
+        counts = [*counts, *_like_counts(sheet, counts)]
     for one, other in combinations(counts, 2):
         for part, whole in ((one, other), (other, one)):
             if _is_part_of(words(sheet.columns[part]), words(sheet.columns[whole])):
@@ -289,7 +304,7 @@ def _nested(sheet: Sheet) -> Iterator[float]:
 
 def _is_part_of(part: Sequence[str], whole: Sequence[str]) -> bool:
     more = set(part) - set(whole)
-    of_all = not _ALL.isdisjoint(whole) and _ALL.isdisjoint(part)
+    of_all = (not _ALL.isdisjoint(whole) or whole in _BARE) and _ALL.isdisjoint(part)
     of_those = of_all or set(whole) < set(part)
     return bool(more) and of_those and not any(map(_OTHER_TIME.fullmatch, more))
 

@@ -20,11 +20,14 @@ PEOPLE = _set(
     enrollees learners apprentices employees teachers families households individuals
     residents observations clients customers mothers fathers parents infants seniors youths
     freshmen applicants trainees interns candidates inmates prisoners offenders victims
-    defendants immigrants refugees tenants nurses subjects deaths births"""
+    defendants immigrants refugees tenants nurses subjects deaths births kids teens minors infants
+    toddlers newborns siblings twins caregivers widows dropouts leavers alumni doctors"""
 )
 _COUNTS = PEOPLE | _set(
     """n nobs count counts freq frequency obs headcount headcounts enrolled enrollment enrolment
-    completions awards jobs events cases risk nrisk nevent observed"""
+    completions awards jobs events cases risk nrisk nevent observed died deceased arrested convicted
+    incarcerated hospitalized diagnosed infected pregnant homeless deported hired served exited
+    graduated retained"""
 )
 # Of money or time these count nobody; nor does the size of a household.
 _SIZES = _set("number num total sample #")
@@ -50,6 +53,11 @@ _AMOUNTS = _set(
     credits credit terms gpa points code id fips naics cip zip zip3 soc lag horizon model dof
     df campuses schools sections tenure decile quartile quintile quantile percentile bin"""
 )
+_OTHER_THINGS = _set(
+    """controls lags bins models periods waves chapters covariates parameters knots folds levels
+    iterations groups clusters cells tables pages items counties towns districts regions states
+    sites programs courses variables sources series firms status class gross basis"""
+)
 _MONEY = _set("wage wages pay earnings salary salaries income incomes benefit")
 _EXTREMES = _set(
     """max min maximum minimum largest smallest highest lowest top bottom mode oldest youngest
@@ -62,10 +70,12 @@ _WHOSE = (
     "subject|beneficiary|owner|manager|license|licence|account|passport|badge"
 )
 _PERSON = re.compile(
-    rf"({_WHOSE}) (id|key|no|number|code|hash|identifier|name)|(sas|ss|mr|ui)id|"
+    rf"({_WHOSE}) (id|key|no|number|code|hash|identifier|name)|(sas|ss|mr|ui|case|client|member)id|"
     r"(.* )?(ssn|itin|tin|mrn|npi|ein|fein|dob|pid|uuid|guid|guardian|phone|telephone)( .*)?|"
     r"(full|first|last|sur|middle|maiden|given|family|fore) ?names?|e ?mails?( address)?|"
     r"((home|street|mailing|postal|ip|mac) )?address|(date of birth|birth ?dates?|birth ?days?)|"
+    r"dates? of (death|arrest|admission|discharge|hire|diagnosis|injury)|(licen[cs]e )plates?|"
+    r"(death|arrest|admission|discharge|hire|diagnosis|injury|entry|exit|visit) dates?|"
     r"(.* )?(latitude|longitude|lat|lon|lng)|(std |standardi[sz]ed )?residuals?"
 )
 _IN_SYMBOLS = re.compile(r"[%#]")
@@ -98,6 +108,13 @@ def is_count(name: str) -> bool:
 def is_tally(name: str) -> bool:
     """Say whether a row's label says that the row counts; `Women` is only who it is about."""
     return not is_derived(name) and any(word in _TALLIES for word in words(name))
+
+
+def is_plural(name: str) -> bool:
+    """Say whether a name is that of things which may be one or more to a person: falls, visits."""
+    last = words(name)[-1:]
+    other = is_amount(name) or is_derived(name) or not _OTHER_THINGS.isdisjoint(last)
+    return not other and any(re.fullmatch(r"[a-z]+[^us]s", word) for word in last)
 
 
 def is_derived(name: str) -> bool:

@@ -9,7 +9,15 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from egress_review.files.headings import PEOPLE, is_count, is_extreme, is_of_a_person, words
+from egress_review.files.headings import (
+    PEOPLE,
+    is_amount,
+    is_count,
+    is_derived,
+    is_extreme,
+    is_of_a_person,
+    words,
+)
 from egress_review.files.model import Sheet
 from egress_review.files.persons import cell_names_one, heading_names_one
 
@@ -29,7 +37,7 @@ _FILLER_WORDS = (
 )
 _FILLERS = frozenset(_FILLER_WORDS.split())
 _CRYPTIC = re.compile(
-    r"(v|var|variable|x|y|z|col|column|field|feature|level_|index_?|q)\d+|unnamed.*|"
+    r"(v|var|variable|x|y|z|col|column|field|feature|level_|index_?|q)\d+|[xyz]|unnamed.*|"
     r"(?!(19|20)\d\d$)\d+",  # a year says what it is
     re.IGNORECASE,
 )
@@ -44,6 +52,7 @@ _BY_HAND = re.compile(
     r"((fewer|less|lower) than|under|below|at most|up to) \w+|x{2,}|\.{2,}|-{2,}|#+",
     re.IGNORECASE,
 )
+_RANGE = re.compile(r"\d+\s*-\s*\d+")
 _MISSING = frozenset(
     {"", "-", ".", "na", "n/a", "nan", "none", "null", "nil", "\u2013", "\u2014", "..."}
 )
@@ -82,9 +91,14 @@ def unclear(sheet: Sheet, said: str) -> list[str]:
             numbered = all(row[place].strip().isdigit() for row in sheet.rows)
             if place or numbered:
                 found.append("(blank)")
-        elif _is_unclear(name.strip()) and name.lower() not in said:
+        elif _is_unclear(name.strip()) and not _names(said, name.strip().lower()):
             found.append(name)
     return found
+
+
+def _names(said: str, name: str) -> bool:
+    """Say whether a name stands in a text as a word of its own: `k` does not in `take`."""
+    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said))
 
 
 def _is_unclear(name: str) -> bool:
@@ -104,13 +118,17 @@ def names_persons(sheet: Sheet) -> bool:
 
 
 def shows_extremes(sheet: Sheet) -> bool:
-    """Say whether a column or row is named like a largest or smallest value and holds one."""
+    """Say whether a column or row is named like a largest or smallest value and holds one.
+
+    A row does among means and deviations, or where it has decimals; `Top` may be any row's label.
+    """
     for place, name in enumerate(sheet.columns):
         if is_extreme(name) and any(_has_digit(row[place]) for row in sheet.rows):
             return True
+    described = any(is_derived(cell) for row in sheet.rows for cell in row[:2])
     return any(
         any(len(cell) <= 20 and is_extreme(cell) for cell in row[:2])
-        and any("." in cell and number(cell) is not None for cell in row[1:])
+        and any((described or "." in cell) and number(cell) is not None for cell in row[1:])
         for row in sheet.rows
     )
 
@@ -120,7 +138,10 @@ def hidden_by_hand(sheet: Sheet, mark: str) -> bool:
     numbers = number_columns(sheet)
     for place, name in enumerate(sheet.columns):
         cells = [row[place].strip() for row in sheet.rows]
-        if place in numbers and any(_BY_HAND.fullmatch(cell) and cell != mark for cell in cells):
+        by_hand = [cell for cell in cells if _BY_HAND.fullmatch(cell) and cell != mark]
+        if is_amount(name):  # 44-45 is an industry, 25-34 an age
+            by_hand = [cell for cell in by_hand if not _RANGE.fullmatch(cell)]
+        if place in numbers and by_hand:
             return True
         if is_count(name) and _is_part_unreadable(cells, mark):
             return True
@@ -132,7 +153,7 @@ def hidden_by_hand(sheet: Sheet, mark: str) -> bool:
 def _is_part_unreadable(cells: list[str], mark: str) -> bool:
     """Say whether some cells of a column hold numbers and others what is no number."""
     told = [cell for cell in cells if cell.lower() not in _MISSING and cell != mark]
-    if is_numbering(told):  # of jobs or children, the last one "3+"
+    if is_numbering([cell.removesuffix("+") for cell in told]):  # of jobs or children: 0, 1, 2+
         return False
     digits = [cell for cell in told if _has_digit(plain_cell(cell))]
     bare = [cell for cell in told if number(plain_cell(cell)) is not None]

@@ -20,6 +20,7 @@ _IN_CELLS = (
     r"(?<![0-9a-z.])([0-9a-f]{40}|[0-9a-f]{64})(?![0-9a-z])",
     r"(?<!\d)(\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)",
     r"(?<![\d.])\d{1,3}(\.\d{1,3}){3}(?![\d.])",
+    r"(?<![\d-])\d{5}-\d{4}(?![\d-])",  # a post code of few houses
     r"\b\d{1,5} [\w']{1,20}( [\w']{1,20})? "
     r"(street|st|avenue|ave|road|rd|lane|ln|drive|dr|court|boulevard|blvd|terrace)\b",
 )

@@ -26,7 +26,8 @@ BEFORE = 40  # characters that may say what a number is
 _BRACKETED = re.compile(rf"\b(?:{_WHO}) ?\((?:n ?= ?)?[2-9]\)", re.IGNORECASE)
 _ALONE = re.compile(
     rf"\b(?:only|just|exactly) (?:one|1) (?:[a-z-]{{1,25}} )?(?:{_ONE})\b"
-    rf"|\b(?:single|lone|sole) (?:{_ONE}) (?:from|in|at|of|who|with)\b",
+    rf"|\b(?:single|lone|sole) (?:{_ONE}) (?:from|in|at|of|who|with)\b|\bthe one who\b"
+    rf"|\bone (?:{_ONE}), (?:who|aged|an?)\b",
     re.IGNORECASE,
 )
 # What comes before a number that is a bound, a place, a rate or an example, and after such ones.
@@ -50,6 +51,11 @@ _AT_RISK = re.compile(r"\b(?:at risk|n\.risk|events?)[:=]? [1-9](?![\d,.]*\d|%)"
 _EXTREME = re.compile(
     r"\b(highest|lowest|largest|smallest|maximum|minimum|max|min|top|ranged?s?)\b"
     r"[^.;]{0,60}?[^\d.]((\d[\d,]*\d\.\d+|\d[\d,]{3,}\d))",
+    re.IGNORECASE,
+)
+_OF_THE_FIRST = re.compile(
+    rf"\b(?:highest|lowest|best|top|richest)(?:[- ]paid)? (?:earner|{_ONE})\b"
+    r"[^.;]{0,60}?(\$|\d{2,}[,\d]|\d(\.\d+)? (thousand|million))",
     re.IGNORECASE,
 )
 _OF_GROUPS = re.compile(
@@ -95,9 +101,12 @@ def few_stated(line: str) -> bool:
 
 def extreme(line: str) -> bool:
     """Say whether a line gives a largest or smallest amount exactly, and not that of a group."""
-    found = _EXTREME.search(line)
-    if not found:
-        return False
+    if _OF_THE_FIRST.search(line):
+        return True
+    return any(_is_exact(line, found) for found in _EXTREME.finditer(line))
+
+
+def _is_exact(line: str, found: re.Match[str]) -> bool:
     begin = max(line.rfind(". ", 0, found.start()), line.rfind("; ", 0, found.start()), 0)
     if _OF_GROUPS.search(line[begin : found.end()]):
         return False

@@ -103,8 +103,8 @@ class Asked:
     @property
     def sql(self) -> str:
         """Return the query."""
-        groups = [f"({one.sql}) AS g{n}" for n, one in enumerate(self.by)]
-        shown = [f"{one.sql} AS n{n}" for n, one in enumerate(self.numbers)]
+        groups = [f"({one.sql}) AS group_{n}" for n, one in enumerate(self.by)]
+        shown = [f"{one.sql} AS number_{n}" for n, one in enumerate(self.numbers)]
         where = " AND ".join(one.sql for one in self.only if one.sql)
         names = ", ".join(str(n + 1) for n in range(len(self.by)))
         grouped = {

@@ -558,6 +558,98 @@ A,"72.1% (44)"
 B,"55.6% (5)"
 """,
     ),
+    "kids-in-care": (
+        "counts.small",
+        """\
+town,kids_in_care
+Ashford,3
+Bolton,41
+Union,2
+""",
+    ),
+    "who-died": (
+        "counts.small",
+        """\
+provider,patients,died
+A,230,1
+B,415,12
+""",
+    ),
+    "described-in-whole-numbers": (
+        "redaction.extremes",
+        """\
+stat,wage
+count,18452
+mean,41230
+min,12
+max,1204300
+""",
+    ),
+    "post-code-of-nine-digits": (
+        "redaction.persons",
+        """\
+zip9,households
+06103-1234,12
+06105-9876,31
+""",
+    ),
+    "falls-beside-residents": (
+        "counts.small",
+        """\
+facility,residents,falls
+Elm House,41,3
+Oak Home,60,11
+""",
+    ),
+    "all-but-a-few-still-enrolled": (
+        "counts.implied",
+        """\
+cohort,n,still_enrolled
+2019,1200,1196
+2020,1100,880
+""",
+    ),
+    "dates-of-death": (
+        "redaction.persons",
+        """\
+date_of_death,age,sex,cause
+2023-02-11,34,F,overdose
+2023-03-02,41,M,overdose
+""",
+    ),
+    "licence-plates": (
+        "redaction.persons",
+        """\
+license_plate,speed
+AB12345,71
+CD67890,66
+""",
+    ),
+    "entries-by-month": (
+        "counts.small",
+        """\
+month,foster_entries
+2023-01,4
+2023-02,9
+2023-03,15
+""",
+    ),
+    "nearly-all-positive": (
+        "counts.implied",
+        """\
+clinic,n,positive
+East,220,218
+West,300,12
+""",
+    ),
+    "case-numbers": (
+        "redaction.persons",
+        """\
+caseid,outcome
+20211,1
+20212,0
+""",
+    ),
 }
 GOOD_TABLES = {
     "rounded5": """\
@@ -760,6 +852,59 @@ jobs_held,workers
 town,n,lat_band
 Vernon,120,north
 Union,31,north
+""",
+    "shares-kept": """\
+group,retained,n
+Aided,0.81,2300
+Not aided,0.74,5100
+""",
+    "industries-as-ranges": """\
+NAICS,workers,avg_weekly_wage
+62,3300,1002
+44-45,4120,554
+23,870,921
+""",
+    "visits-and-patients": """\
+county,visits,patients
+Fairfield,5200,1300
+Hartford,6100,1500
+""",
+    "sizes-of-households": """\
+household_size,households
+1,5200
+2,6100
+3,3300
+4,3100
+5,1400
+""",
+    "agencies-of-programs": """\
+program,agencies,participants
+WIOA,5,3100
+TANF,4,2900
+SNAP E&T,6,1400
+""",
+    "jobs-and-more": """\
+number_of_jobs,people
+1,8200
+2,3100
+3+,640
+""",
+    "steps-of-selection": """\
+step,rule,records_left
+1,all deliveries,240310
+2,valid dates,239870
+3,one per person,182200
+""",
+    "classes-of-districts": """\
+district,classes,pupils
+A,120,2400
+B,88,1700
+""",
+    "specifications": """\
+specification,controls,estimate,standard_error,observations
+1,none,0.31,0.01,18452
+2,demographics,0.28,0.01,18452
+3,plus school,0.22,0.02,18440
 """,
 }
 BAD_TEXTS = {
@@ -1040,6 +1185,30 @@ max   198223.100000
 Name: wage, dtype: float64
 """,
     ),
+    "top-earner.txt": (
+        "largest",
+        """\
+The top earner in the sample made 1.2 million dollars and works for a hospital in Hartford.
+""",
+    ),
+    "the-one-who.txt": (
+        "fewer than 10",
+        """\
+Among Asian men in Tolland the one who left the program earned $18,400 afterwards.
+""",
+    ),
+    "one-student-who.txt": (
+        "fewer than 10",
+        """\
+One student, who transferred from Hall High in March, accounts for the entire decline.
+""",
+    ),
+    "second-of-two.txt": (
+        "largest",
+        """\
+Minimum wage observed: $1,204; maximum observed wage: $1,204,300 (a surgeon).
+""",
+    ),
 }
 GOOD_TEXTS = {
     "readme.md": """\
@@ -1186,5 +1355,15 @@ The federal minimum wage of $7.25 and the state minimum of $15.69 are shown as l
 """,
     "13.md": """\
 We thank three anonymous reviewers and two colleagues. Four analysts coded the answers.
+""",
+    "top-quintile.md": """\
+Earnings of the top earners' quintile grew by 12 percent; those of the lowest
+quintile by 3 percent. The lowest worker protections index is found in 4 of 50 states.
+""",
+    "one-exception.md": """\
+### Limits
+
+The match rate is 94 percent. People who moved out of state are not seen.
+The one exception is 2020, when four agencies reported late.
 """,
 }
