@@ -13,6 +13,7 @@ import pytest
 
 from enclave.audit_client import AuditClient
 from enclave.errors import AuditUnavailable, Conflict
+from enclave.events import Action, Event
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from linkage import model
@@ -57,11 +58,13 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 @pytest.fixture
 def registry(first: Registry, tmp_path: Path) -> Iterator[Registry]:
-    """The first run's state, a copy for each test; the log is shared."""
+    """The first run's state, a copy for each test, accepted as restored: the log is shared."""
     kept = Path(tempfile.mkdtemp(prefix="enc-"))
     shutil.copytree(first.settings.state_dir, kept, dirs_exist_ok=True)
     settings = first.settings.model_copy(update={"state_dir": kept})
     store = ControlStore(settings.database_url)
+    with store.record(first.audit, Event(Action.STORE_ACCEPTED, actor="adam")):
+        pass
     yield replace(first, settings=settings, store=store)
     store.close()
     shutil.rmtree(kept, ignore_errors=True)
@@ -194,12 +197,14 @@ def test_without_audit_the_registry_does_not_move(registry: Registry, tmp_path: 
 
 
 def test_nothing_delivered_is_nothing_to_link_and_two_runs_do_not_meet(
-    settings: Settings, registry: Registry
+    settings: Settings, audit_service: AuditProcess
 ) -> None:
-    with pytest.raises(Conflict, match="nothing to link"):
-        link(settings, found(settings, registry.audit), registry.audit, actor="adam")
-    with zone(settings), pytest.raises(Conflict, match="at work"):
-        link(settings, ControlStore(settings.database_url), registry.audit, actor="adam")
+    with audit_service.client() as audit:
+        store = found(settings, audit)
+        with pytest.raises(Conflict, match="nothing to link"):
+            link(settings, store, audit, actor="adam")
+        with zone(settings), pytest.raises(Conflict, match="at work"):
+            link(settings, store, audit, actor="adam")
 
 
 def test_nothing_is_left_beside_the_registry(registry: Registry) -> None:
