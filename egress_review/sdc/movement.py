@@ -79,11 +79,16 @@ def program(
 
 def run(solver: highspy.Highs, until: Until) -> None:
     """Solve within the time left. Raises `OutOfTime`."""
+    is_warm = True
     while (left := until.left_by_the_clock) > 0:
         # the solver counts by the clock: where the machine slowed down since, it goes on
         solver.setOptionValue("time_limit", solver.getRunTime() + left)
         solver.run()
-        if solver.getModelStatus() != highspy.HighsModelStatus.kTimeLimit:
+        status = solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kUnknown and is_warm:
+            solver.clearSolver()  # it found no way on from where it stood: what it holds is nothing
+            is_warm = False
+        elif status != highspy.HighsModelStatus.kTimeLimit:
             return
     raise OutOfTime
 

@@ -64,6 +64,7 @@ slow = settings(
 
 @slow
 @given(drawn_tables)
+@example((219, (6, 6), 43, True, (WAGE,)))  # the solver found no way on from a warm start
 def test_no_cell_of_a_random_table_with_margins_can_be_recovered(drawn) -> None:
     seed, sizes, count, repeats, measures = drawn
     records = people(seed, sizes, count=count, repeats=repeats)
