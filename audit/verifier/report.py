@@ -68,7 +68,7 @@ def sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise Unreadable(f"{plain(str(path))} cannot be read: {reason(error)}.") from error
+        raise Unreadable(f"Cannot read {plain(str(path))}: {reason(error)}.") from error
 
 
 def passed(reports: Iterable[Report]) -> bool:

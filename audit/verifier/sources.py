@@ -55,15 +55,15 @@ def read_small(path: Path, most: int = LARGEST_FILE) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{plain(str(path))} is not a file.")
+            raise Unreadable(f"Not a file: {plain(str(path))}.")
         if status.st_size > most:
-            raise Unreadable(f"{plain(str(path))} is too large to be what it should be.")
+            raise Unreadable(f"Too large to be what it should be: {plain(str(path))}.")
         with path.open("rb") as file:
             return file.read(most)
     except (OSError, ValueError) as error:
         if isinstance(error, Unreadable):
             raise
-        raise Unreadable(f"{plain(str(path))} cannot be read: {reason(error)}.") from error
+        raise Unreadable(f"Cannot read {plain(str(path))}: {reason(error)}.") from error
 
 
 def read_text(path: Path) -> str:
@@ -71,7 +71,7 @@ def read_text(path: Path) -> str:
     try:
         return read_small(path).decode()
     except UnicodeDecodeError as error:
-        raise Unreadable(f"{plain(str(path))} is not a text.") from error
+        raise Unreadable(f"Not a text: {plain(str(path))}.") from error
 
 
 def reason(error: Exception) -> str:
@@ -89,7 +89,7 @@ class SqliteCopy:
         self.directory = directory
         self._path = directory / "log.db"
         if not self._path.is_file():
-            raise Unreadable(f"{plain(str(self._path))} is not a file.")
+            raise Unreadable(f"Not a file: {plain(str(self._path))}.")
         self._connection = self._connect()
 
     def _connect(self) -> sqlite3.Connection:

@@ -202,7 +202,7 @@ def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     path.touch()
     os.truncate(path, LARGEST_FILE + 1)
-    with pytest.raises(Unreadable, match="too large to be what it should be"):
+    with pytest.raises(Unreadable, match="Too large to be what it should be"):
         read_small(path)
     os.truncate(path, LARGEST_FILE)
     assert len(read_small(path)) == LARGEST_FILE

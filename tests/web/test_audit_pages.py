@@ -414,9 +414,12 @@ def test_a_verification_that_fails_says_so_in_its_own_words_at_any_width(
     expect(replaced).to_contain_text("Yes, it covers")
     assert_accessible(page)
     screenshot(page, "audit-verification-failed")
-    files.checkpoint.write_text(f"Other {files.checkpoint.read_text()}")
     page.set_viewport_size({"width": 360, "height": 740})
-    page.goto(f"{url}/verification")
+    for _ in range(20):  # a checkpoint of the click's own event may put it right again
+        files.checkpoint.write_text(f"Other {files.checkpoint.read_text()}")
+        page.goto(f"{url}/verification")
+        if page.get_by_text("Do not rely on this log").is_visible():
+            break
     expect(page.get_by_text("Do not rely on this log")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert_accessible(page)

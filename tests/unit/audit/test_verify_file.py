@@ -162,10 +162,10 @@ def test_quiet_says_nothing_of_a_log_that_passes(told: AuditFiles) -> None:
     [
         (("--checkpoint", "checkpoint"), "Give --key or --policy"),
         (("--key", "public.key"), "Give --checkpoint"),
-        (("--key", "public.key", "--checkpoint", "missing"), "cannot be read"),
+        (("--key", "public.key", "--checkpoint", "missing"), "Cannot read missing"),
         (("--key", "checkpoint", "--checkpoint", "checkpoint"), "A key or the policy cannot"),
-        (("--key", ".", "--checkpoint", "checkpoint"), "is not a file"),
-        (("--key", "public.key", "--checkpoint", "/dev/zero"), "is not a file"),
+        (("--key", ".", "--checkpoint", "checkpoint"), "Not a file"),
+        (("--key", "public.key", "--checkpoint", "/dev/zero"), "Not a file"),
     ],
 )
 def test_what_cannot_be_checked_is_one_sentence_and_exit_code_2(
