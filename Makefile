@@ -60,6 +60,7 @@ nightly: $(VENV)/.dev ## what takes hours: a million broken queries, every fault
 	ENCLAVE_HOSTILE=all ENCLAVE_CORPUS=all $(VENV)/bin/python -m pytest -s tests/hostile/test_egress_hostile_files.py tests/hostile/test_egress_corpus.py
 	$(MAKE) .acro-venv/.ready && ENCLAVE_ACRO=1 $(VENV)/bin/python -m pytest tests/hostile/test_egress_acro.py
 	$(SUDO) env ENCLAVE_ISOLATION=bubblewrap $(VENV)/bin/python -m pytest tests/flow/test_journey.py
+	$(SUDO) $(VENV)/bin/python -m tests.boundaries
 	@[ ! -x .spark-venv/bin/python ] || $(MAKE) spark-test SPARK=all ARGS=
 
 docs: $(VENV)/.dev ## write the generated reference pages

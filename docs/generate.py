@@ -146,6 +146,22 @@ def satre_page() -> str:
     return page
 
 
+def boundaries_page() -> str:
+    """Return what the enclave promises, where that is kept, and the tests that fail without it."""
+    rows = (
+        f"| {path.stem} | {each['promise']} | [{Path(each['file']).stem}](../../{each['file']}) | "
+        f"{_cited([test.split('::')[0].removeprefix('tests/') for test in each['tests']])} |"
+        for path in sorted((TESTS / "boundaries").glob("*.yml"))
+        for each in yaml.safe_load(path.read_text())
+    )
+    intro = (
+        "Is that actually enforced? `python -m tests.boundaries` takes the lines that keep one "
+        "promise out of a copy of the sources, and sees that the tests named here fail without "
+        "them (part of `make nightly`).\n\n"
+    )
+    return table("Boundaries", "| room | promise | kept by | attacked by |", rows, intro)
+
+
 def citations() -> Mapping[str, list[str]]:
     """Return the test files that cite each requirement, by its number."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -158,6 +174,7 @@ def citations() -> Mapping[str, list[str]]:
 
 def _cited(paths: list[str]) -> str:
     """Return the first of some test files as links, and how many more there are."""
+    paths = list(dict.fromkeys(paths))
     shown = [f"[{Path(path).stem.removeprefix('test_')}](../../tests/{path})" for path in paths[:4]]
     return ", ".join([*shown, *([f"{len(paths) - 4} more"] if len(paths) > 4 else [])])
 
@@ -215,6 +232,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "requirements.md": requirements_page,
     "satre.md": satre_page,
+    "boundaries.md": boundaries_page,
 }
 
 
