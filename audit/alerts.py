@@ -31,8 +31,8 @@ from audit.sentences import TITLES, Fact, visible
 from audit.thresholds import Thresholds
 from audit.watch import Standing
 from audit.webhook import NotDelivered
-from enclave.errors import EnclaveError, NotFound
-from enclave.events import Action, Event, Scalar, Verdict
+from enclave.errors import AuditUnavailable, EnclaveError, NotFound
+from enclave.events import Action, Event, Receipt, Scalar, Verdict
 from enclave.model import Person
 from enclave.settings import Settings
 from enclave.store import Appends, ControlStore
@@ -217,6 +217,27 @@ class Alerts:
             self._audit.append(event)
         except EnclaveError as error:
             logger.warning("alerts: cannot log: %s", error.sentence)
+
+
+class Withheld:
+    """Audit, of which nothing is had before `open`: no entry is told of and nothing is shown.
+
+    For a site whose start audit has not taken yet: its control store may be an older one, in which
+    somebody has a role again. That the log cannot be verified is told all the same.
+    """
+
+    def __init__(self, audit: Appends):
+        self._audit, self._is_open = audit, False
+
+    def open(self) -> None:
+        """Let events through from now on."""
+        self._is_open = True
+
+    def append(self, event: Event) -> Receipt:
+        """Return a receipt; raises AuditUnavailable before `open`."""
+        if not self._is_open:
+            raise AuditUnavailable("The site has not begun: it waits for the audit service.")
+        return self._audit.append(event)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def serve() -> None:
 @audit.command()
 def web() -> None:
     """Run the auditor's site on the setting `audit_url`. Stops on SIGTERM."""
-    from audit.alerts import telling
+    from audit.alerts import Withheld, telling
     from audit.web.alerts import alerts_of
     from audit.web.app import make_audit_app
     from enclave.audit_client import AuditClient
@@ -58,10 +58,13 @@ def web() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings()
     store = ControlStore(settings.database_url)
-    with running(settings, "audit-web"), AuditClient(settings, "audit-web") as client:
-        app = make_audit_app(settings, store, client)
-        app.state.room.index_in_background()
-        with telling(alerts_of(app.state.room)):
+    with AuditClient(settings, "audit-web") as client:
+        withheld = Withheld(client)
+        app = make_audit_app(settings, store, withheld)
+        # The site waits for an audit that is away; that it is away is told meanwhile.
+        with telling(alerts_of(app.state.room)), running(settings, "audit-web"):
+            withheld.open()
+            app.state.room.index_in_background()
             run(app)
     store.close()
 

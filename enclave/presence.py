@@ -1,7 +1,8 @@
 """Tells the audit log that a service starts and stops, and which commands failed.
 
-One place for what every program's edge owes the log. Never keeps a program from stopping, and never
-tells more of a failure than its code: its sentence may name what was in a file.
+One place for what every program's edge owes the log. Nothing is served before audit has taken the
+start. Never keeps a program from stopping, and never tells more of a failure than its code: its
+sentence may name what was in a file.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import atexit
 import functools
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import click
@@ -24,6 +26,7 @@ from enclave.terminal import actor
 
 STOP_SECONDS = 2.0
 START_SECONDS = 5.0
+AGAIN_SECONDS = 0.2
 _ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 _log = logging.getLogger(__name__)
@@ -33,22 +36,30 @@ _log = logging.getLogger(__name__)
 def running(settings: Settings, source: str) -> Iterator[None]:
     """Log the start and the stop of the service that speaks as `source`.
 
-    A service that starts while audit is away serves nothing that needs a receipt, so it may start.
-    Raises `StoreOlder`: over a control store that lacks what audit knows of, nothing starts.
+    Until audit answers nobody knows whether the control store is older than the log, so a service
+    that starts while audit is away waits for it here and has opened nothing to anybody. Raises
+    `StoreOlder`: over a control store that lacks what audit knows of, nothing starts.
     """
-    from enclave.store import ControlStore  # noqa: PLC0415 - commands that only speak stay quick
-
-    started = Event(Action.SERVICE_STARTED, source, detail={"service": source})
-    store = ControlStore(settings.database_url)
-    try:
-        _tell(settings, source, store.standing(started))
-    finally:
-        store.close()
+    _begin(settings, source)
     try:
         yield
     finally:
         stopped = Event(Action.SERVICE_STOPPED, source, detail={"service": source})
-        _tell(settings, source, stopped, seconds=STOP_SECONDS)
+        _tell(settings, source, stopped)
+
+
+def _begin(settings: Settings, source: str) -> None:
+    """Return once audit has taken the start, and with it the control store's state."""
+    from enclave.store import ControlStore  # noqa: PLC0415 - commands that only speak stay quick
+
+    started = Event(Action.SERVICE_STARTED, source, detail={"service": source})
+    with closing(ControlStore(settings.database_url)) as store:
+        has_said_so = False
+        while not _is_taken(settings, source, store.standing(started), seconds=START_SECONDS):
+            if not has_said_so:
+                _log.warning("%s waits for audit and serves nobody before it answers", source)
+                has_said_so = True
+            time.sleep(AGAIN_SECONDS)
 
 
 def until_exit(settings: Settings, source: str) -> None:
@@ -58,16 +69,22 @@ def until_exit(settings: Settings, source: str) -> None:
     atexit.register(presence.close)
 
 
-def _tell(settings: Settings, source: str, event: Event, *, seconds: float = START_SECONDS) -> None:
+def _tell(settings: Settings, source: str, event: Event) -> None:
     """Append one event if audit answers in time; say on standard error when it did not."""
+    if not _is_taken(settings, source, event, seconds=STOP_SECONDS):
+        _log.warning("%s is not in the audit log: audit does not answer", event.action.value)
+
+
+def _is_taken(settings: Settings, source: str, event: Event, *, seconds: float) -> bool:
+    """Append one event; say whether audit took it in time. Raises `AuditRefused`."""
     if not socket_path(settings, source).exists():
-        _log.warning("%s is not in the audit log: audit is not running", event.action.value)
-        return
+        return False
     try:
         with AuditClient(settings, source, timeout=seconds) as audit:
             audit.append(event)
     except (AuditUnavailable, RuntimeError):  # no thread can be started in the last moments
-        _log.warning("%s is not in the audit log: audit does not answer", event.action.value)
+        return False
+    return True
 
 
 def failures_told(command: click.Command, path: str, *, source: str = "admin") -> click.Command:
@@ -91,7 +108,7 @@ def _telling(work: Callable[..., Any], path: str, source: str) -> Callable[..., 
         except (click.Abort, click.exceptions.Exit, AuditUnavailable):
             raise  # not carried out: nobody confirmed it, or audit is away and says so itself
         except Exception as error:
-            _tell(Settings(), source, _failure(error, path, named), seconds=STOP_SECONDS)
+            _tell(Settings(), source, _failure(error, path, named))
             raise
 
     run.tells = True  # type: ignore[attr-defined]

@@ -7,7 +7,11 @@ what changed since, so nothing may open or change over the older store; a crash 
 from __future__ import annotations
 
 import shutil
+import socket
 import sqlite3
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -33,8 +37,10 @@ from enclave.model import Person, Policy, ProjectState, Role
 from enclave.settings import Settings
 from enclave.store import ControlStore
 from tests.support.audit import AuditProcess
-from tests.support.gateway import make_policy
+from tests.support.gateway import make_policy, wait_until
+from tests.support.ports import free_ports
 
+ROOT = Path(__file__).parents[2]
 EVENT = Event(Action.AGREEMENT_APPLIED, "os:test")
 ROSA = Person("rosa", "Rosa", "rosa@x.example", frozenset({Role.RESEARCHER}))
 DAY = timedelta(days=1)
@@ -168,6 +174,120 @@ def test_no_service_starts_over_an_older_store(
         raise AssertionError("it runs")
     told = [fact["action"] for fact in audit_service.facts() if fact["source"] == source]
     assert told == [Action.SERVICE_STARTED, Action.SERVICE_STOPPED, Action.ACCESS_DENIED]
+
+
+class Starting:
+    """A service that starts in a thread of its own."""
+
+    def __init__(self, settings: Settings, source: str):
+        self.opened, self.refused = threading.Event(), threading.Event()
+        self._settings, self._source, self._ends = settings, source, threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            with presence.running(self._settings, self._source):
+                self.opened.set()
+                self._ends.wait()
+        except StoreOlder:
+            self.refused.set()
+
+    def end(self) -> None:
+        self._ends.set()
+        self._thread.join()
+
+
+def _waits(caplog: pytest.LogCaptureFixture) -> bool:
+    return any("waits for audit" in each.getMessage() for each in caplog.records)
+
+
+def _away(audit_service: AuditProcess) -> None:
+    """As after the machine has been switched off and on: no service, no sockets."""
+    audit_service.kill()
+    shutil.rmtree(audit_service.settings.run_dir / "audit")
+
+
+def test_a_service_that_starts_while_audit_is_away_asks_before_it_begins(
+    backups: Backups, audit_service: AuditProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    backups.back_up()
+    backups.change()
+    backups.restore()
+    _away(audit_service)
+    service = Starting(backups.settings, "hub")
+    wait_until(lambda: _waits(caplog), "it did not say that it waits")
+    assert not service.opened.is_set()
+    audit_service.start()
+    service.end()
+    assert service.refused.is_set()
+    assert not service.opened.is_set()
+    (told,) = [fact for fact in audit_service.facts() if fact["source"] == "hub"]
+    assert told["detail"]["attempted"] == Action.SERVICE_STARTED
+
+
+def test_over_the_newest_store_it_begins_once_audit_is_back(
+    backups: Backups, audit_service: AuditProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    backups.change()
+    _away(audit_service)
+    service = Starting(backups.settings, "hub")
+    wait_until(lambda: _waits(caplog), "it did not say that it waits")
+    assert not service.opened.is_set()
+    audit_service.start()
+    wait_until(service.opened.is_set, "it did not begin")
+    service.end()
+    told = [fact["action"] for fact in audit_service.facts() if fact["source"] == "hub"]
+    assert told == [Action.SERVICE_STARTED, Action.SERVICE_STOPPED]
+
+
+PROGRAMS = {
+    "gateway": ["-m", "enclave.gateway.cli", "serve"],
+    "egress": ["-c", "from egress_review.cli import main; main()", "serve"],
+    "audit-web": ["-c", "from audit.cli import main; main()", "web"],
+    "hub": ["-m", "jupyterhub", "-f", "jupyterhub_config.py"],
+}
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_program_opens_a_door_before_audit_has_answered(
+    backups: Backups, audit_service: AuditProcess, tmp_path: Path, name: str
+) -> None:
+    """The door is where others come in: a socket of a service's own, or a site's port."""
+    backups.back_up()
+    backups.change()
+    backups.restore()
+    _away(audit_service)
+    hub, review, audit_web = free_ports(3)
+    settings = backups.settings.model_copy(
+        update={
+            "hub_url": f"http://hub.localhost:{hub}",
+            "review_url": f"http://review.localhost:{review}",
+            "audit_url": f"http://audit.localhost:{audit_web}",
+        }
+    )
+    said = tmp_path / "said"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *PROGRAMS[name]], env=settings.environment(), cwd=ROOT,
+            stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        wait_until(lambda: "waits for audit" in said.read_text(), "it did not say that it waits")
+        assert not list(settings.run_dir.rglob("*.sock"))
+        assert not any(map(is_open, (hub, review, audit_web)))
+        audit_service.start()
+        assert process.wait(timeout=60) == 1
+    finally:
+        process.kill()
+        process.wait()
+    assert StoreOlder.SENTENCE in said.read_text()
+    assert not any(map(is_open, (hub, review, audit_web)))
 
 
 class Broken:

@@ -18,7 +18,7 @@ from unittest.mock import Mock
 import pytest
 
 from audit import alerts
-from audit.alerts import _only_one, telling
+from audit.alerts import Withheld, _only_one, telling
 from audit.custody import AuditFiles
 from audit.mailing import Letter, send
 from audit.outbox import MOST_LINES, Message
@@ -197,6 +197,28 @@ def test_that_the_log_is_refused_is_told_even_when_it_takes_no_entry(
     # the refusal, then that it is over, then the entry that waited; each with its entry in the log
     assert len(mail.letters) == 3
     assert watched.book.states().count("raised") == 3
+
+
+def test_before_the_start_is_taken_only_that_the_log_cannot_be_verified_is_told(
+    watched: Watched, mail: MailServer
+) -> None:
+    """The site waits for audit, over a control store that may be an older one."""
+    watched.alerts.look()
+    watched.rule(trigger=Trigger.UNVERIFIED)
+    watched.rule()
+    watched.happen(denied())
+    withheld = Withheld(watched.book)
+    watched.room.audit = withheld
+    watched.alerts.look()
+    assert mail.letters == []
+    AuditFiles.of(watched.settings).checkpoint.write_text("another\n")
+    watched.alerts.look()
+    (told,) = mail.letters
+    assert told["Subject"] == "Enclave audit: The log's state of verification has changed"
+    assert watched.book.states() == []
+    withheld.open()
+    watched.alerts.look()
+    assert len(mail.letters) == 2  # the entry, which waited
 
 
 def test_what_the_site_itself_found_wrong_is_told_as_well(

@@ -147,9 +147,11 @@ def test_a_service_tells_of_its_start_and_its_stop(
     ]
 
 
-def test_a_service_starts_and_stops_while_audit_is_away(settings: Settings) -> None:
+def test_a_service_stops_while_audit_is_away(
+    settings: Settings, audit_service: AuditProcess
+) -> None:
     with presence.running(settings, "gateway"):
-        pass
+        audit_service.kill()
 
 
 def test_the_hub_logs_a_log_in_that_was_not_begun_there(
