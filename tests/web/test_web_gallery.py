@@ -79,6 +79,18 @@ def test_everything_works_with_javascript_off(plain_page, gallery_url):
     assert page.get_by_role("heading", name="You are logged out of this site").is_visible()
 
 
+def test_pictures_keep_their_own_paper_where_the_system_forces_dark_colours(page, gallery_url):
+    enter(page, gallery_url)
+    page.emulate_media(color_scheme="dark", forced_colors="active")
+    page.goto(f"{gallery_url}/charts?n=12")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
+    papers = page.evaluate(
+        "[...document.querySelectorAll('svg')].map(e => getComputedStyle(e).backgroundColor)"
+    )
+    assert papers and set(papers) == {"rgb(255, 255, 255)"}
+    screenshot(page, "gallery-charts-forced-dark")
+
+
 def test_a_vote_goes_through_a_new_log_in_by_keyboard_alone(page, gallery_url, clock):
     clock.forward(-6 * 60)  # logged in six minutes ago
     enter(page, gallery_url)
