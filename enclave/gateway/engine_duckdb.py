@@ -12,7 +12,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -92,10 +92,10 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open database, and which of its tables have no two rows of one person."""
+    """An open database, and the most rows of one person in each table where that is known."""
 
     connection: duckdb.DuckDBPyConnection
-    unique: frozenset[str]
+    most: Mapping[str, int]
 
 
 def open_engine(
@@ -137,8 +137,8 @@ def open_tables(
     with _private(places.scratch) as place:
         path = place / "extract.duckdb"
         limits = limits or Limits()
-        unique = _load(path, tables, limits)
-        return Opened(_open_read_only(path, limits, places.spill), unique)
+        most = _load(path, tables, limits)
+        return Opened(_open_read_only(path, limits, places.spill), most)
 
 
 def filesystem(path: Path) -> str:
@@ -163,7 +163,7 @@ def _private(scratch: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _load(path: Path, tables: Mapping[str, Table], limits: Limits) -> frozenset[str]:
+def _load(path: Path, tables: Mapping[str, Table], limits: Limits) -> Mapping[str, int]:
     connection = duckdb.connect(
         str(path),
         config={
@@ -172,7 +172,7 @@ def _load(path: Path, tables: Mapping[str, Table], limits: Limits) -> frozenset[
             "temp_directory": "",
         },
     )
-    streams = {name: _Stream(table) for name, table in tables.items()}
+    streams = {name: Stream(table) for name, table in tables.items()}
     try:
         for name, stream in streams.items():
             connection.from_arrow(stream.reader()).create(f'"{name}"')
@@ -188,46 +188,56 @@ def _load(path: Path, tables: Mapping[str, Table], limits: Limits) -> frozenset[
         ) from None
     finally:
         connection.close()
-    return frozenset(name for name, stream in streams.items() if stream.unique)
+    return {name: stream.most for name, stream in streams.items() if stream.most}
 
 
 @dataclass(slots=True)
-class _Stream:
-    """A table on its way in. Sees whether person_id ever stands twice, and whether reading broke.
+class Stream:
+    """A table on its way in. Counts the rows of each person, and sees whether reading broke.
 
-    Rows come in order of person_id: strictly ascending means one row a person. Rows out of order
-    count as repeated, which is the safe error.
+    Rows come in order of person_id, so one person's stand together. `most` is the largest number
+    of them; None where rows were out of order or without a person, of which nothing is known.
     """
 
     table: Table
-    unique: bool = False
+    most: int | None = None
     broken: bool = False
-    _last: str | None = field(default=None)
+    _last: tuple[str, int] = ("", 0)
 
     def reader(self) -> pa.RecordBatchReader:
+        """Return the rows with the wanted columns, once."""
         self.broken = True  # until the reader is there
         source = self.table.rows()
         names = self.table.columns or tuple(source.schema.names)
         schema = pa.schema([source.schema.field(name) for name in names])
-        self.broken, self.unique = False, PERSON_ID in names
+        self.broken, self.most = False, 1 if PERSON_ID in names else None
         return pa.RecordBatchReader.from_batches(schema, self._batches(source, list(names)))
 
     def _batches(self, source: pa.RecordBatchReader, names: list[str]) -> Iterator[pa.RecordBatch]:
         self.broken = True
         for batch in source:
             self.broken = False
-            if self.unique and batch.num_rows:
-                self.unique = self._ascends(batch.column(PERSON_ID))
+            if self.most and batch.num_rows:
+                self.most = self._counted(batch.column(PERSON_ID), self.most)
             yield batch.select(names)
             self.broken = True
         self.broken = False
 
-    def _ascends(self, persons: pa.Array) -> bool:
-        first, before = persons[0].as_py(), self._last
-        self._last = persons[-1].as_py()
-        if first is None or self._last is None or (before is not None and first <= before):
-            return False
-        return bool(pc.all(pc.greater(persons[1:], persons[:-1]), skip_nulls=False).as_py())
+    def _counted(self, rows: pa.Array, most: int) -> int | None:
+        """Return the most rows of one person up to here, if these are in order too."""
+        runs = pc.run_end_encode(rows)
+        persons, ends = runs.values, runs.run_ends
+        before, carried = self._last
+        rises = pc.greater(persons[1:], persons[:-1])
+        if persons.null_count or not pc.all(rises, min_count=0).as_py():
+            return None
+        if persons[0].as_py() < before:
+            return None
+        first = ends[0].as_py() + (carried if persons[0].as_py() == before else 0)
+        last = ends[-1].as_py() - ends[-2].as_py() if len(ends) > 1 else first
+        self._last = (persons[-1].as_py(), last)
+        between = pc.max(pc.pairwise_diff(ends)).as_py() or 0
+        return int(max(most, first, between))
 
 
 def _wanted(extract: Readable, policy: Policy | None) -> dict[str, tuple[str, ...] | None]:

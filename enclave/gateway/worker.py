@@ -131,7 +131,7 @@ def make_engine(
             places = Places(confined.scratch or SHARED_MEMORY, confined.spill)
             opened = open_tables(wanted, limits=_limits(entered), places=places)
             check = Database(opened.connection.cursor()).check
-            catalogue = replace(catalogue, unique=opened.unique)
+            catalogue = replace(catalogue, most=opened.most)
             return make_inspector(catalogue), DuckEngine(opened.connection), (check,)
         case EngineKind.SPARK:
             return _spark(entered.spark, catalogue, wanted)

@@ -39,8 +39,8 @@ def inspector(small: str, *, unique: bool) -> Inspector:
     """The inspector of an agreement whose answers must be groups."""
     policy = held.groups_policy(SmallGroups(small))
     policy = replace(policy, aggregation=Aggregation(PERSONS, SHARE, SmallGroups(small)))
-    single = frozenset({"enrolment"}) if unique else frozenset()
-    return make_inspector(compile_catalogue(policy, declared_schemas(policy), {}, unique=single))
+    most = {"enrolment": 1, "wages": 5, "firms": 2} if unique else {}
+    return make_inspector(compile_catalogue(policy, declared_schemas(policy), {}, most=most))
 
 
 @cache

@@ -22,8 +22,8 @@ class Catalogue:
 
     `schemas` are the views as they are now, in version `epoch`; `older` those of the versions of
     the extract, built under the same agreement, that are open beside it. An older version is a
-    table of its own, `wages@2`, with the roles, agency and dataset of its view. `unique` names the
-    tables that were measured to have one row for each person.
+    table of its own, `wages@2`, with the roles, agency and dataset of its view. `most` is the
+    largest number of rows that one person has in a table, where it was counted.
     """
 
     policy: Policy
@@ -31,7 +31,7 @@ class Catalogue:
     withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
     epoch: int = 0
     older: Mapping[int, Mapping[str, pa.Schema]] = field(default_factory=dict)
-    unique: frozenset[str] = frozenset()
+    most: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def views(self) -> Mapping[str, View]:
@@ -108,7 +108,7 @@ def compile_catalogue(
     *,
     epoch: int = 0,
     older: Mapping[int, Mapping[str, pa.Schema]] | None = None,
-    unique: frozenset[str] = frozenset(),
+    most: Mapping[str, int] | None = None,
 ) -> Catalogue:
     """Return the catalogue of a policy over an extract's schemas; `withheld` is by view name.
 
@@ -122,7 +122,7 @@ def compile_catalogue(
         if number != epoch
     }
     now = {view.name: _kept(view, schemas) for view in policy.views}
-    return Catalogue(policy, now, withheld or {}, epoch, kept, unique)
+    return Catalogue(policy, now, withheld or {}, epoch, kept, most or {})
 
 
 _ARROW: Mapping[FieldType, pa.DataType] = {

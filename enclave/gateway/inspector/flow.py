@@ -69,7 +69,7 @@ class Flow:
         return Relation(
             tuple(columns),
             owners=frozenset({number}),
-            is_single=self.rules.is_single(view),
+            most=self.rules.catalogue.most.get(view),
             views=frozenset({view}),
             table=node["table_index"],
         ).kept(node.get("projection_ids"))
@@ -175,7 +175,7 @@ class Flow:
         below = self._only(node)
         if self._is_delim(node):
             keys = tuple(self.value(key, below) for key in node["groups"])
-            return below._replace(values=keys, is_single=False, is_spread=False)
+            return below._replace(values=keys, most=None, is_spread=False)
         keys = tuple(self._key(key, below) for key in node["groups"])
         by_person = any(key.about_person for key in keys)
         made = tuple(self._call(call, below, by_person) for call in node["expressions"])
@@ -188,13 +188,13 @@ class Flow:
             keys = multiples.keyed(keys, next(self.numbers))
         grouped = below._replace(
             values=keys + made + marks,
-            is_single=False,
+            most=None,
             is_one=is_plain and not keys,
             is_spread=False,
             table=None,
         )
         if is_plain and _is_own(keys, below):
-            return grouped._replace(is_single=len(keys) == 1)
+            return grouped._replace(most=1 if len(keys) == 1 else None)
         return self.rules.group(node, tuple(guards), below, grouped, self)
 
     def _is_delim(self, node: Node) -> bool:
@@ -302,7 +302,7 @@ class Flow:
             self.rules.use(Use.SORT, self.value(order["expression"], below))
         is_own = _is_own(targets, below)
         self.rules.distinct(below, is_own=is_own)
-        return below._replace(is_single=is_own and len(targets) == 1)
+        return below._replace(most=1 if is_own and len(targets) == 1 else None)
 
     # Two inputs ------------------------------------------------------------------------------
 
@@ -363,11 +363,10 @@ class Flow:
         if kind in _RIGHT_GONE:
             return left._replace(values=lefts, conditions=both.conditions, table=None)
         rights = relations.kept(rights, node.get("right_projection_map"))
-        is_single = left.is_single and (right.is_single or kind == "SINGLE")
-        owners = both.owners
+        are_same = len(both.owners) == 1 and bool(left.owners and right.owners)
         return both._replace(
             values=lefts + rights,
-            is_single=is_single and len(owners) == 1 and bool(left.owners and right.owners),
+            most=relations.most(kind, left, right) if are_same else None,
         )
 
     def _conditions(self, node: Node, left: Relation) -> Iterator[Node]:
@@ -394,7 +393,7 @@ class Flow:
         branches = [self.step(child) for child in node["children"]]
         piled = self._piled(branches, is_set=True)
         first = branches[0]
-        return piled._replace(is_single=first.is_single, is_spread=first.is_spread)
+        return piled._replace(most=first.most, is_spread=first.is_spread)
 
     _intersect = _except
 

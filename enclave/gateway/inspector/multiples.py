@@ -19,9 +19,7 @@ _GONE = frozenset({"SEMI", "ANTI", "MARK", "SINGLE"})
 def repeated(relation: Relation) -> Relation:
     """Return a relation whose rows may each stand there several times, or not at all."""
     row = tuple(value.keyless() for value in relation.values)
-    return relation._replace(
-        values=row, is_single=False, is_one=False, is_spread=bool(relation.owners)
-    )
+    return relation._replace(values=row, most=None, is_one=False, is_spread=bool(relation.owners))
 
 
 def keyed(columns: tuple[Value, ...], number: int) -> tuple[Value, ...]:

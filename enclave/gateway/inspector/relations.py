@@ -71,6 +71,15 @@ def beside(left: Relation, right: Relation) -> Relation:
     )
 
 
+def most(kind: str, left: Relation, right: Relation) -> int | None:
+    """Return how many rows of a join one person has at most, whose rows stand on both sides."""
+    if kind == "SINGLE":
+        return left.most
+    if kind not in ("INNER", "LEFT", "RIGHT") or not left.most or not right.most:
+        return None
+    return left.most * right.most
+
+
 def tainted(row: tuple[Value, ...], told: frozenset[Origin]) -> tuple[Value, ...]:
     """Return columns that also tell of others."""
     return tuple(value.tainted(told) for value in row)

@@ -43,7 +43,7 @@ class Boundary:
     """One grouping of many persons' rows: which mark it bears and what is known of its rows."""
 
     mark: int
-    is_single: bool
+    most: int | None
     is_conditional: bool
     is_overlapping: bool
     is_counting: bool
@@ -51,11 +51,16 @@ class Boundary:
     is_rounded: bool
     is_weighted: bool
 
+    @property
+    def is_single(self) -> bool:
+        """Say whether no person has two rows."""
+        return self.most == 1
+
     def stricter(self, other: Boundary) -> Boundary:
         """Return what holds for both of two plans of one grouping."""
         return Boundary(
             self.mark,
-            self.is_single and other.is_single,
+            max(self.most, other.most) if self.most and other.most else None,
             self.is_conditional or other.is_conditional,
             self.is_overlapping or other.is_overlapping,
             self.is_counting or other.is_counting,
@@ -83,10 +88,6 @@ class Rules:
     def hidden(self, origins: Iterable[Origin]) -> frozenset[Origin]:
         """Return those of some columns that may only filter."""
         return frozenset(o for o in origins if self.role(o) is ColumnRole.FILTER_ONLY)
-
-    def is_single(self, view: str) -> bool:
-        """Say whether a view is known to have one row for each person."""
-        return view in self.catalogue.unique
 
     def use(self, use: Use, value: Value) -> None:
         """Judge a use that is no condition."""
@@ -317,9 +318,9 @@ class Rules:
         overlap = _overlap(calls, below, flow)
         told = (any(is_such(call, below, flow) for call in calls)
                 for is_such in (_counting, _naming, _rounded, _weighted))  # fmt: skip
-        self.boundaries.append(Boundary(mark, below.is_single, any(judged), overlap, *told))
+        self.boundaries.append(Boundary(mark, below.most, any(judged), overlap, *told))
         safe = tuple(_of_a_group(value) for value in public.values)
-        return public._replace(values=safe, is_single=False)
+        return public._replace(values=safe, most=None)
 
     def _mark(
         self, node: Node, guards: tuple[Node, ...], below: Relation, flow: Flow

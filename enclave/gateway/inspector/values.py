@@ -97,20 +97,26 @@ class Value(NamedTuple):
 class Relation(NamedTuple):
     """The output of one step. `owners` are the persons its rows belong to: none is nobody's.
 
-    `conditions` are the columns that decided which rows are in it. `is_single` says that no
-    person has two rows; `is_one` that there is at most one row; `is_spread` that something in the
-    query decides how often a person's row stands in it. `views` are those whose rows these are.
-    `table` is the engine's number of the step, for columns named by it.
+    `conditions` are the columns that decided which rows are in it. `most` is a number
+    of rows that no person has more of, if one is known. `is_one` says that there is at most one
+    row, `is_spread` that something in the query decides how often a person's row stands in it.
+    `views` are those whose rows these are. `table` is the engine's number of the step, for columns
+    named by it.
     """
 
     values: tuple[Value, ...]
     owners: frozenset[int] = frozenset()
     conditions: frozenset[Origin] = frozenset()
-    is_single: bool = False
+    most: int | None = None
     is_one: bool = False
     is_spread: bool = False
     views: frozenset[str] = frozenset()
     table: int | None = None
+
+    @property
+    def is_single(self) -> bool:
+        """Say whether no person has two rows."""
+        return self.most == 1
 
     def linked(self, left: int, right: int) -> Relation:
         """Return the relation after learning that two owners are the same person."""

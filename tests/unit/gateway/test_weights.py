@@ -15,6 +15,7 @@ import pytest
 from enclave.gateway.inspector import Inspector, differences, make_inspector
 from enclave.gateway.inspector.catalogue import compile_catalogue, declared_schemas
 from enclave.gateway.inspector.rewriting import Grouping
+from enclave.gateway.inspector.verdicts import Verdict
 from enclave.gateway.refusals import NotGroups
 from enclave.model import FieldType
 from tests.support import held
@@ -43,8 +44,8 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture(scope="module", params=[True, False])
 def inspector(request: pytest.FixtureRequest) -> Inspector:
     policy = replace(held.groups_policy(), views=VIEWS)
-    unique = frozenset({"jobs"}) if request.param else frozenset()
-    return make_inspector(compile_catalogue(policy, declared_schemas(policy), {}, unique=unique))
+    most = {"jobs": 1} if request.param else {}
+    return make_inspector(compile_catalogue(policy, declared_schemas(policy), {}, most=most))
 
 
 def answer(sql: str, inspector: Inspector, engine: duckdb.DuckDBPyConnection) -> list[object]:
@@ -127,7 +128,8 @@ def test_without_its_test_each_is_told(
     engine: duckdb.DuckDBPyConnection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Grouping, "_apart", lambda *_, **__: None)
+    monkeypatch.setattr(Grouping, "_apart", lambda *_: None)
+    monkeypatch.setattr(Verdict, "_ratios", lambda *_, **__: [])
     monkeypatch.setattr(
         differences, "weighed", lambda _, items: [t for i in items for t in differences.terms(i)]
     )
