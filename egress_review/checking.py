@@ -174,7 +174,7 @@ class Checker:
                 try:
                     done[number] = self._table(ground, number, done)
                 except NotItsAnswer as why:
-                    done[number] = self._unverified(ground, number, why)
+                    done[number] = self._unverified(ground, number, done, why)
 
     def _other(self, ground: _Ground, number: int, done: Mapping[int, Checked]) -> Checked:
         """Return a file that is no table, written anew; only a person can say what it shows."""
@@ -192,7 +192,9 @@ class Checker:
                 looked = kinds.text(file, content, rules)
         return Checked(looked.content, looked.full, Standing.UNVERIFIED, notes=looked.notes)
 
-    def _unverified(self, ground: _Ground, number: int, why: NotItsAnswer) -> Checked:
+    def _unverified(
+        self, ground: _Ground, number: int, done: Mapping[int, Checked], why: NotItsAnswer
+    ) -> Checked:
         """Return a table that is not its query's answer, as it is. Raises `OutputRefused`."""
         request, rules = ground.request, ground.rules
         name = request.files[number - 1].name
@@ -201,6 +203,9 @@ class Checker:
         looked = kinds.unverified(name, sheet, rules, why)
         outcome = Outcome(recomputed=False, threshold=rules.safe_threshold, why=why.sentence)
         kinds.check_content(request, name, sheet, outcome)
+        for one in done.values():
+            if one.standing is Standing.UNVERIFIED:  # tables come first
+                kinds.check_apart(sheet, kinds.table("t.csv", one.content), rules)
         return Checked(
             content=looked.content,
             full=looked.full,

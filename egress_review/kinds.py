@@ -13,7 +13,7 @@ from typing import TypeVar
 from egress_review.errors import OutputRefused
 from egress_review.files.model import Model, Picture, Prose, Read, Sheet
 from egress_review.files.names import kind_of
-from egress_review.files.precheck import Offered, Outcome, precheck, refuse
+from egress_review.files.precheck import Offered, Outcome, apart, precheck, refuse
 from egress_review.files.reading import clean, read
 from egress_review.files.writing import write
 from egress_review.model import FileKind, Note, OutputFile, Request
@@ -64,6 +64,11 @@ def check_content(request: Request, name: str, content: Read, outcome: Outcome |
     known = {name: outcome} if outcome else {}
     advice = precheck(request.title, request.context, [Offered(name, content)], known)
     refuse([one for one in advice if one.code != "context.missing"])
+
+
+def check_apart(one: Sheet, other: Sheet, rules: DisclosureRules) -> None:
+    """Raise `OutputRefused` where two tables that nobody recomputed differ by a few people."""
+    refuse(apart(one, other, rules.safe_threshold))
 
 
 def unverified(name: str, sheet: Sheet, rules: DisclosureRules, why: OutputRefused) -> Looked:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 
 from egress_review.files.headings import (
     is_amount,
     is_count,
     is_derived,
     is_money,
+    is_of_nobody,
     is_plural,
+    is_running,
+    is_setting,
     is_share,
     is_tally,
     words,
@@ -27,6 +30,7 @@ from egress_review.files.model import Sheet
 
 MANY_COLUMNS = 2  # so many alike are a crosstab
 MANY_COUNTS = 4  # so many that are all multiples of five are not so by chance
+ALIKE = 50  # a column of the same number: so many are people, and fewer a setting
 FIGURES = 3  # of a share; more of them say more than a rounded count does
 _WHOLE = re.compile(r"\d+(\.0+)?")
 _STATED = re.compile(r"(?<![a-z_])n ?[=:] ?(\d[\d,]{0,15})(?!\d|\.\d)", re.IGNORECASE)
@@ -68,6 +72,29 @@ def implied(sheet: Sheet) -> Iterator[float]:
         yield whole - part
     yield from (rest for _, rest in _in_cells(sheet))
     yield from _nested(bare)
+    yield from _rests(bare)
+    yield from _steps(bare)
+
+
+def apart(one: Sheet, other: Sheet) -> Iterator[float]:
+    """Yield by how many people two tables of the same rows differ, where one is of a part.
+
+    One of the two counts is named as a part of the other, or is never more and has its name.
+    """
+    one, other = plain(one), plain(other)
+    rows = {row[0]: row for row in other.rows}
+    if len(one.rows) < MANY_COLUMNS or {row[0] for row in one.rows} != set(rows):
+        return
+    if len(rows) < len(one.rows) or len(rows) < len(other.rows):
+        return
+    beside = [(row, rows[row[0]]) for row in one.rows]
+    for here in _named(one):
+        for there in _named(other):
+            rests = [_value(row[here]) - _value(of[there]) for row, of in beside]
+            names = (words(one.columns[here]), words(other.columns[there]))
+            part = _is_part_of(*names) or _is_part_of(*names[::-1]) or names[0] == names[1]
+            if part and (min(rests) >= 0 or max(rests) <= 0):
+                yield from map(abs, rests)
 
 
 def are_behind(sheet: Sheet) -> bool:
@@ -92,9 +119,14 @@ def are_needed(sheet: Sheet) -> bool:
         return True
     return any(
         is_money(bare.columns[place])
-        or any(not _is_whole(row[place]) and number(row[place]) is not None for row in bare.rows)
+        or (not is_of_nobody(bare.columns[place]) and _has_decimals(bare, place))
         for place in number_columns(bare)
     )
+
+
+def _has_decimals(sheet: Sheet, place: int) -> bool:
+    cells = [row[place] for row in sheet.rows]
+    return any(not _is_whole(cell) and number(cell) is not None for cell in cells)
 
 
 def undo_rounding(sheet: Sheet, threshold: int) -> bool:
@@ -178,6 +210,7 @@ def _like_counts(sheet: Sheet, named: Sequence[int]) -> list[int]:
         if place not in named
         and not is_derived(sheet.columns[place])
         and not is_amount(sheet.columns[place])
+        and not is_setting(sheet.columns[place])
         and _has_whole_amounts([row[place] for row in sheet.rows if row[place]])
     ]
     if len(named) == 1:
@@ -217,7 +250,8 @@ def _has_whole_amounts(cells: Sequence[str]) -> bool:
     if not all(map(_is_whole, cells)):
         return False
     found = {int(cell.partition(".")[0]) for cell in cells}
-    in_order = not found or max(found) - min(found) == len(found) - 1
+    alike = len(found) == 1 and len(cells) > 1 and min(found) >= ALIKE
+    in_order = not found or (max(found) - min(found) == len(found) - 1 and not alike)
     return not in_order and not all(1900 <= one < 2100 for one in found)
 
 
@@ -273,7 +307,9 @@ def _parts(sheet: Sheet) -> Iterator[tuple[float, float]]:
 
     A share of a column's own total, which goes up with the count, is none of the row's people.
     """
-    counts = _named(sheet)
+    counts = _named(sheet) or [
+        place for place in _like_counts(sheet, ()) if is_plural(sheet.columns[place])
+    ]
     if len(counts) != 1:
         return
     for place in number_columns(sheet):
@@ -290,16 +326,64 @@ def _parts(sheet: Sheet) -> Iterator[tuple[float, float]]:
 def _nested(sheet: Sheet) -> Iterator[float]:
     """Yield the differences of two counts of which one, by its name, is a part of the other.
 
-    What stands beside a bare `n` and is never more is taken for a part of it.
+    What stands beside the only count and is never more is taken for a part of it; events, which are
+    many to a person, only beside a bare `n`.
     """
     counts = _named(sheet)
-    if len(counts) == 1 and words(sheet.columns[counts[0]]) in _BARE:
-        counts = [*counts, *_like_counts(sheet, counts)]
+    if len(counts) == 1:
+        bare = words(sheet.columns[counts[0]]) in _BARE
+        others = _like_counts(sheet, counts)
+        parts = [place for place in others if bare or not is_plural(sheet.columns[place])]
+        for part in parts if not bare else ():
+            yield from (_value(row[counts[0]]) - _value(row[part]) for row in sheet.rows)
+        counts = [*counts, *parts]
     for one, other in combinations(counts, 2):
         for part, whole in ((one, other), (other, one)):
             if _is_part_of(words(sheet.columns[part]), words(sheet.columns[whole])):
                 rests = [_value(row[whole]) - _value(row[part]) for row in sheet.rows]
                 yield from rests if min(rests, default=-1) >= 0 else ()
+
+
+def _rests(sheet: Sheet) -> Iterator[float]:
+    """Yield what the rows of a table leave of its own totals: of a row that was taken out.
+
+    A total is labelled so or, as CUBE writes it, blank. Counts rounded to fives do not add up.
+    """
+    numbers = number_columns(sheet)
+    labels = [place for place in range(len(sheet.columns)) if place not in numbers]
+    keys = [tuple(_label(row[place]) for place in labels) for row in sheet.rows]
+    places = [
+        place
+        for place in _named(sheet)
+        if any(_value(row[place]) % 5 for row in sheet.rows)
+        and not is_running(sheet.columns[place])
+    ]
+    if not places or not labels or len(set(keys)) < len(keys):
+        return
+    for total, key in zip(sheet.rows, keys, strict=True):
+        for n, label in enumerate(key):
+            if label:
+                continue
+            parts = [
+                row
+                for row, other in zip(sheet.rows, keys, strict=True)
+                if other[n] and other[:n] + other[n + 1 :] == key[:n] + key[n + 1 :]
+            ]
+            for place in places if parts else ():
+                yield _value(total[place]) - sum(_value(row[place]) for row in parts)
+
+
+def _label(cell: str) -> str:
+    """Return a row's label, blank for that of a total."""
+    return "" if is_total((cell,)) else cell
+
+
+def _steps(sheet: Sheet) -> Iterator[float]:
+    """Yield the differences of a column that counts on from row to row."""
+    for place in number_columns(sheet):
+        cells = [row[place] for row in sheet.rows]
+        if is_running(sheet.columns[place]) and all(map(_is_whole, cells)):
+            yield from (abs(after - before) for before, after in pairwise(map(_value, cells)))
 
 
 def _is_part_of(part: Sequence[str], whole: Sequence[str]) -> bool:

@@ -21,7 +21,7 @@ PEOPLE = _set(
     residents observations clients customers mothers fathers parents infants seniors youths
     freshmen applicants trainees interns candidates inmates prisoners offenders victims
     defendants immigrants refugees tenants nurses subjects deaths births kids teens minors infants
-    toddlers newborns siblings twins caregivers widows dropouts leavers alumni doctors"""
+    toddlers newborns siblings twins youth obs caregivers widows dropouts leavers alumni doctors"""
 )
 _COUNTS = PEOPLE | _set(
     """n nobs count counts freq frequency obs headcount headcounts enrolled enrollment enrolment
@@ -63,6 +63,24 @@ _EXTREMES = _set(
     """max min maximum minimum largest smallest highest lowest top bottom mode oldest youngest
     longest shortest earliest latest biggest p0 p00 p1 p01 p99 p100"""
 )
+# What an algorithm may do at most: of its settings, not of anybody's values.
+_SETTINGS = _set(
+    """depth samples leaf leaves iter iterations features epochs rounds splits tokens bins length
+    lags df delta weight batch candidates"""
+)
+# Of machines, prices and code lists: numbers with decimals, and of nobody.
+_OF_NOBODY = _set(
+    """seconds milliseconds ms minutes gigabytes gb megabytes mb kb bytes memory ram cpu runtime cpi
+    deflator deflators code codes cip soc naics fips icd cpt isced isco version loss importance"""
+)
+# What was done to a number, or is of no person.
+_OF_NUMBERS = _set(
+    """weighted unweighted predicted adjusted unadjusted estimated imputed standardized standardised
+    normalized normalised scaled pooled expected observed fixed mixed clustered earned worked
+    attempted elapsed need red speed seed based smoothed lagged fitted used required allowed
+    funded spent completed"""
+)
+_RUNNING = _set("cumulative cumulated cum running remaining")
 _OUTERMOST = _set("first 1 1st 0 99 99th ninety 100 100th hundredth")
 _WHOSE = (
     "person|student|pupil|client|patient|case|record|respondent|employee|worker|participant|member|"
@@ -76,6 +94,7 @@ _PERSON = re.compile(
     r"((home|street|mailing|postal|ip|mac) )?address|(date of birth|birth ?dates?|birth ?days?)|"
     r"dates? of (death|arrest|admission|discharge|hire|diagnosis|injury)|(licen[cs]e )plates?|"
     r"(death|arrest|admission|discharge|hire|diagnosis|injury|entry|exit|visit) dates?|"
+    r"(row|record|instance|example|(batch|test|data) (item|point|row))( (id|no|nr|number|index))?|"
     r"(.* )?(latitude|longitude|lat|lon|lng)|(std |standardi[sz]ed )?residuals?"
 )
 _IN_SYMBOLS = re.compile(r"[%#]")
@@ -101,8 +120,15 @@ def is_count(name: str) -> bool:
     said = words(name)
     counts = any(word in _COUNTS for word in said) or said[:1] == ("no",)
     sizes = any(word in _SIZES for word in said) and not is_amount(name)
+    counts = counts or _is_of_those(said)
     sizes = sizes or ("size" in said and _SIZED.issuperset(said))
     return (counts or sizes) and not is_derived(name)
+
+
+def _is_of_those(said: tuple[str, ...]) -> bool:
+    """Say whether a name is what became of people: `reunified`, `ever suspended`."""
+    became = said[-1:] and re.fullmatch(r"[a-z]{3,}ed", said[-1])
+    return bool(became) and len(said) < 3 and _OF_NUMBERS.isdisjoint(said)
 
 
 def is_tally(name: str) -> bool:
@@ -143,9 +169,34 @@ def is_extreme(name: str) -> bool:
     if _CALLED_EXTREME.fullmatch(name) or name.strip() in ("0%", "100%"):
         return True
     said = words(name)
+    if is_setting(name):
+        return False
     if not {"percentile", "centile"}.isdisjoint(said) and not _OUTERMOST.isdisjoint(said):
         return True
     return any(word in _EXTREMES for word in said)
+
+
+def is_percentile(name: str) -> bool:
+    """Say whether a name is that of a percentile: of the value of one or two persons, if exact."""
+    said = words(name)
+    named = not {"median", "percentile", "decile", "quartile", "quantile"}.isdisjoint(said)
+    return (named or any(map(_PERCENTILE.fullmatch, said))) and not is_count(name)
+
+
+def is_running(name: str) -> bool:
+    """Say whether each number below a name counts on from the one before: cumulative, at risk."""
+    said = words(name)
+    return not _RUNNING.isdisjoint(said) or said[-2:] == ("at", "risk")
+
+
+def is_setting(name: str) -> bool:
+    """Say whether a name is that of what an algorithm may do at most: `max_depth`."""
+    return not _SETTINGS.isdisjoint(words(name)) and not is_money(name)
+
+
+def is_of_nobody(name: str) -> bool:
+    """Say whether a name is that of a machine's numbers, a price index or a code list."""
+    return not _OF_NOBODY.isdisjoint(words(name))
 
 
 def is_of_a_person(name: str) -> bool:

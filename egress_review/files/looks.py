@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import pairwise
 
 from egress_review.files.headings import (
     PEOPLE,
@@ -16,6 +17,8 @@ from egress_review.files.headings import (
     is_derived,
     is_extreme,
     is_of_a_person,
+    is_percentile,
+    is_share,
     words,
 )
 from egress_review.files.model import Sheet
@@ -33,11 +36,23 @@ _FILLER_WORDS = (
     "questions let can could would should will may this these those last first time but not are is "
     "was has have had one two out send sent resubmission resubmit revised revision hello dear "
     "kind regards number ready three four five count counts csv xlsx readme paper page use mine "
-    "kindly like some any all your our their script code run lorem ipsum dolor sit amet"
+    "kindly like some any all your our their script code run lorem ipsum dolor sit amet "
+    "what which who whom whose when where how why about after again also been being both but by do "
+    "does done each else everything everyone few get gets got had her here him his into its just "
+    "look looks many more most much must nor off only other over own per same she so such than "
+    "them then there they through too under until very via we were while within without yet "
+    "describe describes deadline tonight morning afternoon soon quick quickly chance talked talk "
+    "spoke said says told discussed rerun reran redo again bug typo unchanged submission submit "
+    "submitted submitting system testing great appreciated sorry sincerely cheers team colleague "
+    "colleagues "
+    "purpose population fill insert placeholder deck slide slides numbers double checked good fine "
+    "side okay correct"
 )
+_TO_FILL_IN = re.compile(r"[\[<{](?:fill|insert|your|add|describe|todo|tbd)\b[^\]>}]*[\]>}]", re.I)
 _FILLERS = frozenset(_FILLER_WORDS.split())
 _CRYPTIC = re.compile(
-    r"(v|var|variable|x|y|z|col|column|field|feature|level_|index_?|q)\d+|[xyz]|unnamed.*|"
+    r"(v|var|variable|x|y|z|col|column|field|feature|level_|index_?|q|recode)_?\d+|[xyz]|"
+    r"unnamed.*|q\d+(_\d+)+(_\w+)?|"
     r"(?!(19|20)\d\d$)\d+",  # a year says what it is
     re.IGNORECASE,
 )
@@ -53,6 +68,8 @@ _BY_HAND = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"\d+\s*-\s*\d+")
+_FROM_TO = re.compile(r"\$?(\d+(?:\.\d+)?) ?(?:-|\u2013|to) ?\$?(\d+(?:\.\d+)?)")
+EXACT = 5  # figures: a percentile of fewer is nobody's own value
 _MISSING = frozenset(
     {"", "-", ".", "na", "n/a", "nan", "none", "null", "nil", "\u2013", "\u2014", "..."}
 )
@@ -76,7 +93,8 @@ _SCALES = {"hundred": 100, "thousand": 1_000}
 
 
 def meaningful(text: str) -> set[str]:
-    """Return the words of a text that say something of their own."""
+    """Return the words of a text that say something of their own; `[fill in]` says nothing."""
+    text = _TO_FILL_IN.sub(" ", text)
     return set(_WORD.findall(text.lower())) - _FILLERS
 
 
@@ -86,7 +104,10 @@ def unclear(sheet: Sheet, said: str) -> list[str]:
     The labels of rows may stand below no name, as in a crosstab; a numbering may not.
     """
     found = []
+    tested = any(map(is_derived, sheet.columns)) and "n" in map(str.lower, sheet.columns)
     for place, name in enumerate(sheet.columns):
+        if tested and name == "z":  # of a test, beside its estimates
+            continue
         if not name.strip():
             numbered = all(row[place].strip().isdigit() for row in sheet.rows)
             if place or numbered:
@@ -133,6 +154,29 @@ def shows_extremes(sheet: Sheet) -> bool:
     )
 
 
+def exact_percentiles(sheet: Sheet) -> bool:
+    """Say whether a column or row named like a percentile holds money to the last figure."""
+    rows = [(name, row[n]) for n, name in enumerate(sheet.columns) for row in sheet.rows]
+    rows += [(row[0], cell) for row in sheet.rows for cell in row[1:]]
+    return any(is_percentile(name) and _figures(cell) >= EXACT for name, cell in rows)
+
+
+def _figures(cell: str) -> int:
+    said = plain_cell(cell)
+    return 0 if number(said) is None else len(re.sub(r"\D", "", said).strip("0"))
+
+
+def ranges_of_values(sheet: Sheet) -> bool:
+    """Say whether a column tells from where to where values go: bands do not overlap, ranges do."""
+    for place, name in enumerate(sheet.columns):
+        found = {one for row in sheet.rows if (one := _FROM_TO.fullmatch(row[place].strip()))}
+        ends = sorted({(float(one[1]), float(one[2])) for one in found})
+        named = "range" in words(name) or "span" in words(name)
+        if named and any(one[1] > after[0] for one, after in pairwise(ends)):
+            return True
+    return False
+
+
 def hidden_by_hand(sheet: Sheet, mark: str) -> bool:
     """Say whether a number looks as if it was hidden, starred, blanked or turned into a range."""
     numbers = number_columns(sheet)
@@ -142,6 +186,8 @@ def hidden_by_hand(sheet: Sheet, mark: str) -> bool:
         if is_amount(name):  # 44-45 is an industry, 25-34 an age
             by_hand = [cell for cell in by_hand if not _RANGE.fullmatch(cell)]
         if place in numbers and by_hand:
+            return True
+        if is_count(name) and any(_is_said_beside(sheet, row, place) for row in sheet.rows):
             return True
         if is_count(name) and _is_part_unreadable(cells, mark):
             return True
@@ -158,6 +204,14 @@ def _is_part_unreadable(cells: list[str], mark: str) -> bool:
     digits = [cell for cell in told if _has_digit(plain_cell(cell))]
     bare = [cell for cell in told if number(plain_cell(cell)) is not None]
     return (bool(digits) and len(digits) < len(told)) or (bool(bare) and len(bare) < len(digits))
+
+
+def _is_said_beside(sheet: Sheet, row: tuple[str, ...], place: int) -> bool:
+    """Say whether a count is blank whose share of all stands in the same row."""
+    if row[place].strip().lower() not in _MISSING:
+        return False
+    shares = [n for n, name in enumerate(sheet.columns) if is_share(name) and n != place]
+    return any(number(plain_cell(row[n])) is not None for n in shares)
 
 
 def _is_blank_beside_total(sheet: Sheet, place: int) -> bool:

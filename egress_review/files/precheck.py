@@ -158,12 +158,20 @@ def _redaction(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Adv
         )
     if outcome is not None and outcome.recomputed:
         return
-    if looks.shows_extremes(sheet):
+    if looks.shows_extremes(sheet) or looks.ranges_of_values(sheet):
         yield Advice(
             "redaction.extremes",
             f"{name}: a largest or smallest value is one person's own.",
             "Ask for the mean of two percentiles that many people lie beyond: "
             "(quantile_cont(x, 0.85) + quantile_cont(x, 0.95)) / 2.",
+            True,
+        )
+    if looks.exact_percentiles(sheet):
+        yield Advice(
+            "redaction.percentiles",
+            f"{name}: a median or percentile to the last figure is the value of one or two people.",
+            "Round it to three figures, or ask for the mean of two percentiles: "
+            "(quantile_cont(x, 0.45) + quantile_cont(x, 0.55)) / 2.",
             True,
         )
     if looks.hidden_by_hand(sheet, MARK):
@@ -223,6 +231,17 @@ def _underlying(name: str, sheet: Sheet, outcome: Outcome | None) -> Iterator[Ad
             "Add count(*) to the query, so that each number stands beside how many it describes.",
             True,
         )
+
+
+def apart(one: Sheet, other: Sheet, threshold: int) -> tuple[Advice, ...]:
+    """Return why two tables of an output that nobody recomputed do not go together."""
+    if all(len(sheet.rows) * len(sheet.columns) <= GUESSED for sheet in (one, other)) and any(
+        0.5 <= count < threshold - 0.5 for count in counts.apart(one, other)
+    ):
+        said = f"Two of the tables differ by fewer than {threshold} people in a row."
+        next_step = "Submit one of them, or the answers of queries that can be recomputed."
+        return (Advice("counts.implied", said, next_step, True),)
+    return ()
 
 
 def _plots(files: Sequence[Offered]) -> Iterator[Advice]:

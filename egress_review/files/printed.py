@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from egress_review.files import counts
 from egress_review.files.headings import PEOPLE
@@ -19,6 +20,7 @@ ADDRESSED = 4  # so many numbers an address may hold: a year, a month, a day and
 AMOUNTS = 4  # so many of somebody's money within three lines are a list of it
 AMOUNT_ROWS = 3  # short lines with one each
 SHORT = 9  # words in a printed row at most
+LOG_LINES = 3  # that are alike but for their labels and numbers
 ITEMS = 3  # so many things counted one after the other are a list
 PACKED = 5  # letters of packed bytes to a turn at most; words in a path or an address turn seldom
 PIECES = 3  # lines one after the other with a piece of packed bytes
@@ -31,13 +33,28 @@ _PIECE = re.compile(r"[A-Za-z0-9+/=]{24,}")
 _TURN = re.compile(r"[a-z](?=[A-Z0-9])|[0-9](?=[A-Za-z])|[A-Z](?=[0-9])")
 _HASH = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})(?![0-9A-Za-z])")
 _HEX = re.compile(r"[0-9a-fA-F]{41,}")
-_AMOUNT = re.compile(r"(?<![\w.])\d[\d,]{2,}\d\.\d{2}(?![\w.])")
+_AMOUNT = re.compile(r"(?<![\w.])\d[\d,]{2,}\d\.\d{2}(?!\w|\.\d)")
+_OBSERVED = re.compile(
+    r"\W{0,4}(?:obs(?:ervation)?|record|case|student|person|pupil|child|patient|client|member|id)"
+    r"\W{0,3}#?\d+\b(?=.*\d\.\d|.*\d{4}|(?:.*?\b\d+\b){2}).*",
+    re.IGNORECASE,
+)
+_ARRAY = re.compile(r"[\s(\[a-z=]*\[((?: *\d{1,7} *,?)+)\][\])\s,]*", re.IGNORECASE)
+_NODE = re.compile(r" *\d{1,7}\) \S.{0,60}? (\d{1,7})(?: [\d.]+){1,3} (?:\S+ )?.*")
+_LABEL = re.compile(r"(.{1,60}?[:=\u2013>]) ?(.*\d.*)")
+_DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_THINGS = re.compile(
+    r"\b(?:rows?|records?|pairs?|match(?:ed|es)?|cases?|obs|visits?|kept|dropped|lost|found|left)\b",
+    re.IGNORECASE,
+)
+_RULE = re.compile(r"\\(?:top|mid|bottom|h|c)(?:rule|line)(?:\{[\d-]*\})?")
 _COMMENT = re.compile(r"^\s*(?:#+[>']?|\*+|--|//)\s?")
 _PRINTED = re.compile(r"\s*(?:#+>?|\*|--|//)\s*\d[\d,]*(?:\s+\d[\d,]*)+\s*")
 _INSERTED = re.compile(r"\binsert\s+into\b.*\bvalues\b.*\d", re.IGNORECASE)
 _ITEM = re.compile(
     r"(?:(?:[-*+•]|\d{1,3}[.)]) {1,3})?([^\s\d:=](?:[^\d:=]{0,58}[^\s\d:=])?) ?[:=\u2013] ?"
-    r"(\d{1,7})\.?"
+    r"(\d{1,7}|\d{1,3}(?:,\d{3})+)(?: [a-z]{3,20})?\.?",
+    re.IGNORECASE,
 )
 _PAIR = re.compile(r"([A-Z][A-Za-z'-]{2,20}(?: [A-Z][a-z]{2,20})?):? (\d{1,7})(?=[,;.)]|$| and\b)")
 _REFERENCE = re.compile(
@@ -105,16 +122,67 @@ def small_rows(lines: Sequence[str]) -> int:
     """Find two rows and more below a heading with small counts in a column."""
     block: list[tuple[str, ...]] = []
     for number, line in enumerate([*lines, ""], start=1):
-        said = _COMMENT.sub("", line, count=1).strip().strip("|").strip()
+        said = _plain(_COMMENT.sub("", line, count=1).strip())
         if block and said and _is_rule(said):
             continue
-        fields = tuple(field.strip() for field in _COLUMNS.split(said))
+        fields = tuple(field.strip(" ~`$\\") for field in _COLUMNS.split(said))
         if len(fields) >= 2 and (not block or len(fields) == len(block[0])):
             block.append(fields)
             continue
         if len(block) > 2 and _has_small(Sheet(block[0], tuple(block[1:]))):
             return number - len(block)
         block = [fields] if len(fields) >= 2 else []
+    return 0
+
+
+def small_numbers(lines: Sequence[str]) -> int:
+    """Find what a program printed line by line with few of something in one: arrays, nodes, logs.
+
+    Two lines of a matrix in brackets, two nodes of a tree, three lines that differ only by their
+    labels and numbers and speak of rows or people.
+    """
+    for find, least in ((_in_array, 2), (_in_node, 2), (_in_log, LOG_LINES)):
+        before, block = "", list[tuple[str, ...]]()
+        for number, line in enumerate([*lines, ""], start=1):
+            form, found = find(line)
+            if found and form == before and len(found) == len(block[-1]):
+                block.append(found)
+                continue
+            if len(block) >= least and any(map(_is_small, zip(*block, strict=True))):
+                return number - len(block)
+            before, block = form, [found] if found else []
+    return 0
+
+
+def _in_array(line: str) -> tuple[str, tuple[str, ...]]:
+    found = _ARRAY.fullmatch(line)
+    return ("array", tuple(_DIGITS.findall(found[1].replace(",", " ")))) if found else ("", ())
+
+
+def _in_node(line: str) -> tuple[str, tuple[str, ...]]:
+    found = _NODE.fullmatch(line)
+    return ("node", (found[1],)) if found else ("", ())
+
+
+def _in_log(line: str) -> tuple[str, tuple[str, ...]]:
+    found = _LABEL.fullmatch(line)
+    if not found or not (_THINGS.search(found[2]) or _WHO.search(found[2])):
+        return "", ()
+    return _DIGITS.sub("#", found[2]), tuple(_DIGITS.findall(found[2]))
+
+
+def _is_small(column: tuple[str, ...]) -> bool:
+    """Say whether numbers one below the other are counts, and of few in one line."""
+    found = [float(one.replace(",", "")) for one in column]
+    whole = all(one == int(one) for one in found)
+    return whole and any(0 < one < FEW for one in found) and max(found) >= FEW
+
+
+def observed(lines: Sequence[str]) -> int:
+    """Find two observations and more that were printed with their numbers."""
+    for number, (line, after) in enumerate(pairwise(lines), start=1):
+        if _OBSERVED.fullmatch(line) and _OBSERVED.fullmatch(after):
+            return number
     return 0
 
 
@@ -128,6 +196,7 @@ def small_items(lines: Sequence[str]) -> int:
         item = _ITEM.fullmatch(line.strip())
         if item:
             start = start if items else number
+            said += f"\n{line}"
             items.append((item[1], item[2]))
         elif line.strip() or number > len(lines):
             if len(items) >= ITEMS and _WHO.search(said) and _has_small(_listed(items)):
@@ -184,9 +253,16 @@ def _row_of(line: str) -> int:
     return len(fields) if len(fields) >= 2 and numbers and short else 0
 
 
+def _plain(line: str) -> str:
+    """Return a row of a table without what ends it; LaTeX's fields between strokes."""
+    if line.endswith("\\\\") and "&" in line:
+        line = line[:-2].replace("\\&", "and").replace("&", "|")
+    return line.strip("|").strip()
+
+
 def _is_rule(line: str) -> bool:
-    """Say whether a line only draws: blanks and strokes between rows."""
-    return not line.strip(" -=+|:_")
+    """Say whether a line only draws: blanks and strokes between rows, in LaTeX too."""
+    return bool(_RULE.fullmatch(line.strip())) or not line.strip(" -=+|:_")
 
 
 def _listed(pairs: Sequence[tuple[str, str]]) -> Sheet:

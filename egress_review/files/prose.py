@@ -78,6 +78,8 @@ def _refuse_tables(lines: Sequence[str], *, is_prose: bool) -> None:
         (printed.amounts(lines, is_prose=is_prose), "holds printed values, which nobody checked"),
         (printed.small_rows(lines), few),
         (printed.small_items(lines) if is_prose else 0, few),
+        (printed.small_numbers(lines) if is_prose else 0, few),
+        (printed.observed(lines) if is_prose else 0, "holds printed values, which nobody checked"),
         (printed.pieces(lines), "has letters and digits that nobody can read"),
     ):
         if first:
@@ -125,6 +127,8 @@ def _few(lines: Sequence[str], *, is_prose: bool) -> Callable[[str], str]:
     def found(line: str) -> str:
         if sentences.few_people(line) or (is_prose and sentences.few_stated(line)):
             return f"of fewer than {sentences.FEW} people"
+        if is_prose and sentences.quoted_error(line):
+            return "what value of the data a program failed on"
         if is_prose and (sentences.extreme(line) or sentences.summary(line, after[line])):
             return "a largest or smallest value, which is one person's own"
         return ""

@@ -27,7 +27,8 @@ _BRACKETED = re.compile(rf"\b(?:{_WHO}) ?\((?:n ?= ?)?[2-9]\)", re.IGNORECASE)
 _ALONE = re.compile(
     rf"\b(?:only|just|exactly) (?:one|1) (?:[a-z-]{{1,25}} )?(?:{_ONE})\b"
     rf"|\b(?:single|lone|sole) (?:{_ONE}) (?:from|in|at|of|who|with)\b|\bthe one who\b"
-    rf"|\bone (?:{_ONE}), (?:who|aged|an?)\b",
+    rf"|\bone (?:{_ONE}), (?:who|aged|an?)\b"
+    rf"|\b(?:{_ONE}) aged \d{{1,2}}(?! ?(?:or|to|and|through|years? or|[-+\u2013<>]))\b",
     re.IGNORECASE,
 )
 # What comes before a number that is a bound, a place, a rate or an example, and after such ones.
@@ -70,11 +71,45 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[a-z]{2,}", re.IGNORECASE)
 _SOMEBODY = re.compile(rf"\b({_ONE})\b(?! (services|affairs|success|aid))", re.IGNORECASE)
 _PLACE = re.compile(r"(?<![\d.])-?\d{1,2}\.\d{4,}°?[NS]? ?[,;] ?-?\d{1,3}\.\d{4,}(?!\d)")
 _CHOSEN = re.compile(
-    r"\b(?:person|student|pupil|patient|client|sas|ss|case|participant|respondent)_?id\b[^\w\n]{0,4}"
-    r"(?:==?|in\b|%in%|:)\W{0,6}[A-Za-z]{0,4}\d{4,}",
+    r"(?:\b|_)(?:(?:person|student|pupil|patient|client|sas|ss|case|participant|respondent|child|"
+    r"member)_?id|(?<!_)id)\b[^\w\n]{0,4}(?:==?|in\b|%in%|:)[^\w\n]{0,6}(?:c|list|array)?"
+    r"[^\w\n]{0,3}(?:[A-Za-z]{0,4}\d{4,}|(?<=['\"])(?=[\w-]*\d[\w-]*\d)[\w-]{6,})",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"(?<![\w.])[A-Z]{0,3}\d{9,12}(?![\w.])")
+_OF_WHOM = re.compile(
+    rf"(?<![\d.,])(\d[\d,]{{0,9}}) (?:[a-z-]{{1,25}} ){{0,2}}(?:{_WHO})\b[^.;\n]{{0,80}}?(?<![\d.])"
+    r"(\d{1,3}(?:\.\d{1,3})?) ?(?:%|per ?cent)"
+    r"(?! ?\)? ?(?:ci\b|confiden|power|interval|level|cred))",
+    re.IGNORECASE,
+)
+_OTHERS = re.compile(
+    rf"\b(?:{'|'.join(_SMALL)}|[2-9]) (?:others|remaining|left over|exceptions)\b"
+    rf"|\b(?:other|remaining) (?:{'|'.join(_SMALL)}|[2-9])(?! ?[%\w-])",
+    re.IGNORECASE,
+)
+_TOLD = re.compile(
+    r"\b(?:suppressed|masked|redacted|withheld|hidden|small) (?:cells?|counts?|numbers?|values?)\b"
+    r"[^.\n]{0,120}?(?:=|\bis|\bare|\bwas|\bwere) ?[1-9](?![\d,.%]*\d)",
+    re.IGNORECASE,
+)
+_COUNTS_LISTED = re.compile(
+    r"(?:leaf|cluster|group|class|cell|node|bin|case|person|sample)[ _](?:counts?|sizes?) ?[:=] ?"
+    r"[\[(]?((?:\d{1,9}[ ,;]{1,3}){1,99}\d{1,9})",
+    re.IGNORECASE,
+)
+_FAILED_ON = re.compile(
+    r"(?:could not|cannot|can.t|unable to|failed to) (?:\w+ ){0,2}?(?:convert|parse|cast|read|"
+    r"interpret|match|decode)\b[^'\"\n]{0,60}['\"][^'\"\n]{2,}['\"]"
+    r"|\b(?:Key|Value|Integrity|Conversion|Constraint)\w*(?:Error|Exception)?: ?[({\[]?\W{0,2}"
+    r"['\"{(][^\n]{0,60}\d[^\n]*",
+    re.IGNORECASE,
+)
+_OF_A_MODEL = re.compile(
+    r"\b(?:samples?|support|leaf size|cluster size|tp|fp|tn|fn|true positives?|false positives?|"
+    r"true negatives?|false negatives?) ?[:=] ?[1-9](?![\d,.%]*\d)",
+    re.IGNORECASE,
+)
 MANY_IDS = 3  # numbers as long as a person's, in one line
 
 
@@ -82,7 +117,16 @@ def few_people(line: str) -> bool:
     """Say whether a line counts two to nine people, or speaks of one alone."""
     if _ALONE.search(line):
         return True
-    return any(_is_a_count(line, found) for found in _COUNTED.finditer(line))
+    if any(_is_a_count(line, found) for found in _COUNTED.finditer(line)):
+        return True
+    return any(map(_leaves_few, _OF_WHOM.finditer(line)))
+
+
+def _leaves_few(found: re.Match[str]) -> bool:
+    """Say whether a share of a number of people, or what is left of them, is of a few."""
+    whole, share = float(found[1].replace(",", "")), float(found[2])
+    parts = (whole * share / 100, whole * (100 - share) / 100)
+    return whole >= FEW and any(0.5 <= part < FEW - 0.5 for part in parts)
 
 
 def _is_a_count(line: str, found: re.Match[str]) -> bool:
@@ -96,7 +140,20 @@ def _is_a_count(line: str, found: re.Match[str]) -> bool:
 
 def few_stated(line: str) -> bool:
     """Say whether a line of a text says `n = 4`, or that a model has so few observations."""
-    return any(form.search(line) for form in (_STATED, _MODEL_OF, _BRACKETED, _AT_RISK))
+    forms = (_STATED, _MODEL_OF, _BRACKETED, _AT_RISK, _OTHERS, _TOLD, _OF_A_MODEL)
+    return any(form.search(line) for form in forms) or any(
+        map(_lists_few, _COUNTS_LISTED.finditer(line))
+    )
+
+
+def _lists_few(found: re.Match[str]) -> bool:
+    listed = [int(one) for one in re.findall(r"\d+", found[1].replace(",", " "))]
+    return any(0 < one < FEW for one in listed) and max(listed) >= FEW
+
+
+def quoted_error(line: str) -> bool:
+    """Say whether a line is a program's error message with the value it failed on."""
+    return bool(_FAILED_ON.search(line))
 
 
 def extreme(line: str) -> bool:

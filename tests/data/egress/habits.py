@@ -5,6 +5,94 @@ numbers, names and addresses are made up.
 """
 
 BAD_TABLES = {
+    "exact-deciles": (
+        "redaction.percentiles",
+        """\
+institution,n,p10,p25,p50,p75,p90
+Capital,311,18233,25510.5,33481,42118,55902
+Gateway,402,17999,26102,35011.5,44400,58211.25
+""",
+    ),
+    "dash-share": (
+        "redaction.by-hand",
+        """\
+program,n,percent
+Nursing,240,66.3
+Dental,117,32.3
+Mortuary,-,1.4
+""",
+    ),
+    "cumulative": (
+        "counts.implied",
+        """\
+months,cumulative_exits
+3,140
+6,211
+9,214
+12,260
+""",
+    ),
+    "range-column": (
+        "redaction.extremes",
+        """\
+county,children,age_range
+Fairfield,211,0-17
+Windham,14,3-4
+Hartford,320,0-17
+""",
+    ),
+    "stay-by-employer": (
+        "counts.implied",
+        """\
+employer_code,apprentices,still_there
+E01,211,160
+E02,14,13
+E03,97,60
+""",
+    ),
+    "zip5-rate": (
+        "counts.implied",
+        """\
+zcta,deliveries,percent_postpartum_visit
+06010,412,71.4
+06058,13,53.8
+06069,17,88.2
+""",
+    ),
+    "zero-earners": (
+        "counts.implied",
+        """\
+group,youth,zero_earnings_pct
+Foster home,120,30.8
+Shelter,26,96.2
+""",
+    ),
+    "top-losses": (
+        "redaction.persons",
+        """\
+batch_item,loss,true,pred
+4412,8.11,1,0.0003
+10233,7.92,1,0.0004
+871,7.15,0,0.9992
+""",
+    ),
+    "survey-codes": (
+        "context.columns",
+        """\
+Q12_1_TEXT,RECODE3,N
+1,4,812
+2,4,977
+""",
+    ),
+    "row-taken-out": (
+        "counts.implied",
+        """\
+county,children
+Hartford,212
+New Haven,190
+Total,407
+""",
+    ),
     "crosstab-total": (
         "counts.small",
         """\
@@ -652,6 +740,76 @@ caseid,outcome
     ),
 }
 GOOD_TABLES = {
+    "precision-recall": """\
+threshold,pairs_reviewed,precision,recall
+0.80,2000,0.951,0.992
+0.85,2000,0.973,0.981
+0.90,2000,0.989,0.955
+""",
+    "runtime": """\
+stage,seconds,gigabytes
+read,14.2,1.1
+block,61.0,4.4
+score,211.7,7.9
+write,9.1,2.0
+""",
+    "cip-crosswalk": """\
+cip,program
+51.3801,Nursing
+48.0508,Welding
+12.0401,Cosmetology
+""",
+    "cpi": """\
+year,cpi_u
+2018,251.1
+2019,255.7
+2020,258.8
+2021,271.0
+2022,292.7
+""",
+    "grid-search": """\
+max_depth,min_samples_leaf,learning_rate,students,auc
+3,50,0.05,24118,0.79
+6,50,0.05,24118,0.81
+9,100,0.01,24118,0.80
+""",
+    "loss-curve": """\
+epoch,train_loss,validation_loss
+1,0.512,0.498
+2,0.441,0.430
+3,0.419,0.422
+""",
+    "probit": """\
+variable,marginal_effect,std_err,z,n
+age,0.004,0.001,4.00,2038
+union program,0.083,0.019,4.37,2038
+""",
+    "km-coarse": """\
+months,at_risk,events,survival
+0,21400,0,1.00
+6,19811,1589,0.93
+12,17902,1909,0.84
+18,16011,1891,0.75
+""",
+    "completion": """\
+start_year,apprentices,completed,still_enrolled,left
+2017,1204,702,31,471
+2018,1188,690,88,410
+2019,1251,655,190,406
+""",
+    "table1": """\
+Characteristic,All (N=36075),Rural (N=4911)
+Age under 20,"2,120 (5.9%)",322 (6.6%)
+Age 20-34,"27,301 (75.7%)","3,702 (75.4%)"
+Age 35+,"6,654 (18.4%)",887 (18.1%)
+""",
+    "earn-bands": """\
+earnings_at_21,youth
+none,811
+1 to 9999,402
+10000 to 19999,377
+20000 and more,225
+""",
     "rounded5": """\
 county,graduates
 Fairfield,220
@@ -908,6 +1066,183 @@ specification,controls,estimate,standard_error,observations
 """,
 }
 BAD_TEXTS = {
+    "tree-leaves.txt": (
+        "fewer than 10",
+        """\
+|--- gpa <= 2.13
+|   |--- credits <= 9.00
+|   |   |--- class: left (samples = 4)
+|   |--- credits >  9.00
+|   |   |--- class: stayed (samples = 38)
+|--- gpa >  2.13
+|   |--- age <= 44.50
+|   |   |--- class: stayed (samples = 911)
+|   |--- age >  44.50
+|   |   |--- class: left (samples = 2)
+""",
+    ),
+    "tree-rpart.txt": (
+        "counts below",
+        """\
+n= 955
+node), split, n, loss, yval, (yprob)
+      * denotes terminal node
+1) root 955 211 stayed (0.2209 0.7791)
+  2) gpa< 2.13 42 18 left (0.571 0.429)
+    4) credits< 9 5 0 left (1.000 0.000) *
+    5) credits>=9 37 18 left (0.514 0.486) *
+  3) gpa>=2.13 913 187 stayed (0.205 0.795) *
+""",
+    ),
+    "confusion-text.txt": (
+        "counts below",
+        """\
+Confusion matrix (test fold):
+[[811   9]
+ [  4 131]]
+Accuracy 0.986, recall of leavers 0.970.
+""",
+    ),
+    "latex-table.txt": (
+        "counts below",
+        """\
+\\begin{tabular}{lrr}
+\\toprule
+Town & Removed & Reunified \\\\
+\\midrule
+Hartford & 212 & 140 \\\\
+Union & 3 & 1 \\\\
+Canaan & 2 & 2 \\\\
+\\bottomrule
+\\end{tabular}
+""",
+    ),
+    "loop-log.txt": (
+        "counts below",
+        """\
+[1] Fairfield: 4,211 rows read, 4,190 matched
+[2] Hartford: 5,002 rows read, 4,998 matched
+[3] Windham: 71 rows read, 68 matched
+[4] Union: 5 rows read, 3 matched
+Done in 14.2 s
+""",
+    ),
+    "masked-in-note.txt": (
+        "fewer than 10",
+        """\
+Suppressed cells: Windham x Black = 3; Tolland x Native = 1.
+""",
+    ),
+    "text-shares.md": (
+        "fewer than 10",
+        """\
+Of the 46 pupils in the pilot, 93.5 % came back after a year; the three others moved out of state.
+""",
+    ),
+    "strike-html.md": (
+        "counts below",
+        """\
+| town | children |
+|---|---|
+| Hartford | 212 |
+| Bolton | ~~4~~ |
+| Union | ~~2~~ |
+| New Haven | 190 |
+""",
+    ),
+    "elasticities.txt": (
+        "printed values",
+        """\
+Mean wages: Nursing $61,200.41; Welding $48,050.92; Mortuary $71,225.50; Hair $28,911.07.
+""",
+    ),
+    "influence-list.txt": (
+        "printed values",
+        """\
+Cook's distance > 4/n
+obs 211  0.041  wage 311904
+obs 387  0.032  wage 288120
+obs 902  0.029  wage 412
+""",
+    ),
+    "traceback-row.txt": (
+        "number or address",
+        """\
+Traceback (most recent call last):
+  File "merge.py", line 12, in merge
+    raise KeyError(row)
+KeyError: {'person_id': 'a81b2c', 'first': 'Maria', 'last': 'Lopez', 'dob': '2009-04-11'}
+""",
+    ),
+    "code-drop-ids.r": (
+        "number or address",
+        """\
+dat <- subset(dat, !(student_id %in% c(1023311, 1023877, 1029912, 1030021, 1031177)))
+summary(dat)
+""",
+    ),
+    "code-fix-one.do": (
+        "number or address",
+        """\
+* Maria Lopez of Bolton has a wrong birth date
+replace dob = date("2009-04-11","YMD") if id == 4412
+""",
+    ),
+    "sql-in-list.sql": (
+        "number or address",
+        """\
+SELECT * FROM wages WHERE person_id IN ('8f21a0c3-1b','19bc2d44-2c','77ac19e0-91');
+""",
+    ),
+    "perfect-prediction.txt": (
+        "fewer than 10",
+        """\
+note: hiv != 0 predicts failure perfectly
+      hiv dropped and 3 obs not used
+
+Logistic regression                     Number of obs =    537
+""",
+    ),
+    "flow.txt": (
+        "counts below",
+        """\
+Assessed: 1,204
+Excluded: 92
+  - moved: 81
+  - died: 3
+  - refused: 8
+Analysed: 1,112 pupils
+""",
+    ),
+    "failing-row.txt": (
+        "failed on",
+        """\
+pyarrow.lib.ArrowInvalid: Could not convert 'Devon Mills' with type str: tried to convert to int64
+row 48122, column guardian_name
+""",
+    ),
+    "lgbm-dump.txt": (
+        "fewer than 10",
+        """\
+tree=0
+leaf_value=0.11 -0.08 0.31
+leaf_count=512 7 93
+split_feature=gpa balance
+""",
+    ),
+    "prompt-example.txt": (
+        "fewer than 10",
+        """\
+Example 1: Student aged 19, Putnam, balance $4,211.07, two courses failed -> late
+Example 2: Student aged 44, Norfolk, balance $312.50, none failed -> on time
+""",
+    ),
+    "prose-pct.md": (
+        "fewer than 10",
+        """\
+Among 64 rural members, 4.7 % were readmitted, against 2.1 % of 15,020 urban members.
+""",
+    ),
     "nine-pupils.md": (
         "fewer than",
         """\
@@ -1211,6 +1546,88 @@ Minimum wage observed: $1,204; maximum observed wage: $1,204,300 (a surgeon).
     ),
 }
 GOOD_TEXTS = {
+    "results-md.md": """\
+# Findings
+
+Graduates of nursing programs earned a mean of $61,200 (n = 240), graduates of welding programs
+$48,100 (n = 61).
+Women earned 11 % less than men with the same credential (95 % CI 7 to 15 %).
+
+| Program | Completers | Mean wage |
+|---|---:|---:|
+| Nursing | 240 | 61,200 |
+| Welding | 61 | 48,100 |
+| Cosmetology | 130 | 28,900 |
+
+Programs with fewer than 11 completers are not shown.
+""",
+    "stargazer-tex.txt": """\
+\\begin{tabular}{lcc}
+\\hline
+ & (1) & (2) \\\\
+\\hline
+Female & $-$0.110$^{***}$ & $-$0.098$^{***}$ \\\\
+ & (0.021) & (0.020) \\\\
+Age & & 0.012$^{***}$ \\\\
+ & & (0.001) \\\\
+\\hline
+Observations & 12,040 & 12,040 \\\\
+R$^{2}$ & 0.041 & 0.312 \\\\
+\\hline
+\\end{tabular}
+""",
+    "readme.txt": """\
+Order of running
+
+1. clean.py reads the wage view and keeps four quarters.
+2. models.R fits the three specifications of table 4.
+3. tables.do writes the CSV files.
+
+Python 3.11, R 4.2.2, Stata 17.
+""",
+    "flow-good.txt": """\
+Pupils in third grade, 2017 to 2021: 191,204
+No score: 4,120
+No address: 1,911
+In the analysis: 185,173 pupils
+""",
+    "equation.md": """\
+We estimate score = b1 moves + school and year effects, with errors clustered in 512 schools. Two
+schools opened in 2019 and one closed. Three cohorts took the test on paper.
+""",
+    "slides-text.md": """\
+# Leaving care at 18
+
+- About half of the 1,815 youth had a job at 21.
+- Those who stayed to 21 earned 23 % more (95 % CI 15 to 31 %).
+- One in five had no recorded wages between 18 and 21.
+
+Next: what do three more months of support change?
+""",
+    "architecture.md": """\
+Two hidden layers of 64 and 32 units, dropout 0.3, batch size 256, Adam with a rate of 0.001. Five
+seeds; the standard deviation of the AUC over them is 0.004. Training on 96,472 students took nine
+minutes.
+""",
+    "changelog.txt": """\
+1.4 unit numbers are kept
+1.3 rural routes, 2 new street types
+1.2 seven tests for post boxes
+""",
+    "unit-tests.py": """\
+def test_street_types():
+    assert clean('12 elm st') == '12 ELM STREET'
+    assert clean('4 oak ln apt 3') == '4 OAK LANE 3'
+""",
+    "model-md.md": """\
+# Model card
+
+Gradient boosting with 400 trees of depth 6, at least 50 students a leaf, learning rate 0.05.
+Trained on 96,472 students who entered 2015 to 2020, tested on 24,118 who entered 2021 and 2022.
+AUC 0.802 (95 % CI 0.795 to 0.809).
+
+Not for decisions about individual students.
+""",
     "readme.md": """\
 # Graduate outcomes
 

@@ -14,6 +14,7 @@ from egress_review.files.precheck import (
     Offered,
     Outcome,
     Source,
+    apart,
     from_lineage,
     precheck,
     refuse,
@@ -279,6 +280,22 @@ def test_reasons_that_stop_come_first_and_refuse() -> None:
         refuse(found)
     assert refused.value.hint == found[0].next_step
     refuse(found[1:])
+
+
+def test_tables_of_the_same_rows_are_held_against_one_another() -> None:
+    pupils = table("county,pupils", "Hartford,811", "Tolland,640")
+    assert apart(pupils, table("county,pupils_housed", "Tolland,637", "Hartford,700"), 11)
+    assert apart(pupils, table("county,pupils", "Hartford,811", "Tolland,637"), 11)
+    for other in (
+        table("county,pupils", "Hartford,815", "Tolland,637"),  # of another year
+        table("county,teachers", "Hartford,808", "Tolland,637"),
+        table("county,pupils", "Hartford,808", "Windham,637"),
+        table("county,pupils", "Hartford,808", "Hartford,637", "Tolland,637"),
+        table("county,pupils", "Hartford,808"),
+        Sheet(("county", "pupils"), (("Hartford", "808"),) * 2501),
+    ):
+        assert not apart(pupils, other, 11)
+        assert not apart(other, pupils, 11)
 
 
 def test_every_piece_of_advice_has_a_next_step() -> None:

@@ -102,6 +102,20 @@ def test_a_changed_table_goes_to_every_agency_unverified_and_enters_no_record(
     assert listed.state is State.REFUSED
 
 
+def test_two_tables_nobody_recomputed_that_differ_by_a_few_people_are_refused(world: World) -> None:
+    """Control: kinds.check_apart; without it both go to their reviewers."""
+    world.agree(rules=OPEN)
+    query, _ = world.ask(BOTH, agencies=("dol", "cscu"))
+    everybody = table(b"county,pupils\nFairfield,811\nHartford,902\n", query, name="all.csv")
+    housed = b"county,pupils_housed\nFairfield,808\nHartford,{}\n"
+    few = table(housed.replace(b"{}", b"899"), query, name="housed.csv")
+    request = world.hand_in(everybody, few)
+    assert request.state is State.REFUSED
+    assert "differ by fewer than 11 people" in request.sentence
+    many = table(housed.replace(b"{}", b"870").replace(b"808", b"700"), query, name="housed.csv")
+    assert world.hand_in(everybody, many).state is State.PROTECTED
+
+
 def test_where_an_agency_takes_no_unverified_tables_it_is_refused_as_it_was(world: World) -> None:
     query, answer = world.ask(PAY)
     request = world.hand_in(table(answer.replace(b"Farming", b"Fishing"), query))
