@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from enclave.gateway.inspector import agreement, arguments, engine_json, functions, nearest
+from enclave.gateway.inspector import agreement, arguments, engine_json, functions, growth, nearest
 from enclave.gateway.inspector.catalogue import Catalogue
 from enclave.gateway.inspector.names import names
 from enclave.gateway.refusals import (
@@ -101,7 +101,10 @@ def read(
     """
     tree = _tree(connection, sql)
     walker = _Walker(catalogue, most)
-    walker.query(_unwrap_show(tree["statements"][0]["node"]), {})
+    query = _unwrap_show(tree["statements"][0]["node"])
+    walker.query(query, {})
+    if most <= MAX_TABLES:  # what is made here is made of a text that has grown enough
+        growth.check(query)
     return tree, frozenset(walker.tables)
 
 
