@@ -14,14 +14,12 @@ from typing import Any
 
 from enclave.gateway.inspector.aggregates import reviewed
 from enclave.gateway.inspector.names import names
-from enclave.gateway.inspector.trees import all_of, call, cast, compare, constant, copied, is_true
+from enclave.gateway.inspector.trees import call, cast, compare, constant
 from enclave.gateway.inspector.values import ROUNDING
 
 Node = dict[str, Any]
 
 MAX_PAIRS = 200  # each is one more column of the rows and one more count of each person
-
-_DIGITS = 10**12  # to which two quotients of one ratio are the same
 
 _TRUTHS = frozenset({"COMPARISON", "CONJUNCTION", "BETWEEN", "OPERATOR"})
 _CHOICES = frozenset({"CASE", "SUBQUERY", "COMPARISON", "CONJUNCTION", "BETWEEN"})
@@ -154,28 +152,6 @@ def weighed(name: str, varying: Sequence[Node]) -> Iterator[Node]:
         for pair in pairs_of:
             numbers = (cast(item, "DOUBLE", is_tried=True) for item in pair)
             yield call("*", *numbers, is_operator=True)
-
-
-def ratios(summed: Sequence[tuple[Node, Node | None]]) -> Iterator[tuple[Node, Node]]:
-    """Yield how often one summed value holds another, and the condition that both are summed.
-
-    Where all but a few persons have one ratio, two sums and that number tell of those few.
-    """
-    known: dict[str, tuple[Node, Node | None]] = {}
-    for item, only in summed:
-        known.setdefault(json.dumps(bare(item)), (item, only))
-    for (one, first), (other, second) in combinations(known.values(), 2):
-        upper, lower = (cast(item, "DOUBLE", is_tried=True) for item in (one, other))
-        is_there = compare("NOTEQUAL", copied(lower), constant(0))
-        conditions = [is_there, *(is_true(only) for only in (first, second) if only)]
-        yield call("/", upper, lower, is_operator=True), all_of(conditions)
-
-
-def is_apart(number: Node, middle: Node) -> Node:
-    """Return that a ratio is another than the middle one, but for its last digits."""
-    distance = call("abs", call("-", number, middle, is_operator=True))
-    widened = call("*", distance, constant(_DIGITS), is_operator=True)
-    return compare("GREATERTHAN", widened, call("abs", copied(middle)))
 
 
 def _chooses(value: Any) -> bool:

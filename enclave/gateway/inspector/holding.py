@@ -21,9 +21,10 @@ from enclave.gateway.inspector.catalogue import Catalogue
 from enclave.gateway.inspector.flow import Flow
 from enclave.gateway.inspector.persons import Finder, Place, name_of
 from enclave.gateway.inspector.reading import Held, Reading
-from enclave.gateway.inspector.rewriting import PREFIX, Grouping
+from enclave.gateway.inspector.rewriting import Grouping
 from enclave.gateway.inspector.rules import Boundary, Rules
 from enclave.gateway.inspector.trees import all_of, call, column, compare, constant, copied, select
+from enclave.gateway.inspector.verdicts import PREFIX
 from enclave.gateway.refusals import ConstructRefused, NotGroups, NotUnderstood
 from enclave.model import ColumnRole, EngineKind, QueryMode, SmallGroups
 

@@ -7,8 +7,9 @@ it is. Makes trees only; the engine writes the text, and every reader reads it a
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
-from functools import partial
+from math import comb
 from typing import Any
 
 from enclave.gateway.inspector import differences
@@ -24,13 +25,13 @@ from enclave.gateway.inspector.rules import Boundary
 from enclave.gateway.inspector.selecting import spelt
 from enclave.gateway.inspector.trees import (
     all_of,
-    call,
     case,
     cast,
     column,
     compare,
     constant,
     copied,
+    grouped,
     is_present,
     is_true,
     join,
@@ -41,33 +42,15 @@ from enclave.gateway.inspector.trees import (
     star,
     subselect,
     table,
+    titled,
     window,
 )
+from enclave.gateway.inspector.verdicts import PREFIX, Test, Verdict
 from enclave.gateway.refusals import NotGroups
 from enclave.model import Aggregation, SmallGroups
 
-PREFIX = "__held_"
 STOP = "__held_stop"  # what the engine says when it is to stop for a small group
-_BUCKETS = 128
 _MOST_VALUES = 0.2  # by one person, of those a middle quantile is of: it then lies on nobody's end
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """One thing every group must satisfy beside the number of persons, by a column of its rows.
-
-    It is a number of which no person may have more than `share`, or else a condition: the persons
-    for whom it holds must be none or enough, as those of an aggregate's FILTER.
-    """
-
-    name: str
-    share: float | None = None
-    sides: str = "y"
-
-    @property
-    def is_share(self) -> bool:
-        """Say whether it is a number."""
-        return self.share is not None
 
 
 @dataclass(slots=True)
@@ -86,7 +69,7 @@ class Grouping:
     rows: list[Node] = field(default_factory=list)
     tests: list[Test] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
-    summed: list[tuple[Node, Node | None]] = field(default_factory=list)
+    summed: dict[str, str] = field(default_factory=dict)
     is_alone: bool = False  # each group is tested by its own middle value: a remainder cannot be
 
     def rewrite(self, titles: list[str]) -> None:
@@ -95,7 +78,7 @@ class Grouping:
         if any(item["class"] == "STAR" for item in node["select_list"]):
             raise _refused("Name the columns to group by instead of `*`.")
         self.keys = _distinct(group_keys(node, self.aggregates, self.place.columns))
-        items = [_titled(self._post(item), title)
+        items = [titled(self._post(item), title)
                  for item, title in zip(node["select_list"], titles, strict=True)]  # fmt: skip
         having = self._post(node["having"])
         qualify = self._post(node["qualify"])
@@ -142,11 +125,11 @@ class Grouping:
         steps = [self._rows()]
         rows, tested = self._name("rows"), self._name("groups")
         shown = [column(name) for name in keys]
-        if self.known.is_single:
-            aggregates = [*groups, self._verdict(is_direct=True)]
-            steps.append(_cte(tested, _grouped(shown, aggregates, table(rows))))
+        if self._is_by_row():
+            aggregates = [*groups, self._verdict().over_rows(is_single=True)]
+            steps.append(_cte(tested, grouped(shown, aggregates, table(rows))))
         else:
-            steps.append(_cte(self._name("sums"), _grouped(shown, groups, table(rows))))
+            steps.append(_cte(self._name("sums"), grouped(shown, groups, table(rows))))
             steps.extend(self._tests(keys, shown))
             joined = join(table(self._name("sums")), table(self._name("tests")), keys)
             names = [column(name, table=self._name("sums")) for name in keys]
@@ -158,7 +141,7 @@ class Grouping:
     def _rows(self) -> Node:
         """Return the persons' rows: the keys, whose row it is, and what is summarised."""
         node = self.place.node
-        keys = [_titled(key, f"{PREFIX}k{at}") for at, key in enumerate(self.keys)]
+        keys = [titled(key, f"{PREFIX}k{at}") for at, key in enumerate(self.keys)]
         person = column(*self.place.person, alias=f"{PREFIX}p")
         made = [*keys, person, *spelt(self.rows)]
         rows = select(made, node["from_table"], where=node["where_clause"])
@@ -169,8 +152,8 @@ class Grouping:
         """Return the steps to the verdict on each group, a quick test first unless `is_exact`."""
         rows = table(self._name("rows"))
         if self.is_exact:  # another engine would put the persons in other buckets
-            return [_cte(self._name("tests"), self._tested(shown, rows))]
-        quick = self._tested(shown, rows, who=_bucket())
+            return [_cte(self._name("tests"), self._verdict().over_persons(shown, rows))]
+        quick = self._verdict().over_persons(shown, rows, is_quick=True)
         exact = _cte(self._name("tests"), self._exact(keys, shown))
         return [_cte(self._name("quick"), quick), exact]
 
@@ -183,55 +166,20 @@ class Grouping:
         quick = self._name("quick")
         sure = select([*copied(shown), column(f"{PREFIX}ok")], table(quick),
                       where=column(f"{PREFIX}ok"))  # fmt: skip
-        left = select(copied(shown) or [_titled(constant(1), f"{PREFIX}one")], table(quick),
+        left = select(copied(shown) or [titled(constant(1), f"{PREFIX}one")], table(quick),
                       where=negated(column(f"{PREFIX}ok")))  # fmt: skip
         rows = join(
             table(self._name("rows")), subselect(left, f"{PREFIX}left"), keys,
             kind="SEMI" if keys else "INNER",
         )  # fmt: skip
-        return pile(sure, self._tested(shown, rows))
+        return pile(sure, self._verdict().over_persons(shown, rows))
 
-    def _tested(self, keys: list[Node], rows: Node, *, who: Node | None = None) -> Node:
-        """Return the verdict on each group from what each person, or each bucket, adds to it."""
-        person = who or column(f"{PREFIX}p")
-        added = []
-        for test in self.tests:
-            found = column(test.name)
-            if test.is_share:
-                added.append(call("sum", call("abs", found), alias=test.name))
-            else:
-                held = {"y": found, "n": negated(found)}
-                added.extend(
-                    call("count_if", held[side], alias=f"{test.name}{side}") for side in test.sides
-                )
-        each = _grouped([*keys, _titled(person, f"{PREFIX}p")], added, rows)
-        return _grouped(keys, [self._verdict(is_direct=False)], subselect(each, f"{PREFIX}each"))
+    def _verdict(self) -> Verdict:
+        return Verdict(self.rules, tuple(self.tests), tuple(self.summed.values()))
 
-    def _verdict(self, *, is_direct: bool) -> Node:
-        """Return whether a group may be shown, over its rows or over its persons."""
-        least = self.rules.persons
-        person = column(f"{PREFIX}p")
-        persons = call("count", person, distinct=is_direct and not self.known.is_single)
-        conditions = [compare("GREATERTHANOREQUALTO", persons, constant(least))]
-        for test in self.tests:
-            found = column(test.name)
-            if test.is_share:
-                share = call("abs", found) if is_direct else found
-                most = call("coalesce", call("max", share), constant(0))
-                whole = call("coalesce", call("sum", share), constant(0))
-                agreed = call("*", whole, constant(test.share or 0), is_operator=True)
-                conditions.append(compare("LESSTHANOREQUALTO", most, agreed))
-                # Of infinity, or of what is no number, all is the agreed share: less itself it is
-                # not 0, and nobody's share can be told.
-                itself = call("-", copied(whole), copied(whole), is_operator=True)
-                conditions.append(compare("EQUAL", itself, constant(0)))
-                continue
-            held = {"y": found, "n": negated(found)}
-            for side in test.sides:
-                several = compare("GREATERTHAN", column(f"{test.name}{side}"), constant(0))
-                chosen = held[side] if is_direct else several
-                conditions.append(_none_or(call("count_if", chosen), least))
-        return _titled(all_of(conditions), f"{PREFIX}ok")
+    def _is_by_row(self) -> bool:
+        """Say whether each row is one person, and none is set against the others."""
+        return self.known.is_single and not self.summed
 
     def _held(self, keys: list[str], groups: list[Node]) -> Node:
         """Return the groups that pass, and the remainder of the others if it passes too."""
@@ -245,12 +193,14 @@ class Grouping:
         rest = join(
             table(self._name("rows")), subselect(small, f"{PREFIX}small"), keys, kind="SEMI"
         )
-        blank = [_titled(null(), name) for name in keys]
-        if self.known.is_single or not self.tests:
-            inner = select([*copied(groups), self._verdict(is_direct=True)], rest)
+        blank = [titled(null(), name) for name in keys]
+        if self._is_by_row() or not self.tests:
+            verdict = self._verdict().over_rows(is_single=self.known.is_single)
+            inner = select([*copied(groups), verdict], rest)
         else:
             sums = subselect(select(copied(groups), rest), f"{PREFIX}sums")
-            tests = subselect(self._tested([], copied(rest)), f"{PREFIX}tests")
+            counted = self._verdict().over_persons([], copied(rest))
+            tests = subselect(counted, f"{PREFIX}tests")
             inner = select([star()], join(sums, tests, []))
         shown = [*blank, *(column(f"{PREFIX}a{at}") for at in range(len(self.calls)))]
         remainder = select(shown, subselect(inner, f"{PREFIX}rest"), where=column(f"{PREFIX}ok"))
@@ -286,19 +236,21 @@ class Grouping:
         for number, item in enumerate(moved["arguments"]):
             if not is_fixed(item["expression"]):
                 item["expression"] = self._column(item["expression"], f"x{at}_{number}")
-        return _titled({**moved, "filter": chosen}, f"{PREFIX}a{at}")
+        return titled({**moved, "filter": chosen}, f"{PREFIX}a{at}")
 
     def _weighed(self, moved: Node, varying: list[Node], shown: list[Node], at: int) -> None:
         """Test how much one person has of what is summed up, or of the values of a quantile."""
         test = reviewed(moved["function_name"]).test
         if test == "middle":
             counted = case(all_of(shown), constant(1), constant(0))
-            self._number(_titled(counted, f"{PREFIX}m{at}_"), _MOST_VALUES)
+            self._number(titled(counted, f"{PREFIX}m{at}_"), _MOST_VALUES)
         name, only = moved["function_name"], moved["filter"]
         if test == "share":
             for number, term in enumerate(differences.weighed(name, varying)):
                 self._share(term, only, f"{PREFIX}s{at}_{number}_")
-            self.summed.extend((copied(item), copied(only)) for item in varying)
+            if self.known.is_overlapping or self.known.is_counting:
+                for item in varying:
+                    self._sum(item, only)
         is_rounded = self.known.is_rounded and (test == "share" or moved["distinct"])
         if is_rounded or (reviewed(name).of_products and len(varying) > 1):
             for number, item in enumerate(varying):
@@ -314,7 +266,7 @@ class Grouping:
         if moved["filter"]:
             present.append(is_true(column(f"{PREFIX}f{at}")))
         if part.sums:
-            self.rows.append(_titled(all_of(present), f"{PREFIX}r{at}_"))
+            self.rows.append(titled(all_of(present), f"{PREFIX}r{at}_"))
             part = replace(part, there=is_true(column(f"{PREFIX}r{at}_")))
         self.parts.append(part)
         if len(varying) > 1:
@@ -344,7 +296,7 @@ class Grouping:
         )
 
     def _column(self, expression: Node, name: str) -> Node:
-        self.rows.append(_titled(expression, f"{PREFIX}{name}"))
+        self.rows.append(titled(expression, f"{PREFIX}{name}"))
         return column(f"{PREFIX}{name}")
 
     def _shown(self, item: Node, moved: Node) -> Node:
@@ -374,7 +326,7 @@ class Grouping:
             mixed=self.known.is_counting,
             conditional=self.known.is_conditional,
         )
-        if len(pairs) > differences.MAX_PAIRS:
+        if max(len(pairs), comb(len(self.summed), 2)) > differences.MAX_PAIRS:
             raise _refused("Ask for fewer counts or sums with conditions at a time.")
         for number, (one, other) in enumerate(pairs):
             if one.condition and other.condition:
@@ -382,33 +334,39 @@ class Grouping:
             else:
                 differs = negated(one.condition or other.condition or null())
             self._condition(differs, f"d{number}_", sides="y")
-        if self.known.is_overlapping and self.known.is_weighted:
-            for number, (ratio, both) in enumerate(differences.ratios(self.summed)):
-                self._apart(ratio, [both], f"q{number}_", is_ratio=True)
 
     def _condition(self, condition: Node, name: str, sides: str = "") -> None:
-        self.rows.append(_titled(condition, f"{PREFIX}{name}"))
+        self.rows.append(titled(condition, f"{PREFIX}{name}"))
         both = "yn" if self.known.is_conditional else "y"
         self.tests.append(Test(f"{PREFIX}{name}", sides=sides or both))
 
-    def _number(self, expression: Node, share: float) -> None:
+    def _number(self, expression: Node, share: float, *, cancels: bool = False) -> None:
         self.rows.append(expression)
-        self.tests.append(Test(expression["alias"], share))
+        self.tests.append(Test(expression["alias"], share, cancels=cancels))
 
-    def _apart(self, item: Node, only: list[Node], name: str, *, is_ratio: bool = False) -> None:
+    def _apart(self, item: Node, only: list[Node], name: str) -> None:
         """Test who does not have the middle value, which all but a few may have."""
         self.is_alone = True
         number = cast(item, "DOUBLE", is_tried=True)
         number = case(all_of(only), number, null()) if only else number
         middle = window("median", copied(number), copied(self.keys))
-        far = differences.is_apart if is_ratio else partial(compare, "NOTEQUAL")
-        self._condition(is_true(far(number, middle)), name, sides="y")
+        self._condition(is_true(compare("NOTEQUAL", number, middle)), name, sides="y")
+
+    def _sum(self, item: Node, only: Node | None) -> None:
+        """Note what is summed up, to be set against the others' sums person by person."""
+        told = json.dumps([bare(item), bare(only)])
+        if told not in self.summed:
+            self.summed[told] = f"{PREFIX}z{len(self.summed)}_"
+            self.rows.append(titled(_chosen(item, only), self.summed[told]))
 
     def _share(self, term: Node, chosen: Node | None, name: str) -> None:
-        number = cast(term, "DOUBLE", is_tried=True)  # a text may be none, where it is tried
-        if chosen:
-            number = case(chosen, number, null())
-        self._number(_titled(number, name), self.rules.share)
+        self._number(titled(_chosen(term, chosen), name), self.rules.share, cancels=True)
+
+
+def _chosen(item: Node, only: Node | None) -> Node:
+    """Return a value as a number in the rows that an aggregate's FILTER lets through."""
+    number = cast(item, "DOUBLE", is_tried=True)  # a text may be none, where it is tried
+    return case(copied(only), number, null()) if only else number
 
 
 def _telling(item: Node) -> list[Node]:
@@ -425,38 +383,12 @@ def _refused(hint: str) -> NotGroups:
     return NotGroups("A grouping of persons cannot be held to the agreement.", hint=hint)
 
 
-def _grouped(keys: list[Node], aggregates: list[Node], source: Node) -> Node:
-    node = select([*copied(keys), *aggregates], source)
-    if keys:
-        node["group_expressions"] = [{**copied(key), "alias": ""} for key in keys]
-        node["group_sets"] = [list(range(len(keys)))]
-    return node
-
-
 def _cte(name: str, node: Node, *, is_kept: bool = True) -> Node:
     """Return a step of a WITH; a step that is not kept is made again wherever it is read."""
     kept = "CTE_MATERIALIZE_ALWAYS" if is_kept else "CTE_MATERIALIZE_NEVER"
     value = {"aliases": [], "materialized": kept, "key_targets": [],
              "payload_aggregates": [], "query_node": node}  # fmt: skip
     return {"key": name, "value": value}
-
-
-def _bucket() -> Node:
-    """Return one of some hundred buckets for a person."""
-    person = column(f"{PREFIX}p")
-    bucket = call("%", call("hash", person), constant(_BUCKETS), is_operator=True)
-    return case(is_present(person), bucket, null())
-
-
-def _none_or(count: Node, least: int) -> Node:
-    """Return that a count is 0 or large enough."""
-    none = compare("EQUAL", count, constant(0))
-    enough = compare("GREATERTHANOREQUALTO", copied(count), constant(least))
-    return {**all_of([none, enough]), "type": "CONJUNCTION_OR"}
-
-
-def _titled(expression: Node, title: str) -> Node:
-    return {**copied(expression), "alias": title}
 
 
 def _ordered(modifier: Node, width: int) -> Node:

@@ -164,3 +164,17 @@ def pile(first: Node, second: Node) -> Node:
     return {"type": "SET_OPERATION_NODE", "modifiers": [], "cte_map": {"map": []},
             "setop_type": "UNION", "left": None, "right": None, "setop_all": True,
             "children": [first, second]}  # fmt: skip
+
+
+def titled(expression: Node, title: str) -> Node:
+    """Return an expression as a column of a name."""
+    return {**copied(expression), "alias": title}
+
+
+def grouped(keys: list[Node], aggregates: list[Node], source: Node) -> Node:
+    """Return a query that groups a source by some keys."""
+    node = select([*copied(keys), *aggregates], source)
+    if keys:
+        node["group_expressions"] = [{**copied(key), "alias": ""} for key in keys]
+        node["group_sets"] = [list(range(len(keys)))]
+    return node
