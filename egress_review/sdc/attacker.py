@@ -316,11 +316,15 @@ class _Reached:
     def closed(self, column: int, width: float, limits: _Limits) -> bool:
         """Say whether one unknown certainly cannot be pushed open that wide."""
         for sign in (1, -1):
-            if self.high[column] - self.low[column] < width:
+            if self._narrow(column, width):
                 if limits.left <= 0:
                     return False
                 self._push(column, sign, limits.left)
-        return bool(limits.left > 0 and self.high[column] - self.low[column] < width)
+        return limits.left > 0 and self._narrow(column, width)
+
+    def _narrow(self, column: int, width: float) -> bool:
+        """Compare without a difference: of two infinite ends there is none."""
+        return bool(self.high[column] < self.low[column] + width)
 
     def _done(self, column: int, enough: Interval | None, sign: int) -> bool:
         if enough is not None:

@@ -54,7 +54,7 @@ def _raise(found: dict[Name, float], measures: Sequence[Measure], known: Sequenc
                 continue  # an earlier table without this measure
             parts = [found[mark, measure.name] for mark in marks]
             low = sum(parts) if measure.adds_up else max(parts)
-            if low > found.get(name, -math.inf):
+            if name not in found or low > found[name]:  # a signed sum has none, and a name
                 found[name] = low
                 raised = True
     return raised

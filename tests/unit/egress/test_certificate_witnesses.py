@@ -276,6 +276,15 @@ def test_the_independent_attacker_finds_what_insiders_see_along_circuits() -> No
     assert sum(unguarded for _, unguarded in found) > 2
 
 
+def test_of_amounts_without_a_floor_an_insider_reaches_no_end() -> None:
+    """The width between two infinite ends was a warning, and no number."""
+    free = replace(WAGE, signed=True)
+    for seed in range(6):
+        table = replace(amounts(seed), measures=(free,))
+        problem = link(table, (), FEW)
+        assert seen_inside(table, problem.system, problem.gates) == 0
+
+
 def test_numbers_of_one_person_are_not_kept_from_that_person() -> None:
     """A total and a part with one contributor; two cells where who is in them is known."""
     records = [Record(1, ("a", "x")), Record(1, ("a", "y")), Record(2, ("b", "x"))]

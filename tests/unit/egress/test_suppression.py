@@ -265,6 +265,15 @@ def test_negative_amounts_leave_sums_without_a_floor() -> None:
     assert judge([released], RULES).exposed == ()
 
 
+def test_negative_amounts_are_linked_by_margins_that_no_table_shows() -> None:
+    """Each grouping implies the same total; it had no floor and no name, and the check broke."""
+    signed = Measure("sum:wage", Kind.SUM, signed=True)
+    records = people(2, (3, 3), count=60)
+    table = tabulate(records, (0, 1), levels=[(0,), (1,)], measures=(ROWS, signed))
+    released, _, _ = protect(table, (), RULES)
+    assert judge([released], RULES).exposed == ()
+
+
 def test_beyond_five_dimensions_only_shown_margins_are_explored() -> None:
     records = people(1, (2,) * 6, count=200)
     table = tabulate(records, range(6), levels=[range(6), (), (0,)])
