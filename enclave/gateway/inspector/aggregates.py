@@ -18,6 +18,14 @@ from enclave.gateway.inspector.functions import Family
 
 MOST_QUANTILES = 5  # in one grouping: each is the value of one person, or lies between two
 _MIDDLE = (0.25, 0.75)  # the quantiles that may leave a group: those of its middle half
+# What has values between two values: of these a quantile is interpolated.
+_BETWEEN = frozenset(
+    {
+        *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL"),
+        *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "DATE", "TIME", "INTERVAL"),
+        *("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
+    }
+)
 Test = Literal["count", "share", "middle"]
 
 
@@ -46,9 +54,18 @@ class Aggregate:
         return self.test == "count"
 
     def check_parameters(self, call: Mapping[str, Any], refuse: Callable[..., Exception]) -> None:
-        """Raise what `refuse` makes if a quantile is not one of the middle half."""
+        """Raise what `refuse` makes if a quantile is not one of the middle half of numbers.
+
+        Between two texts there is nothing: the middle one is one row's, a name or a person_id.
+        """
         if self.test != "middle":
             return
+        kind = call["children"][0].get("return_type", {}).get("id")  # a constant has none
+        if kind is not None and kind not in _BETWEEN:
+            raise refuse(
+                "The middle of what is no number or date is one row's value.",
+                hint="Group by it and count, or take the middle of a number.",
+            )
         found = fractions(call)
         if not found or not all(_MIDDLE[0] <= part <= _MIDDLE[1] for part in found):
             raise refuse("The quantile is near an end.", hint="Ask for one from 0.25 to 0.75.")

@@ -42,6 +42,7 @@ class Part:
     counts: bool
     sums: bool
     there: Node | None = None
+    is_middle: bool = False
 
     def counted(self) -> Part:
         """Return the rows whose number follows from a sum and a mean of them."""
@@ -71,6 +72,7 @@ def part(
         call["filter"] or _only_choice(name, varying),
         counts,
         reviewed(name).test == "share" and not counts,
+        is_middle=reviewed(name).test == "middle",
     )
 
 
@@ -94,13 +96,17 @@ def pairs(
     already set against all rows.
     """
     found = []
-    telling = {(p.key, p.counts, p.sums): p for p in parts if p.counts or p.sums}
+    telling = {(p.key, p.counts, p.sums): p for p in parts if p.counts or p.sums or p.is_middle}
     for one, other in combinations(telling.values(), 2):
         if _exclude_each_other(one.only, other.only):
             continue
         both = (one, other)
         are_counts, are_sums = all(p.counts for p in both), all(p.sums for p in both)
         is_elsewhere = one.chosen != other.chosen
+        if one.is_middle or other.is_middle:
+            if one.is_middle and other.is_middle and is_elsewhere:
+                found.append((both, conditional))
+            continue
         if one.key != other.key and (are_counts or mixed or (overlap and are_sums)):
             found.append((both, conditional))
         if not are_counts and (is_elsewhere or (overlap and not are_sums)):

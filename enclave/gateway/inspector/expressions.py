@@ -74,7 +74,7 @@ def _combined(expression: Node, parts: tuple[Value, ...], rules: Rules) -> Value
     if rules.is_held and (is_truth or values.is_rounding(expression)):
         told = told._replace(is_coarse=True, is_rounded=not is_truth)
     if rules.is_held and values.function_name(expression) in ("*", "/"):
-        told = values.product(told, expression, parts)
+        told = values.product(told, parts)
     if told.gathers and len(parts) > 1:
         rules.gathered()
     if is_truth and values.function_name(expression) not in _LOGIC:

@@ -49,7 +49,6 @@ class Boundary:
     is_counting: bool
     is_naming: bool
     is_rounded: bool
-    is_weighted: bool
 
     @property
     def is_single(self) -> bool:
@@ -66,7 +65,6 @@ class Boundary:
             self.is_counting or other.is_counting,
             self.is_naming or other.is_naming,
             self.is_rounded or other.is_rounded,
-            self.is_weighted or other.is_weighted,
         )
 
 
@@ -78,6 +76,7 @@ class Rules:
     is_held: bool = False
     marks: range = range(0)
     boundaries: list[Boundary] = field(default_factory=list)
+    quantiles: set[float] = field(default_factory=set)  # of all groupings of the query
 
     # Roles -----------------------------------------------------------------------------------
 
@@ -310,14 +309,15 @@ class Rules:
         judged = [
             self._judge(c, below, flow) for c in calls if not _is_count_of_owner(c, below, flow)
         ]
-        if len({part for call in calls for part in fractions(call)}) > MOST_QUANTILES:
+        self.quantiles.update(part for call in calls for part in fractions(call))
+        if len(self.quantiles) > MOST_QUANTILES:
             raise self._groups(
                 "So many quantiles are the values of single persons, one after the other.",
                 hint=f"Ask for at most {MOST_QUANTILES} in a query, as 0.25, 0.5 and 0.75.",
             )
         overlap = _overlap(calls, below, flow)
         told = (any(is_such(call, below, flow) for call in calls)
-                for is_such in (_counting, _naming, _rounded, _weighted))  # fmt: skip
+                for is_such in (_counting, _naming, _rounded))  # fmt: skip
         self.boundaries.append(Boundary(mark, below.most, any(judged), overlap, *told))
         safe = tuple(_of_a_group(value) for value in public.values)
         return public._replace(values=safe, most=None)
@@ -409,7 +409,7 @@ _HINTS = {
 def _of_a_group(value: Value) -> Value:
     """Return what is known of a group: the same for all its persons."""
     return value.nullable()._replace(
-        shape=Shape.PLAIN, is_coarse=True, is_rounded=False, is_public=True, is_weighted=False
+        shape=Shape.PLAIN, is_coarse=True, is_rounded=False, is_public=True
     )
 
 
@@ -433,11 +433,6 @@ def _counting(call: Node, below: Relation, flow: Flow) -> bool:
 def _rounded(call: Node, below: Relation, flow: Flow) -> bool:
     """Say whether an aggregate is of something rounded, which most may have the same of."""
     return any(flow.value(item, below).is_rounded for item in call["children"])
-
-
-def _weighted(call: Node, below: Relation, flow: Flow) -> bool:
-    """Say whether an aggregate is of values that are multiplied by others."""
-    return any(flow.value(item, below).is_weighted for item in call["children"])
 
 
 def _naming(call: Node, below: Relation, flow: Flow) -> bool:

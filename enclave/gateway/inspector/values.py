@@ -56,8 +56,8 @@ class Value(NamedTuple):
     together tell each row of its list from every other. `gathers` is set where it was made from
     the person_ids of several rows, `counted` where it was made from a number of rows, `is_coarse`
     where it may be the same for many, so that a sum of it is a number of rows as well,
-    `is_rounded` where the query chose by what it may be the same, `is_public` where something
-    that is known of a group is in it, and `is_weighted` where a value was multiplied by another.
+    `is_rounded` where the query chose by what it may be the same, and `is_public` where something
+    that is known of a group is in it.
     """
 
     origins: frozenset[Origin] = frozenset()
@@ -74,7 +74,6 @@ class Value(NamedTuple):
     is_coarse: bool = False
     is_rounded: bool = False
     is_public: bool = False
-    is_weighted: bool = False
 
     @property
     def is_constant(self) -> bool:
@@ -212,23 +211,13 @@ def is_rounding(expression: Node) -> bool:
     return not _keeps(inner.get("return_type"), expression["return_type"])
 
 
-def product(told: Value, expression: Node, parts: Iterable[Value]) -> Value:
+def product(told: Value, parts: Iterable[Value]) -> Value:
     """Return what a product or a quotient tells of, with what its factors do to it.
 
-    A factor may bring a number where few others lie: near 0, those are whole. Where a value is
-    multiplied by another that is no truth, some weigh more than others.
+    A factor may bring a number where few others lie: near 0, those are whole.
     """
-    parts = tuple(parts)
-    is_far = not all(_is_near(p.constant) for p in parts if p.is_constant)
-    weights = [p for p in parts if not p.is_constant and not _is_truth(p)]
-    is_weighted = function_name(expression) == "*" and len(weights) > 1
-    return told._replace(
-        is_rounded=told.is_rounded or is_far, is_weighted=told.is_weighted or is_weighted
-    )
-
-
-def _is_truth(value: Value) -> bool:
-    return value.shape is Shape.CHOSEN and value.is_coarse
+    is_far = not all(_is_near(part.constant) for part in parts if part.is_constant)
+    return told._replace(is_rounded=told.is_rounded or is_far)
 
 
 def _is_near(constant: object) -> bool:
@@ -284,7 +273,7 @@ def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
     if all(part.is_constant for part in parts):
         return Value()
     origins: frozenset[Origin] = frozenset()
-    about_person = literal = gathers = counted = is_rounded = is_public = is_weighted = False
+    about_person = literal = gathers = counted = is_rounded = is_public = False
     is_coarse = shape is Shape.SHIFTED
     for part in parts:  # one pass: every expression of a query comes here
         origins = origins | part.origins if origins else part.origins
@@ -295,7 +284,6 @@ def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
         is_coarse = is_coarse or part.is_coarse
         is_rounded = is_rounded or part.is_rounded
         is_public = is_public or part.is_public
-        is_weighted = is_weighted or part.is_weighted
     return Value(
         origins=origins,
         about_person=about_person,
@@ -306,7 +294,6 @@ def combine(parts: Iterable[Value], *, shape: Shape = Shape.ANY) -> Value:
         is_coarse=is_coarse,
         is_rounded=is_rounded,
         is_public=is_public,
-        is_weighted=is_weighted,
     )
 
 

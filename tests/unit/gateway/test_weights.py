@@ -182,6 +182,50 @@ def test_so_many_quantiles_are_single_values(asked: str) -> None:
     assert "at most 5" in (refusal.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT quantile_cont(wage, [{0}]) FROM wages UNION ALL "
+        "SELECT quantile_cont(wage, [0.3, 0.7]) FROM wages",
+        "SELECT * FROM (SELECT quantile_cont(wage, [{0}]) FROM wages) a, "
+        "(SELECT quantile_cont(wage, 0.55) FROM wages) b",
+        "SELECT quantile_cont(wage, [{0}]), (SELECT quantile_cont(wage, 0.35) FROM wages) "
+        "FROM wages",
+        "WITH a AS (SELECT year, quantile_cont(wage, [{0}]) AS q FROM wages GROUP BY 1) "
+        "SELECT a.q, quantile_cont(w.wage, 0.45) FROM a JOIN wages w USING (year) GROUP BY 1",
+    ],
+)
+def test_nor_may_they_stand_in_several_groupings_of_one_query(sql: str) -> None:
+    with pytest.raises(NotGroups, match="one after the other"):
+        held.ask(sql.format(_FIVE))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["median(person_id)", "median(employer)", "median(quarter > 1)", "median([wage])",
+     "median({'a': wage})"],
+)  # fmt: skip
+def test_the_middle_of_texts_is_one_rows_value(asked: str) -> None:
+    with pytest.raises(NotGroups) as refusal:
+        held.ask(f"SELECT {asked} FROM wages")
+    assert refusal.value.hint
+
+
+def test_medians_of_rows_that_few_tell_apart_are_not_shown() -> None:
+    few = "median(wage) FILTER (WHERE wage > 1200), median(wage) FILTER (WHERE wage > 1210)"
+    assert held.ask(f"SELECT {few} FROM wages")[1] == []
+    many = "median(wage) FILTER (WHERE wage > 1200), median(wage) FILTER (WHERE wage > 2000)"
+    assert held.ask(f"SELECT {many} FROM wages")[1]
+    for quarters in ("(quarter = 1)", "(quarter = 2)"), ("(quarter < 3)", "(quarter > 2)"):
+        asked = ", ".join(f"median(wage) FILTER (WHERE {found})" for found in quarters)
+        assert held.ask(f"SELECT {asked}, avg(quarter) FROM wages")[1]
+
+
+def test_medians_of_many_groupings_are_one_quantile() -> None:
+    parts = (f"SELECT {q}, median(wage) FROM wages WHERE quarter = {q}" for q in (1, 2, 3, 4))
+    assert len(held.ask(" UNION ALL ".join(parts))[1]) == 4
+
+
 def test_quartiles_of_several_columns_are_few_quantiles() -> None:
     three = "[0.25, 0.5, 0.75]"
     asked = f"SELECT quantile_cont(wage, {three}), quantile_cont(year, {three}), median(wage)"
