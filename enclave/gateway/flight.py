@@ -27,7 +27,7 @@ from enclave.gateway.answer import Answer
 from enclave.gateway.flight_calls import Call, Calls, stopped
 from enclave.gateway.flight_messages import Question, refused
 from enclave.gateway.inspector.catalogue import Catalogue
-from enclave.gateway.refusals import GatewayUnavailable, QueryStopped
+from enclave.gateway.refusals import GatewayUnavailable, QueryDenied, QueryStopped
 from enclave.gateway.service import Gateway
 from enclave.model import Session
 
@@ -107,7 +107,7 @@ class SessionServer(QuestionsOnly):
     def get_flight_info(
         self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
-        with edge():
+        with self._refusals():
             command = messages.unpack(descriptor.command)
             question = messages.asked(command)
             if question is not None:
@@ -119,7 +119,7 @@ class SessionServer(QuestionsOnly):
     def do_get(
         self, context: flight.ServerCallContext, ticket: flight.Ticket
     ) -> flight.FlightDataStream:
-        with edge():
+        with self._refusals():
             command = messages.unpack(ticket.ticket)
             question = messages.asked(command)
             if question is None:
@@ -127,6 +127,7 @@ class SessionServer(QuestionsOnly):
                 if isinstance(command, sql.CommandGetTables):
                     self._gateway.catalogue_read(self._session)
                 return flight.RecordBatchStream(listing.make())
+        with edge():
             if _EXPLAIN.match(question.text):
                 return flight.RecordBatchStream(self._explain(question))
             with self._calls.begun(ticket.ticket, context) as call:
@@ -145,24 +146,46 @@ class SessionServer(QuestionsOnly):
         reader: flight.MetadataRecordBatchReader,
         writer: flight.FlightMetadataWriter,
     ) -> None:
-        with edge():
+        with self._refusals():
             command = messages.unpack(descriptor.command or b"")
             if not isinstance(command, sql.CommandPreparedStatementQuery):
                 raise refused()
             question = messages.question(command.prepared_statement_handle)
+        with self._refusals(question.text):
             bound = messages.bound(messages.bind(question, reader))
             writer.write(pa.py_buffer(bound))
+
+    @override
+    def do_exchange(
+        self,
+        context: flight.ServerCallContext,
+        descriptor: flight.FlightDescriptor,
+        reader: flight.MetadataRecordBatchReader,
+        writer: flight.MetadataRecordBatchWriter,
+    ) -> None:
+        with self._refusals():
+            raise refused()
 
     @override
     def do_action(
         self, context: flight.ServerCallContext, action: flight.Action
     ) -> Iterator[flight.Result]:
-        with edge():
+        with self._refusals():
             return iter([flight.Result(body) for body in self._act(action)])
 
     @override
     def list_actions(self, context: flight.ServerCallContext) -> list[tuple[str, str]]:
         return list(_ACTIONS)
+
+    @contextmanager
+    def _refusals(self, text: str = "") -> Iterator[None]:
+        """Have a refusal of what is not even a query logged before it is told, as a query's is."""
+        with edge():
+            try:
+                yield
+            except QueryDenied as no:
+                self._gateway.deny(self._session, text, no)
+                raise
 
     def _act(self, action: flight.Action) -> list[bytes]:
         body = b"" if action.body is None else action.body.to_pybytes()

@@ -178,9 +178,18 @@ def _only_row(reader: flight.MetadataRecordBatchReader) -> list[Value] | None:
                 "One row of parameters can be bound at a time.",
                 hint="Run the query once for each row, or write the values as a list: IN (?, ?).",
             )
-        batch.validate(full=True)
+        _check(batch)
         row = [_scalar(column) for column in batch.columns]
     return row
+
+
+def _check(batch: pa.RecordBatch) -> None:
+    try:
+        batch.validate(full=True)
+    except pa.ArrowException:
+        raise NotUnderstood(
+            "A parameter is no value of its type.", hint="Hand it over as a text or a number."
+        ) from None
 
 
 def _scalar(column: pa.Array) -> Value:

@@ -148,6 +148,13 @@ class Gateway:
         self._records.explained(session, sql, explanation.verdict, explanation.code)
         return explanation.table()
 
+    def deny(self, session: Session, sql: str, refused: QueryDenied) -> None:
+        """Log the refusal of what no reader has seen: a message that holds no query, or half one.
+
+        Raises AuditUnavailable.
+        """
+        self._records.deny(session, sql, refused)
+
     def catalogue_read(self, session: Session) -> None:
         """Log that a session looked at the catalogue. Raises SessionEnded, AuditUnavailable."""
         self._check_open(session)

@@ -7,7 +7,7 @@ values of every Arrow type, streams that end half-way, handles written by hand.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -235,6 +235,55 @@ def test_a_stream_of_parameters_that_ends_half_way_leaves_the_server_as_it_was(
         del writer, answers
     assert client.do_get(ticket("SELECT 41 AS n")).read_all()["n"].to_pylist() == [41]
     assert collector.actions() == [("query.intent", "allowed"), ("query.outcome", "allowed")]
+
+
+def test_a_value_that_is_none_of_its_type_is_the_client_s_mistake(
+    client: flight.FlightClient, collector: Collector
+) -> None:
+    asked = sql.CommandPreparedStatementQuery(prepared_statement_handle=b"SELECT ? AS v")
+    descriptor = flight.FlightDescriptor.for_command(packed(asked))
+    no_whole_day = pa.array([2**60 + 1], pa.int64()).view(pa.date64())
+    with pytest.raises(SAYS_NO, match="no value of its type"):
+        put(client, descriptor, pa.RecordBatch.from_arrays([no_whole_day], ["x"]))
+
+
+# Refused before it is a query, and logged all the same -------------------------------------------
+
+
+def _exchange(client: flight.FlightClient) -> None:
+    writer, _ = client.do_exchange(flight.FlightDescriptor.for_command(b"x"))
+    writer.close()
+
+
+def _bind(client: flight.FlightClient, value: pa.Array) -> None:
+    asked = sql.CommandPreparedStatementQuery(prepared_statement_handle=b"SELECT ? AS v")
+    batch = pa.RecordBatch.from_arrays([value], ["x"])
+    put(client, flight.FlightDescriptor.for_command(packed(asked)), batch)
+
+
+HANDLE = packed(sql.CommandPreparedStatementQuery(prepared_statement_handle=b"\x00[1]"))
+HALF: dict[str, Callable[[flight.FlightClient], object]] = {
+    "no message": lambda c: c.do_get(flight.Ticket(b"SELECT * FROM wages")),
+    "no handle of ours": lambda c: c.do_get(flight.Ticket(HANDLE)),
+    "a handle's flight": lambda c: c.get_flight_info(flight.FlightDescriptor.for_command(HANDLE)),
+    "no listing": lambda c: get(c, sql.ActionCreatePreparedStatementRequest(query="SELECT 1")),
+    "a path": lambda c: c.get_flight_info(flight.FlightDescriptor.for_path("wages")),
+    "an action": lambda c: list(c.do_action(flight.Action("SetSessionOptions", b"x"))),
+    "half an action": lambda c: list(c.do_action(flight.Action("CancelQuery", b"\xff"))),
+    "an exchange": _exchange,
+    "a list of values": lambda c: _bind(c, pa.array([[1]])),
+    "two rows of values": lambda c: _bind(c, pa.array([1, 2])),
+}
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_what_is_refused_before_it_is_a_query_is_logged(
+    client: flight.FlightClient, collector: Collector, name: str
+) -> None:
+    with pytest.raises(SAYS_NO) as refused:
+        HALF[name](client)
+    assert_says_little(str(refused.value))
+    assert collector.actions() == [("query.denied", "denied")]
 
 
 # What nobody has foreseen -------------------------------------------------------------------------
