@@ -4,7 +4,8 @@ A total in one table and each of its larger parts in a table of its own: nobody 
 small part is left. Every published cell is tried as the whole and the first cell taken; the others
 are taken largest first, each wholly inside what is left; and once more with what a table's shown
 cells leave of its own totals, which are numbers that it tells too. Needs as many tables as there
-are parts, which `span`'s search of a few tables together does not come to. Rows are
+are parts, which `span`'s search of a few tables together does not come to. And of two groupings
+the cells that meet, all together: young and old men less those of each county shown. Rows are
 `peeling_rows`'. Pure.
 """
 
@@ -12,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import block_array, csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from egress_review.sdc.membership import Bools, Counts, Ints, Membership, common, histogram
 
@@ -29,7 +32,9 @@ def peeled(new: Membership, nearest: Sequence[Membership]) -> Iterator[tuple[int
     mine = len(cells[0])
     if not 0 < mine <= MOST_CELLS:
         return
-    made = _made(tables, cells, shared_by(tables, cells))
+    told = shared_by(tables, cells)
+    yield from _together(tables, cells, told)
+    made = _made(tables, cells, told)
     shared, ours = made.shared, made.weights[:, :mine].toarray() != 0
     sizes, new_one = np.diag(shared), ours.any(axis=1)
     inside = (shared == sizes[None, :]) & (sizes[None, :] < sizes[:, None])
@@ -42,6 +47,41 @@ def peeled(new: Membership, nearest: Sequence[Membership]) -> Iterator[tuple[int
             if 0 < left < new.threshold:
                 used = ours[[whole, *taken]].any(axis=0)
                 yield left, frozenset(cells[0][used].tolist())
+
+
+def _together(
+    tables: Sequence[Membership], cells: Sequence[Ints], shared: Counts
+) -> Iterator[tuple[int, frozenset[int]]]:
+    """Yield what the shown cells of a grouping leave of those of another that they meet.
+
+    No cell need lie inside another: of two groupings that cross, whatever meets is added up.
+    """
+    starts = np.cumsum([0, *(len(chosen) for chosen in cells)])
+    groupings = [
+        (start + np.flatnonzero(np.isin(chosen, grouping)), table is tables[0])
+        for table, chosen, start in zip(tables, cells, starts, strict=False)
+        for grouping, alone in table.groupings
+        if alone
+    ]
+    for (one, new), (other, also) in combinations(groupings, 2):
+        if (new or also) and len(one) and len(other):
+            for mine, theirs in _meeting(one, other, shared):
+                here, there = shared[mine, mine].sum(), shared[theirs, theirs].sum()
+                left = abs(int(here) - int(there))
+                inside = shared[np.ix_(mine, theirs)].sum() == min(here, there)
+                if inside and 0 < left < tables[0].threshold:
+                    used = np.concatenate([mine, theirs])
+                    yield left, frozenset(cells[0][used[used < len(cells[0])]].tolist())
+
+
+def _meeting(one: Ints, other: Ints, shared: Counts) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the cells of two groupings that meet, directly or by others that do."""
+    meet = csr_matrix(shared[np.ix_(one, other)] > 0)
+    count, which = connected_components(block_array([[None, meet], [meet.T, None]]), directed=False)
+    for piece in range(count):
+        mine, theirs = one[which[: len(one)] == piece], other[which[len(one) :] == piece]
+        if len(mine) and len(theirs):
+            yield mine, theirs
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,27 @@ def test_what_a_table_leaves_of_its_own_total_is_taken_away_too(
     )
 
 
+def test_what_groupings_that_cross_leave_together_is_not_of_a_few(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: peeling._together; men by age less men by county are those of two hidden counties.
+
+    One of C and two of D, of both ages: no hidden row is given away, no cell lies in another.
+    """
+    sizes = {("A", 20): 16, ("A", 40): 14, ("B", 20): 12, ("B", 40): 13, ("C", 40): 1}
+    sizes |= {("D", 20): 1, ("D", 40): 1}
+    at = [Point(c, "x", "M", age, 8_000) for (c, age), size in sizes.items() for _ in range(size)]
+    at += [Point(c, "x", "F", 20 + 20 * (n % 2), 8_000) for c in "ABCD" for n in range(20)]
+    rows = [Row(n, one, 9_000.0 + n) for n, one in enumerate(at)]
+    scene = Scene.of(world, "met", {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    ages = Asked(0, 1, (*BYS["sex"], BANDS[2]), "", (ALL,), (ROWS,))
+    men = Number("count(*) FILTER (WHERE sex = 'M')", "rows", lambda at: at.sex == "M")
+    counties = replace(ages, by=BYS["place"][:1], numbers=(men,))
+    check_guarded(
+        scene, [ages, counties], lambda: monkeypatch.setattr(peeling, "_together", lambda *_: ())
+    )
+
+
 def _only_cells(_: object, cells: object, shared: np.ndarray) -> peeling._Made:
     return peeling._Made(len(shared), csr_matrix(np.eye(len(shared), dtype=np.int64)), shared)
 
