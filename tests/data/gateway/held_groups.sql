@@ -353,3 +353,93 @@ SELECT sum(bit_length(sex)) FROM enrolment
 SELECT sum(unicode(left(sex, 1))) FROM enrolment
 WITH RECURSIVE r(n, s) AS (SELECT 0, 0::HUGEINT UNION ALL SELECT n + 1, (SELECT sum(grade) FROM enrolment WHERE grade < n) FROM r WHERE n < 5) SELECT * FROM r
 WITH RECURSIVE r(k, n) USING KEY (k) AS (SELECT 1, 1 UNION SELECT r.k, (SELECT count(*) FROM enrolment) FROM r WHERE n < 2) SELECT * FROM r
+SELECT quantile_cont(wage, 0.25), quantile_cont(wage, 0.3), quantile_cont(wage, 0.35), quantile_cont(wage, 0.4), quantile_cont(wage, 0.45) FROM wages UNION ALL SELECT quantile_cont(wage, 0.26), quantile_cont(wage, 0.31), quantile_cont(wage, 0.36), quantile_cont(wage, 0.41), quantile_cont(wage, 0.46) FROM wages
+SELECT a.*, b.* FROM (SELECT quantile_cont(wage, [0.25, 0.26, 0.27, 0.28, 0.29]) FROM wages) a, (SELECT quantile_cont(wage, [0.30, 0.31, 0.32, 0.33, 0.34]) FROM wages) b
+SELECT sum(wage) FROM (SELECT person_id, sum(wage) wage FROM wages GROUP BY 1 UNION ALL SELECT person_id, -sum(wage) FROM wages WHERE town <> 'x' GROUP BY 1)
+SELECT sum(least(wage, 2900)), sum(wage) FROM wages
+SELECT sum(wage - least(wage, 2900)) FROM wages
+SELECT sum(abs(wage - 5000)), sum(wage - 5000), count(*) FROM wages
+SELECT count(DISTINCT coalesce(CASE WHEN wage > 3000 THEN person_id END, 'x')) FROM wages
+SELECT count(DISTINCT (person_id, employer)), count(DISTINCT person_id) FROM wages
+SELECT count(DISTINCT person_id || employer), count(DISTINCT person_id) FROM wages
+SELECT count(DISTINCT [person_id]) FROM wages WHERE wage > 3000
+SELECT count(DISTINCT CASE WHEN town = 'canary-town' THEN employer ELSE 'e1' END) FROM wages
+SELECT count(DISTINCT (town, employer)) FROM wages
+SELECT e.district, avg(w.wage / g.m) FROM wages w JOIN enrolment e USING (person_id) JOIN (SELECT district, avg(wage) m FROM wages JOIN enrolment USING (person_id) GROUP BY 1) g ON g.district = e.district GROUP BY 1
+SELECT avg(wage) FROM wages GROUP BY hash(person_id) % 20
+SELECT avg(wage) FROM wages GROUP BY person_id
+SELECT year FROM wages GROUP BY year HAVING max(wage) > 1000000
+SELECT year FROM wages GROUP BY year ORDER BY max(wage)
+SELECT year FROM wages GROUP BY year QUALIFY row_number() OVER (ORDER BY max(wage)) = 1
+SELECT max(wage) OVER () FROM wages
+SELECT sum(wage) FROM (SELECT wage FROM wages LIMIT 1)
+SELECT sum(wage) FROM (SELECT wage FROM wages ORDER BY wage DESC LIMIT 11)
+SELECT sum(wage) FROM (SELECT DISTINCT wage FROM wages)
+SELECT sum(wage) FROM (SELECT person_id, max(wage) wage FROM wages GROUP BY 1 ORDER BY 2 DESC LIMIT 11)
+SELECT sum(wage) FROM wages w JOIN (VALUES (2021, 1), (2021, 1)) v(y, k) ON w.year = v.y
+SELECT sum(wage * k) FROM wages w JOIN (VALUES (1, 1), (2, -1)) v(q, k) ON w.quarter = v.q
+SELECT sum(wage * (CASE WHEN quarter = 1 THEN 1 ELSE -1 END)) FROM wages
+SELECT sum(CASE WHEN quarter = 1 THEN wage ELSE -wage END) FROM wages
+SELECT sum(ln(wage)), sum(exp(wage)), sum(sqrt(wage)) FROM wages
+SELECT sum(wage ** 8) FROM wages WHERE wage < 10000
+SELECT sum(wage % 100) FROM wages
+SELECT sum(wage // 1000) FROM wages
+SELECT sum(wage::INT & 255) FROM wages
+SELECT sum(length(town)) FROM wages
+SELECT sum(hash(person_id)) FROM wages
+SELECT avg(hash(person_id)) FROM enrolment WHERE district = 'Avon'
+SELECT bit_xor(hash(person_id)) FROM wages
+SELECT max(n), min(n) FROM (SELECT person_id, count(*) n FROM wages GROUP BY 1)
+SELECT CASE WHEN count(*) > 0 THEN 1 ELSE error('x') END FROM wages WHERE town = 'canary-town'
+SELECT 1 WHERE EXISTS (SELECT 1 FROM wages WHERE town = 'canary-town')
+SELECT EXISTS (SELECT 1 FROM wages WHERE town = 'canary-town')
+SELECT 'canary-town' IN (SELECT town FROM wages)
+SELECT x FROM (VALUES ('canary-town')) v(x) WHERE x IN (SELECT town FROM wages)
+SELECT x FROM (VALUES ('canary-town')) v(x) SEMI JOIN wages ON town = x
+SELECT x FROM (VALUES ('canary-town')) v(x) JOIN wages ON town = x
+SELECT x, count(w.person_id) FROM (VALUES ('canary-town'), ('Putnam')) v(x) LEFT JOIN wages w ON town = x GROUP BY x
+SELECT x, (SELECT count(*) FROM wages WHERE town = x) FROM (VALUES ('canary-town'), ('Putnam')) v(x)
+SELECT n, (SELECT count(*) FROM wages WHERE wage > n * 1000000) FROM range(10) r(n)
+SELECT n, (SELECT sum(wage) FROM wages WHERE wage > n * 100) FROM range(100) r(n)
+SELECT w.wage FROM wages w ASOF JOIN firms f ON w.person_id = f.person_id AND w.year >= f.size
+SELECT count(*) FROM (VALUES (1)) v(x) ASOF JOIN wages w ON v.x <= w.year
+SELECT sum(wage) FROM wages w POSITIONAL JOIN enrolment e
+SELECT count(*) FROM wages w, enrolment e WHERE w.person_id <> e.person_id
+SELECT count(*) FROM wages a SEMI JOIN wages b ON a.wage = b.wage AND a.person_id <> b.person_id
+SELECT sum(wage) FROM wages a WHERE NOT EXISTS (SELECT 1 FROM wages b WHERE b.wage > a.wage)
+SELECT sum(wage) FROM wages a WHERE wage >= ALL (SELECT wage FROM wages)
+WITH RECURSIVE r AS (SELECT wage FROM wages UNION SELECT wage FROM r WHERE FALSE) SELECT max(wage) FROM r
+PIVOT wages ON year IN (2021, 2022) USING sum(wage) GROUP BY person_id
+PIVOT (SELECT year, wage, town FROM wages) ON town IN ('canary-town', 'Putnam') USING sum(wage) GROUP BY year
+PIVOT (SELECT year, wage, town FROM wages) ON town IN ('Putnam', 'Ashford') USING sum(wage), count(*) GROUP BY year
+FROM (SELECT person_id, wage, quarter FROM wages) UNPIVOT (v FOR k IN (wage, quarter)) SELECT k, avg(v), count(*) GROUP BY k
+UNPIVOT (SELECT wage::DOUBLE a, quarter::DOUBLE b FROM wages) ON a, b
+SUMMARIZE SELECT district, count(*) n FROM enrolment GROUP BY 1
+SELECT grouping(district), count(*) FROM enrolment GROUP BY district
+SELECT district, grade, count(*) FROM enrolment GROUP BY ROLLUP (district, grade)
+SELECT sum(list_sum([wage])) FROM wages
+SELECT sum(list_sum(list_filter([wage], lambda x: x > 1000000))) FROM wages
+SELECT sum({'a': wage}.a) FROM wages
+SELECT sum(MAP {'a': wage}['a']) FROM wages
+SELECT avg([wage, 0][1]) FROM wages
+SELECT sum(date_diff('day', make_date(a.year, a.quarter, 1), make_date(b.year, b.quarter, 1))) FROM wages a JOIN wages b USING (person_id) JOIN enrolment e USING (person_id) WHERE NOT (e.district = 'Hebron' AND a.quarter < b.quarter)
+SELECT sum(s) FROM (SELECT person_id, sum(wage) - avg(wage) * count(*) s FROM wages GROUP BY 1)
+SELECT sum(wage) OVER (PARTITION BY year) FROM wages
+SELECT count(*) FROM wages GROUP BY year, person_id
+SELECT mad(wage), skewness(wage) FROM wages
+SELECT entropy(town) FROM wages
+SELECT quantile_cont(wage, 0.2) FROM wages
+SELECT quantile_cont(wage, 0.75000001) FROM wages
+SELECT quantile_cont(wage, 0.5 + 0.4) FROM wages
+SELECT median(town) FROM wages
+SELECT median(make_date(year, quarter, 1)) FROM wages
+SELECT median(person_id) FROM wages
+SELECT district, median(person_id) FROM enrolment GROUP BY district
+SELECT median(employer) FROM wages
+SELECT median(sex) FROM enrolment
+SELECT median([wage]) FROM wages
+SELECT median({'p': person_id, 'w': wage}) FROM wages
+SELECT median(sex = 'f') FROM enrolment
+SELECT quantile_cont(wage, [0.25, 0.3, 0.35, 0.4, 0.45]) FROM wages UNION ALL SELECT quantile_cont(wage, [0.5, 0.55]) FROM wages
+SELECT * FROM (SELECT quantile_cont(wage, [0.25, 0.3, 0.35]) FROM wages) a, (SELECT quantile_cont(wage, [0.4, 0.45, 0.5]) FROM wages) b
+WITH a AS (SELECT quantile_cont(wage, [0.25, 0.3, 0.35, 0.4, 0.45]) FROM wages), b AS (SELECT quantile_cont(wage, [0.46]) FROM wages) SELECT * FROM a CROSS JOIN b

@@ -227,3 +227,78 @@ SUMMARIZE SELECT * EXCLUDE (sex) FROM enrolment WHERE person_id IN ('<ONE>')
 SELECT grade FROM enrolment EXCEPT ALL SELECT grade FROM enrolment WHERE person_id <> '<ONE>'
 SELECT person_id, grade FROM enrolment INTERSECT SELECT '<ONE>', unnest([0, 1, 2, 3, 4])
 SELECT person_id FROM enrolment UNION BY NAME SELECT '<ONE>' AS person_id
+SELECT wage FROM wages WHERE person_id = '<ONE>'
+SELECT wage FROM wages WHERE person_id LIKE '<ONE>%'
+SELECT wage FROM wages WHERE person_id IN ('<ONE>')
+SELECT wage FROM wages WHERE person_id IN (VALUES ('<ONE>'))
+SELECT wage FROM wages WHERE person_id = (SELECT '<ONE>')
+SELECT wage FROM wages WHERE person_id = ANY (['<ONE>'])
+SELECT wage FROM wages WHERE person_id BETWEEN '<ONE>' AND '<ONE>'
+SELECT wage FROM wages WHERE person_id >= '<ONE>'
+SELECT wage FROM wages WHERE NOT person_id <> '<ONE>'
+SELECT wage FROM wages WHERE person_id IS NOT DISTINCT FROM '<ONE>'
+SELECT wage FROM wages WHERE person_id::VARCHAR = '<ONE>'
+SELECT wage FROM wages WHERE person_id || '' = '<ONE>'
+SELECT wage FROM wages WHERE lower(person_id) = lower('<ONE>')
+SELECT wage FROM wages WHERE hash(person_id) = 1
+SELECT wage FROM wages WHERE hash(person_id) % 100 = 7
+SELECT wage FROM wages WHERE md5(person_id) LIKE 'a%'
+SELECT wage FROM wages WHERE starts_with(person_id, '<ONE>')
+SELECT wage FROM wages WHERE prefix(person_id, '<ONE>')
+SELECT wage FROM wages WHERE contains('<ONE>', person_id)
+SELECT wage FROM wages WHERE '<ONE>' LIKE person_id
+SELECT wage FROM wages WHERE person_id ^@ '<ONE>'
+SELECT wage FROM wages WHERE person_id ~ '<ONE>'
+SELECT wage FROM wages WHERE regexp_matches(person_id, '<ONE>')
+SELECT wage FROM wages WHERE person_id SIMILAR TO '<ONE>'
+SELECT wage FROM wages WHERE person_id GLOB '<ONE>*'
+SELECT wage FROM wages WHERE length(person_id) > 3
+SELECT wage FROM wages WHERE ascii(person_id) = 65
+SELECT wage FROM wages WHERE person_id[1] = 'a'
+SELECT wage FROM wages WHERE (person_id, year) = ('<ONE>', 2021)
+SELECT wage FROM wages WHERE (person_id, year) IN (('<ONE>', 2021))
+SELECT wage FROM wages WHERE {'a': person_id} = {'a': '<ONE>'}
+SELECT wage FROM wages WHERE [person_id] = ['<ONE>']
+SELECT wage FROM wages WHERE list_contains(['<ONE>'], person_id)
+SELECT wage FROM wages WHERE ['<ONE>'] @> [person_id]
+SELECT wage FROM wages WHERE [person_id] && ['<ONE>']
+SELECT wage FROM wages WHERE MAP {person_id: 1}['<ONE>'] = 1
+SELECT wage FROM wages WHERE coalesce(person_id, 'x') = '<ONE>'
+SELECT wage FROM wages WHERE CASE person_id WHEN '<ONE>' THEN TRUE ELSE FALSE END
+SELECT wage FROM wages WHERE CASE WHEN person_id = '<ONE>' THEN TRUE END
+SELECT wage FROM wages WHERE if(person_id = '<ONE>', TRUE, FALSE)
+SELECT wage FROM wages WHERE nullif(person_id, '<ONE>') IS NULL
+SELECT wage FROM wages WHERE greatest(person_id, '<ONE>') = least(person_id, '<ONE>')
+SELECT wage FROM wages WHERE levenshtein(person_id, '<ONE>') = 0
+SELECT wage FROM wages WHERE try_cast(person_id AS UUID) = try_cast('<ONE>' AS UUID)
+SELECT wage FROM wages WHERE person_id = (SELECT min(person_id) FROM wages)
+SELECT wage FROM wages WHERE person_id = (SELECT max(person_id) FROM wages WHERE wage > 1000)
+SELECT wage FROM wages WHERE person_id = (SELECT person_id FROM wages ORDER BY wage DESC LIMIT 1)
+SELECT wage FROM wages WHERE person_id IN (SELECT x FROM (VALUES ('<ONE>')) v(x))
+SELECT wage FROM wages WHERE EXISTS (SELECT 1 FROM (VALUES ('<ONE>')) v(x) WHERE x = person_id)
+SELECT wage FROM wages WHERE person_id IN (SELECT unnest(['<ONE>']))
+SELECT wage FROM wages WHERE person_id > (SELECT quantile_disc(person_id, 0.99) FROM wages)
+SELECT wage FROM wages WHERE replace(person_id, '<ONE>', '') = ''
+SELECT wage FROM wages WHERE instr('<ONE>', person_id) = 1
+SELECT wage FROM wages WHERE position(person_id IN '<ONE>') = 1
+SELECT wage FROM wages WHERE encode(person_id) = encode('<ONE>')
+SELECT wage FROM wages WHERE hex(person_id) = hex('<ONE>')
+SELECT wage FROM wages WHERE concat(person_id, year) = '<ONE>2021'
+SELECT wage FROM wages WHERE format('{}', person_id) = '<ONE>'
+SELECT wage FROM wages WHERE struct_pack(a := person_id).a = '<ONE>'
+SELECT wage FROM wages WHERE row(person_id) = row('<ONE>')
+SELECT wage FROM wages WHERE (person_id) = (('<ONE>'))
+SELECT wage FROM wages WHERE bit_count(hash(person_id)) = 3
+SELECT wage FROM wages WHERE 1 = (person_id = '<ONE>')::INT
+SELECT wage FROM wages WHERE (person_id = '<ONE>') IS TRUE
+SELECT wage FROM wages WHERE person_id NOT IN (SELECT person_id FROM wages WHERE person_id <> '<ONE>')
+SELECT wage FROM wages WHERE jaccard(person_id, '<ONE>') = 1
+SELECT wage FROM wages WHERE unicode(person_id) = 97
+SELECT wage FROM wages WHERE left(person_id, 64) = '<ONE>'
+SELECT wage FROM wages WHERE reverse(person_id) = reverse('<ONE>')
+SELECT wage FROM wages WHERE translate(person_id, 'a', 'b') = translate('<ONE>', 'a', 'b')
+SELECT wage FROM wages WHERE to_base64(encode(person_id)) = to_base64(encode('<ONE>'))
+SELECT wage FROM wages WHERE array_position(['<ONE>'], person_id) = 1
+SELECT wage FROM wages WHERE list_filter([person_id], lambda x: x = '<ONE>') <> []
+SELECT wage FROM wages WHERE list_any_value([x for x in ['<ONE>'] if x = person_id]) IS NOT NULL
+SELECT wage FROM wages WHERE list_aggregate([person_id], 'max') = '<ONE>'

@@ -228,3 +228,202 @@ SELECT e.person_id, x.flag FROM (SELECT DISTINCT person_id, 1 AS flag FROM wages
 SELECT e.grade, w.wage FROM wages w RIGHT JOIN enrolment e ON e.person_id = w.person_id AND w.town = 'canary-town'
 SELECT e.grade, max(x.flag) FROM (SELECT person_id, 1 AS flag FROM wages WHERE town = 'canary-town' GROUP BY 1) x RIGHT JOIN enrolment e USING (person_id) GROUP BY e.person_id, e.grade
 SELECT e.grade FROM (SELECT person_id, 1 AS flag FROM wages WHERE town = 'canary-town' GROUP BY 1) x RIGHT JOIN enrolment e USING (person_id) ORDER BY x.flag
+SELECT DISTINCT ON (town) year FROM wages
+SELECT DISTINCT ON (year) year, quarter FROM wages ORDER BY year, town
+SELECT year FROM wages ORDER BY town
+SELECT year FROM wages ORDER BY town LIMIT 1
+SELECT year FROM wages ORDER BY hash(town)
+SELECT year FROM wages ORDER BY (town = 'Putnam')
+SELECT year FROM wages ORDER BY CASE WHEN town = 'Putnam' THEN 0 ELSE 1 END
+SELECT year FROM wages LIMIT 1 OFFSET (SELECT ascii(town) FROM wages LIMIT 1)
+SELECT year FROM wages QUALIFY row_number() OVER (ORDER BY town) = 1
+SELECT year FROM wages QUALIFY row_number() OVER (PARTITION BY town) = 1
+SELECT year, rank() OVER (ORDER BY town) FROM wages
+SELECT year, count(*) OVER (PARTITION BY town) FROM wages
+SELECT year, lag(town) OVER (ORDER BY year) FROM wages
+SELECT year, first_value(town) OVER () FROM wages
+SELECT year, count(*) FILTER (WHERE town = 'Putnam') OVER (PARTITION BY person_id) FROM wages
+SELECT year, sum(1) OVER (ORDER BY year RANGE BETWEEN length(town) PRECEDING AND CURRENT ROW) FROM wages
+SELECT min(town) FROM wages
+SELECT string_agg(town, ',') FROM wages
+SELECT arg_max(wage, town) FROM wages
+SELECT max_by(person_id, town) FROM wages
+SELECT list(wage ORDER BY town) FROM wages
+SELECT count(town) FROM wages
+SELECT count(DISTINCT (town, person_id)) FROM wages
+SELECT bool_or(town = 'Putnam') FROM wages
+SELECT count_if(town = 'Putnam') FROM wages
+SELECT sum(CASE WHEN town = 'Putnam' THEN 1 ELSE 0 END) FROM wages
+SELECT sum((town = 'Putnam')::INT) FROM wages
+SELECT person_id, sum(wage) FILTER (WHERE town = 'Putnam') FROM wages GROUP BY person_id
+SELECT person_id, (SELECT max(town) FROM wages w WHERE w.person_id = f.person_id) FROM firms f
+SELECT person_id, EXISTS (SELECT 1 FROM wages w WHERE w.person_id = f.person_id AND town = 'Putnam') FROM firms f
+SELECT person_id, person_id IN (SELECT person_id FROM wages WHERE town = 'Putnam') FROM firms
+SELECT person_id, (SELECT count(*) FROM wages w WHERE w.person_id = f.person_id AND town = 'Putnam') FROM firms f
+SELECT f.person_id, w.year FROM firms f LEFT JOIN wages w ON w.person_id = f.person_id AND w.town = 'Putnam'
+SELECT f.person_id, w.person_id IS NULL FROM firms f LEFT JOIN (SELECT * FROM wages WHERE town = 'Putnam') w USING (person_id)
+SELECT coalesce(w.town, 'x') FROM firms f LEFT JOIN wages w USING (person_id)
+SELECT nullif(town, 'Putnam') FROM wages
+SELECT CASE town WHEN 'Putnam' THEN year ELSE quarter END FROM wages
+SELECT if(town = 'Putnam', 1, 0) FROM wages
+SELECT town IS NULL FROM wages
+SELECT length(town) FROM wages
+SELECT concat_ws(',', year, town) FROM wages
+SELECT {'a': town}.a FROM wages
+SELECT MAP {'a': town} FROM wages
+SELECT row(town, year) FROM wages
+SELECT struct_pack(a := town) FROM wages
+SELECT to_json(town) FROM wages
+SELECT json_object('a', town) FROM wages
+SELECT hash(town) FROM wages
+SELECT md5(town) FROM wages
+SELECT TRY(CAST(town AS INT)) FROM wages
+SELECT TRY_CAST(town AS INT) IS NULL FROM wages
+SELECT town::VARCHAR FROM wages
+SELECT CAST(town AS BLOB) FROM wages
+SELECT town COLLATE NOCASE FROM wages
+SELECT wages.town FROM wages
+SELECT main.wages.town FROM wages
+SELECT w.town FROM wages w
+SELECT w.* FROM wages w
+SELECT * REPLACE ('a' AS town) FROM wages
+SELECT * RENAME (town AS z) FROM wages
+SELECT * LIKE 'town' FROM wages
+SELECT * ILIKE '%OW%' FROM wages
+SELECT * SIMILAR TO 't.*' FROM wages
+SELECT * GLOB 't*' FROM wages
+SELECT * NOT LIKE 'e%' FROM wages
+SELECT COLUMNS('town') FROM wages
+SELECT COLUMNS(lambda c: c = 'town') FROM wages
+SELECT COLUMNS(* EXCLUDE (employer)) FROM wages
+SELECT *COLUMNS('t.*') FROM wages
+SELECT max(COLUMNS(*)) FROM wages
+SELECT w FROM wages w
+SELECT unnest(w) FROM wages w
+SELECT w['town'] FROM wages w
+SELECT struct_extract(w, 'town') FROM wages w
+SELECT (w).town FROM wages w
+SELECT to_json(w) FROM wages w
+SELECT list_transform([1], lambda x: town) FROM wages
+SELECT list_filter([1, 2], lambda x: town = 'Putnam') FROM wages
+SELECT list_transform([town], lambda x: length(x)) FROM wages
+SELECT [x || town for x in ['a']] FROM wages
+SELECT [x for x in ['a'] if town = 'Putnam'] FROM wages
+SELECT list_reduce([1, 2], lambda a, b: length(town)) FROM wages
+SELECT year FROM wages GROUP BY year, town
+SELECT year, count(*) FROM wages GROUP BY GROUPING SETS ((year), (town, year))
+SELECT year FROM wages GROUP BY year HAVING max(town) = 'Putnam'
+SELECT year FROM wages GROUP BY year HAVING count(DISTINCT town) > 1
+SELECT year, grouping(town) FROM wages GROUP BY year, town
+SELECT a.person_id FROM wages a JOIN wages b ON a.town = b.town
+SELECT a.person_id, b.person_id FROM wages a, wages b WHERE a.town < b.town
+SELECT a.person_id FROM wages a JOIN firms b ON a.town = b.town
+SELECT a.person_id FROM wages a JOIN firms b USING (town)
+SELECT a.person_id FROM wages a ANTI JOIN firms b ON a.town = b.town
+SELECT x, count(*) FROM wages, unnest(['Putnam', 'Ashford']) u(x) WHERE town = x GROUP BY x
+SELECT 'a' AS k, year FROM wages WHERE town = 'Putnam' UNION ALL SELECT 'b', year FROM wages WHERE town = 'Ashford'
+SELECT year, person_id FROM wages WHERE town = 'Putnam' UNION ALL BY NAME SELECT 2 AS q, person_id FROM wages
+FROM (SELECT person_id, town AS z FROM wages) SELECT z
+WITH a AS (SELECT town AS z FROM wages) SELECT z FROM a
+WITH a(z) AS (SELECT town FROM wages) SELECT max(z) FROM a
+WITH a AS MATERIALIZED (SELECT person_id, town = 'Putnam' AS z FROM wages) SELECT person_id, z FROM a
+WITH RECURSIVE r AS (SELECT town z FROM wages UNION SELECT z FROM r) SELECT z FROM r
+WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < (SELECT count(*) FROM wages WHERE town = 'Putnam')) SELECT max(n) FROM r
+SELECT l.z FROM wages w, LATERAL (SELECT w.town AS z) l
+SELECT w.person_id, l.z FROM wages w LEFT JOIN LATERAL (SELECT 1 AS z WHERE w.town = 'Putnam') l ON TRUE
+SELECT n FROM wages w, range(length(w.town)) r(n)
+SELECT u.x FROM wages w, unnest([w.town]) u(x)
+SELECT unnest(string_split(town, '')) FROM wages
+SELECT year FROM wages, unnest(range(length(town)))
+SELECT regexp_split_to_table(town, '') FROM wages
+FROM wages UNPIVOT (z FOR n IN (town, industry))
+UNPIVOT wages ON town, industry INTO NAME n VALUE z
+FROM wages UNPIVOT (z FOR n IN (COLUMNS('.*')))
+PIVOT wages ON town USING count(*)
+PIVOT wages ON town IN ('Putnam', 'Ashford') USING count(*) GROUP BY person_id
+PIVOT wages ON year IN (2021) USING max(town) GROUP BY person_id
+FROM wages PIVOT (max(town) FOR year IN (2021))
+SUMMARIZE SELECT length(town) AS x FROM wages
+SELECT person_id FROM wages WHERE town = (SELECT min(town) FROM wages)
+SELECT person_id FROM wages WHERE town IN (SELECT industry FROM wages)
+SELECT person_id FROM wages w WHERE town = (SELECT town FROM wages x WHERE x.person_id <> w.person_id LIMIT 1)
+SELECT person_id FROM wages WHERE error(town)
+SELECT person_id, 1 / (CASE WHEN town = 'Putnam' THEN 0 ELSE 1 END) FROM wages
+SELECT person_id FROM wages TABLESAMPLE reservoir(5) REPEATABLE (1) WHERE length(town) > 3 ORDER BY town
+SELECT alias(town) FROM wages
+SELECT stats(town) FROM wages
+SELECT person_id AS town FROM wages ORDER BY town, wages.town
+SELECT 1 AS town, year FROM wages WHERE town = 'Putnam' ORDER BY wages.town
+SELECT year AS z, town AS z FROM wages
+SELECT #1 FROM (SELECT town FROM wages)
+SELECT year FROM wages ORDER BY #1, town
+SELECT bar(length(town), 0, 10, 10) FROM wages
+SELECT printf('%s', town) FROM wages
+SELECT greatest(town, 'A') FROM wages
+SELECT town = 'Putnam' FROM wages
+SELECT town LIKE 'P%' FROM wages
+SELECT town BETWEEN 'A' AND 'Q' FROM wages
+SELECT NOT (town = 'Putnam') FROM wages
+SELECT year * (town = 'Putnam')::INT FROM wages
+SELECT wage + length(town) * 0 FROM wages
+SELECT substr('ab', length(town), 1) FROM wages
+SELECT list_value(1, 2, 3)[length(town)] FROM wages
+SELECT array_value(1, 2)[ascii(town)] FROM wages
+SELECT DATE '2020-01-01' + length(town)::INT FROM wages
+SELECT INTERVAL (length(town)) DAY FROM wages
+SELECT TIMESTAMP '2020-01-01' AT TIME ZONE town FROM wages
+SELECT regexp_replace('a', 'a', town) FROM wages
+SELECT lpad('', 1, town) FROM wages
+SELECT variance(length(town)) FROM wages
+SELECT sum(wage) OVER q FROM wages WINDOW q AS (PARTITION BY town)
+SELECT year FROM wages GROUP BY year ORDER BY max(town)
+SELECT year FROM wages UNION SELECT year FROM wages ORDER BY (SELECT max(town) FROM wages)
+SELECT year, (SELECT year FROM wages x WHERE x.town = w.town LIMIT 1) FROM wages w
+SELECT a.person_id FROM wages a FULL JOIN firms b ON a.person_id = b.person_id AND a.town = 'Putnam'
+SELECT b.person_id, count(a.person_id) FROM wages a RIGHT JOIN firms b ON a.person_id = b.person_id AND a.town = 'Putnam' GROUP BY 1
+SELECT b.person_id, count(*) FROM firms b LEFT JOIN (SELECT person_id FROM wages WHERE town = 'Putnam') a USING (person_id) GROUP BY 1
+SELECT b.person_id FROM firms b, LATERAL (SELECT count(*) n FROM wages a WHERE a.person_id = b.person_id AND town = 'Putnam') l ORDER BY n
+SELECT min(year) FROM wages HAVING max(town) > 'Q'
+SELECT ALL town FROM wages
+TABLE wages
+FROM wages
+FROM wages SELECT town
+SELECT ARRAY(SELECT town FROM wages)
+SELECT ARRAY(SELECT year FROM wages ORDER BY town)
+SELECT year FROM wages WHERE (SELECT town FROM wages LIMIT 1) = 'Putnam'
+SELECT getvariable('x') FROM wages WHERE town = 'a'
+SELECT list_contains(['Putnam'], town) FROM wages
+SELECT map_extract(MAP {'Putnam': 1}, town) FROM wages
+SELECT person_id FROM wages WHERE contains(town, (SELECT max(industry) FROM wages))
+SELECT json_extract('{"Putnam":1}', '$.' || town) FROM wages
+SELECT DISTINCT person_id, town > 'M' FROM wages
+SELECT f.person_id, q.n FROM firms f LEFT JOIN (SELECT person_id, count(*) n FROM wages WHERE town = 'Putnam' GROUP BY 1) q USING (person_id)
+SELECT person_id, max(CASE WHEN w.year > 0 THEN 1 END) FROM firms LEFT JOIN (SELECT * FROM wages WHERE town LIKE 'P%') w USING (person_id) GROUP BY 1
+SELECT person_id, count(*) FROM (SELECT person_id FROM wages WHERE town = 'Putnam' UNION ALL SELECT person_id FROM firms) GROUP BY 1
+SELECT person_id, count(*) FROM (SELECT person_id FROM wages WHERE town = 'Putnam' UNION SELECT person_id FROM firms) GROUP BY 1
+SELECT employer FROM wages WHERE employer = 'e1'
+SELECT year FROM wages WHERE employer = 'e1'
+SELECT year FROM wages WHERE employer IN ('e1', 'e2')
+SELECT year FROM wages WHERE employer LIKE 'e%'
+SELECT year FROM wages WHERE employer IS NOT NULL
+SELECT year FROM wages WHERE employer IN (SELECT 'e1')
+SELECT year FROM wages w JOIN firms f ON w.employer || '' = f.employer
+SELECT year FROM wages w JOIN firms f ON substr(w.employer, 2) = f.employer
+SELECT year FROM wages w JOIN firms f ON w.employer > f.employer
+SELECT year FROM wages w JOIN firms f ON w.employer = 'e1'
+SELECT a.year FROM wages a JOIN wages b ON a.employer = b.employer AND a.person_id <> b.person_id
+SELECT sex FROM enrolment
+SELECT person_id FROM enrolment WHERE sex = 'f'
+SELECT person_id, count(*) FILTER (WHERE sex = 'f') FROM enrolment GROUP BY person_id
+SELECT district, max(sex) FROM enrolment GROUP BY district
+SELECT sex, list(person_id) FROM enrolment GROUP BY sex
+SELECT person_id FROM enrolment ORDER BY sex
+SELECT person_id, rank() OVER (ORDER BY sex) FROM enrolment
+SELECT person_id FROM enrolment WHERE EXISTS (SELECT 1 FROM enrolment x WHERE x.person_id = enrolment.person_id AND x.sex = 'f')
+SELECT w.person_id FROM wages w SEMI JOIN enrolment e ON e.person_id = w.person_id AND e.sex = 'f'
+SELECT sex, count(*) FROM enrolment GROUP BY ROLLUP (sex)
+SELECT DISTINCT sex FROM enrolment
+SUMMARIZE enrolment
+SELECT approx_top_k(sex, 5) FROM enrolment
+SELECT sex, count(*) OVER () FROM enrolment
+SELECT sex FROM enrolment UNION SELECT 'a'
