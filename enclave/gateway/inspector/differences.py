@@ -76,6 +76,11 @@ def part(
     )
 
 
+def is_of_rows(call: Node) -> bool:
+    """Say whether an aggregate is a number of rows, each of which counts."""
+    return call["function_name"].lower() in _ROWS and not call["distinct"]
+
+
 def side(whole: Part, item: Node, condition: Node) -> Part:
     """Return which rows a truth in a correlation is of: how many there are follows from it."""
     key = f"{whole.key}{json.dumps(bare(item))}"

@@ -421,6 +421,7 @@ class Flow:
             owners=owners,
             conditions=told,
             is_spread=multiples.is_stacked(branches),
+            is_paired=any(branch.is_paired for branch in branches),
             views=frozenset().union(*(branch.views for branch in branches)),
         )
 

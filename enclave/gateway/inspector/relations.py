@@ -67,6 +67,7 @@ def beside(left: Relation, right: Relation) -> Relation:
         conditions=left.conditions | right.conditions,
         is_one=left.is_one and right.is_one,
         is_spread=left.is_spread or right.is_spread,
+        is_paired=left.is_paired or right.is_paired or bool(left.views & right.views),
         views=left.views | right.views,
     )
 

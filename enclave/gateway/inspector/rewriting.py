@@ -233,6 +233,8 @@ class Grouping:
             self._condition(is_true(choice), f"w{at}_{number}_")
         self._compared(moved, varying, at, None if is_all else is_true(column(f"{PREFIX}t{at}_")))
         self._weighed(moved, varying, shown, at)
+        if self.known.is_paired and differences.is_of_rows(moved):
+            self._sum(constant(1), all_of(shown) if shown else None)
         for number, item in enumerate(moved["arguments"]):
             if not is_fixed(item["expression"]):
                 item["expression"] = self._column(item["expression"], f"x{at}_{number}")

@@ -49,6 +49,7 @@ class Boundary:
     is_counting: bool
     is_naming: bool
     is_rounded: bool
+    is_paired: bool
 
     @property
     def is_single(self) -> bool:
@@ -65,6 +66,7 @@ class Boundary:
             self.is_counting or other.is_counting,
             self.is_naming or other.is_naming,
             self.is_rounded or other.is_rounded,
+            self.is_paired or other.is_paired,
         )
 
 
@@ -315,10 +317,12 @@ class Rules:
                 "So many quantiles are the values of single persons, one after the other.",
                 hint=f"Ask for at most {MOST_QUANTILES} in a query, as 0.25, 0.5 and 0.75.",
             )
-        overlap = _overlap(calls, below, flow)
+        overlap = below.is_paired or _overlap(calls, below, flow)
         told = (any(is_such(call, below, flow) for call in calls)
                 for is_such in (_counting, _naming, _rounded))  # fmt: skip
-        self.boundaries.append(Boundary(mark, below.most, any(judged), overlap, *told))
+        self.boundaries.append(
+            Boundary(mark, below.most, any(judged), overlap, *told, is_paired=below.is_paired)
+        )
         safe = tuple(_of_a_group(value) for value in public.values)
         return public._replace(values=safe, most=None)
 

@@ -99,8 +99,8 @@ class Relation(NamedTuple):
     `conditions` are the columns that decided which rows are in it. `most` is a number
     of rows that no person has more of, if one is known. `is_one` says that there is at most one
     row, `is_spread` that something in the query decides how often a person's row stands in it.
-    `views` are those whose rows these are. `table` is the engine's number of the step, for columns
-    named by it.
+    `is_paired` says that rows of one view stand beside each other. `views` are those whose rows
+    these are. `table` is the engine's number of the step, for columns named by it.
     """
 
     values: tuple[Value, ...]
@@ -109,6 +109,7 @@ class Relation(NamedTuple):
     most: int | None = None
     is_one: bool = False
     is_spread: bool = False
+    is_paired: bool = False
     views: frozenset[str] = frozenset()
     table: int | None = None
 

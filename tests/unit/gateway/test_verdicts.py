@@ -45,6 +45,15 @@ APART = [
     f"SELECT avg(a.wage) - avg(b.wage) FROM {_PAIRS} {_HALF}",
     f"SELECT sum(a.wage), sum(b.wage * 3) FROM {_PAIRS} {_HALF}",
     f"SELECT sum(a.wage) FILTER (WHERE a.year > 0), sum(b.wage) FROM {_PAIRS} {_HALF}",
+    f"SELECT count(*) FILTER (WHERE a.quarter < b.quarter), count(*) FILTER (WHERE a.quarter > "
+    f"b.quarter) FROM {_PAIRS} {_HALF}",
+    f"SELECT count(CASE WHEN a.wage < b.wage THEN 1 END) - count_if(a.wage > b.wage) "
+    f"FROM {_PAIRS} {_HALF}",
+    f"SELECT sum(a.wage * (a.quarter < b.quarter)::INT), sum(b.wage * (b.quarter < a.quarter)::INT)"
+    f" FROM {_PAIRS} {_HALF}",
+    # The means of both follow from two lines through them.
+    "SELECT regr_slope(a.wage, b.wage), regr_intercept(a.wage, b.wage), "
+    f"regr_slope(b.wage, a.wage), regr_intercept(b.wage, a.wage) FROM {_PAIRS} {_HALF}",
     _steps("sum(a.s), sum(b.s)", "sum(wage)"),
     _steps("avg(a.s), avg(b.s)", "avg(wage)"),
     _steps("sum(a.s), sum(b.s)", "count(*)"),
@@ -55,6 +64,11 @@ APART = [
     f"count(*) FILTER (WHERE NOT ({_FEW})) AS t FROM wages GROUP BY 1)",
 ]
 HONEST = [
+    "SELECT count(*) AS n, count_if(b.wage > a.wage) AS more, count(*) FILTER (WHERE b.wage = "
+    f"a.wage) AS same, avg(b.wage) FROM {_PAIRS} WHERE b.quarter = a.quarter + 1 "
+    "AND a.wage < 5000",
+    f"SELECT corr(a.wage, b.wage), regr_slope(b.wage, a.wage), count(*) FROM {_PAIRS} "
+    "WHERE b.quarter = a.quarter + 1 AND a.wage < 5000",
     f"SELECT sum(b.wage - a.wage), avg(b.wage - a.wage) FROM {_PAIRS} "
     "WHERE b.quarter = a.quarter + 1",
     f"SELECT avg(a.wage), avg(b.wage) FROM {_PAIRS} WHERE a.year = 2021 AND b.year = 2022 "
