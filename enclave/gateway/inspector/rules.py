@@ -46,10 +46,10 @@ class Boundary:
     most: int | None
     is_conditional: bool
     is_overlapping: bool
+    is_paired: bool
     is_counting: bool
     is_naming: bool
     is_rounded: bool
-    is_paired: bool
 
     @property
     def is_single(self) -> bool:
@@ -63,10 +63,10 @@ class Boundary:
             max(self.most, other.most) if self.most and other.most else None,
             self.is_conditional or other.is_conditional,
             self.is_overlapping or other.is_overlapping,
+            self.is_paired or other.is_paired,
             self.is_counting or other.is_counting,
             self.is_naming or other.is_naming,
             self.is_rounded or other.is_rounded,
-            self.is_paired or other.is_paired,
         )
 
 
@@ -321,7 +321,7 @@ class Rules:
         told = (any(is_such(call, below, flow) for call in calls)
                 for is_such in (_counting, _naming, _rounded))  # fmt: skip
         self.boundaries.append(
-            Boundary(mark, below.most, any(judged), overlap, *told, is_paired=below.is_paired)
+            Boundary(mark, below.most, any(judged), overlap, below.is_paired, *told)
         )
         safe = tuple(_of_a_group(value) for value in public.values)
         return public._replace(values=safe, most=None)
