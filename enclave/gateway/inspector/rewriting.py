@@ -50,6 +50,7 @@ from enclave.gateway.refusals import NotGroups
 from enclave.model import Aggregation, SmallGroups
 
 STOP = "__held_stop"  # what the engine says when it is to stop for a small group
+_MANY = 1000  # rows of one person: with more no usual group is sure to pass by its rows
 _MOST_VALUES = 0.2  # by one person, of those a middle quantile is of: it then lies on nobody's end
 
 
@@ -126,10 +127,12 @@ class Grouping:
         rows, tested = self._name("rows"), self._name("groups")
         shown = [column(name) for name in keys]
         if self._is_by_row():
-            aggregates = [*groups, self._verdict().over_rows(is_single=True)]
+            aggregates = [*groups, self._verdict().over_rows()]
             steps.append(_cte(tested, grouped(shown, aggregates, table(rows))))
         else:
-            steps.append(_cte(self._name("sums"), grouped(shown, groups, table(rows))))
+            sure = [self._sure()] if self._is_sure_by_rows() else []
+            sums = grouped(shown, [*groups, *sure], table(rows))
+            steps.append(_cte(self._name("sums"), sums))
             steps.extend(self._tests(keys, shown))
             joined = join(table(self._name("sums")), table(self._name("tests")), keys)
             names = [column(name, table=self._name("sums")) for name in keys]
@@ -149,30 +152,42 @@ class Grouping:
         return _cte(self._name("rows"), rows, is_kept=self.is_sampled)
 
     def _tests(self, keys: list[str], shown: list[Node]) -> list[Node]:
-        """Return the steps to the verdict on each group, a quick test first unless `is_exact`."""
-        rows = table(self._name("rows"))
-        if self.is_exact:  # another engine would put the persons in other buckets
-            return [_cte(self._name("tests"), self._verdict().over_persons(shown, rows))]
-        quick = self._verdict().over_persons(shown, rows, is_quick=True)
-        exact = _cte(self._name("tests"), self._exact(keys, shown))
-        return [_cte(self._name("quick"), quick), exact]
+        """Return the steps to the verdict on each group: what is quickly told first.
 
-    def _exact(self, keys: list[str], shown: list[Node]) -> Node:
-        """Return the verdict on each group, person by person where a quick test did not do.
-
-        Persons are first put together in buckets: a group with enough buckets has enough persons,
-        and what no bucket has too much of no person has. Only the other groups are counted out.
+        Where it is known how many rows one person may have, most groups surely pass by their rows.
+        Of the others persons are put together in buckets: a group with enough buckets has enough
+        persons, and what no bucket has too much of no person has. Only what is then left is counted
+        out. Where `is_exact` there are no buckets: another engine would fill them otherwise.
         """
-        quick = self._name("quick")
-        sure = select([*copied(shown), column(f"{PREFIX}ok")], table(quick),
-                      where=column(f"{PREFIX}ok"))  # fmt: skip
-        left = select(copied(shown) or [titled(constant(1), f"{PREFIX}one")], table(quick),
-                      where=negated(column(f"{PREFIX}ok")))  # fmt: skip
-        rows = join(
-            table(self._name("rows")), subselect(left, f"{PREFIX}left"), keys,
-            kind="SEMI" if keys else "INNER",
-        )  # fmt: skip
-        return pile(sure, self._verdict().over_persons(shown, rows))
+        steps, passed, rows = [], [], table(self._name("rows"))
+        if self._is_sure_by_rows():
+            passed.append(self._passing("sums", "sure", shown))
+            left = select([star()], self._left("sums", "sure", rows, keys))
+            steps.append(_cte(self._name("open"), left, is_kept=False))
+            rows = table(self._name("open"))
+        if not self.is_exact:
+            quick = self._verdict().over_persons(shown, rows, is_quick=True)
+            steps.append(_cte(self._name("quick"), quick))
+            passed.append(self._passing("quick", "ok", shown))
+            rows = self._left("quick", "ok", copied(rows), keys)
+        tested = self._verdict().over_persons(shown, rows)
+        for each in passed:
+            tested = pile(each, tested)
+        return [*steps, _cte(self._name("tests"), tested)]
+
+    def _passing(self, step: str, verdict: str, shown: list[Node]) -> Node:
+        """Return the groups that pass by an earlier step."""
+        passes = column(f"{PREFIX}{verdict}")
+        return select([*copied(shown), titled(passes, f"{PREFIX}ok")], table(self._name(step)),
+                      where=passes)  # fmt: skip
+
+    def _left(self, step: str, verdict: str, rows: Node, keys: list[str]) -> Node:
+        """Return the rows of the groups that an earlier step did not let pass."""
+        shown = [column(name) for name in keys] or [titled(constant(1), f"{PREFIX}one")]
+        groups = select(shown, table(self._name(step)),
+                        where=negated(column(f"{PREFIX}{verdict}")))  # fmt: skip
+        kind = "SEMI" if keys else "INNER"
+        return join(rows, subselect(groups, f"{PREFIX}left"), keys, kind=kind)
 
     def _verdict(self) -> Verdict:
         return Verdict(self.rules, tuple(self.tests), tuple(self.summed.values()))
@@ -180,6 +195,13 @@ class Grouping:
     def _is_by_row(self) -> bool:
         """Say whether each row is one person, and none is set against the others."""
         return self.known.is_single and not self.summed
+
+    def _is_sure_by_rows(self) -> bool:
+        """Say whether enough rows are enough persons, and nobody's two sums are compared."""
+        return 0 < (self.known.most or 0) <= _MANY and len(self.summed) < 2
+
+    def _sure(self) -> Node:
+        return titled(self._verdict().over_rows(most=self.known.most), f"{PREFIX}sure")
 
     def _held(self, keys: list[str], groups: list[Node]) -> Node:
         """Return the groups that pass, and the remainder of the others if it passes too."""
@@ -195,7 +217,7 @@ class Grouping:
         )
         blank = [titled(null(), name) for name in keys]
         if self._is_by_row() or not self.tests:
-            verdict = self._verdict().over_rows(is_single=self.known.is_single)
+            verdict = self._verdict().over_rows(most=1 if self.known.is_single else None)
             inner = select([*copied(groups), verdict], rest)
         else:
             sums = subselect(select(copied(groups), rest), f"{PREFIX}sums")

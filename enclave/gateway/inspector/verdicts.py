@@ -74,17 +74,24 @@ class Verdict:
     tests: tuple[Test, ...]
     summed: tuple[str, ...] = ()
 
-    def over_rows(self, *, is_single: bool) -> Node:
-        """Return whether a group may be shown, where each row is a person's only one."""
-        person = column(f"{PREFIX}p")
-        conditions = [self._enough(call("count", person, distinct=not is_single))]
+    def over_rows(self, *, most: int | None = 1) -> Node:
+        """Return whether a group may be shown, by rows of which no person has more than `most`.
+
+        With one row a person that is the verdict. With more a yes is sure, whosever the rows are:
+        so many times as much is asked of them, and that no two cancel each other. Where `most` is
+        not known persons are told apart, which does where there are no tests.
+        """
+        times = most or 1
+        persons = call("count", column(f"{PREFIX}p"), distinct=not most)
+        conditions = [self._enough(persons, times)]
         for test in self.tests:
             found = column(test.name)
             if test.is_share:
-                conditions += self._shares(test, call("abs", found))
+                conditions += self._shares(test, call("abs", found), times)
+                conditions += self._one_sided(found, times) if test.cancels and times > 1 else []
             else:
                 sides = {"y": found, "n": _not(found)}
-                conditions += [self._none_or_enough(sides[side]) for side in test.sides]
+                conditions += [self._none_or_enough(sides[side], times) for side in test.sides]
         return titled(all_of(conditions), f"{PREFIX}ok")
 
     def over_persons(self, keys: list[Node], rows: Node, *, is_quick: bool = False) -> Node:
@@ -127,9 +134,10 @@ class Verdict:
 
     # Numbers -----------------------------------------------------------------------------------
 
-    def _shares(self, test: Test, share: Node) -> list[Node]:
+    def _shares(self, test: Test, share: Node, times: int = 1) -> list[Node]:
         """Return that nobody has more than the agreed share of a number, and that it is finite."""
         most, whole = _or_nothing(call("max", share)), _or_nothing(call("sum", share))
+        most = _times(most, constant(times)) if times > 1 else most
         # Of infinity, or of what is no number, all is the agreed share: less itself it is not 0,
         # and nobody's share can be told.
         itself = call("-", copied(whole), copied(whole), is_operator=True)
@@ -137,6 +145,16 @@ class Verdict:
             compare("LESSTHANOREQUALTO", most, _times(whole, constant(test.share or 0))),
             compare("EQUAL", itself, constant(0)),
         ]
+
+    def _one_sided(self, number: Node, times: int) -> list[Node]:
+        """Return that all is left of everybody's numbers, none of them being of another sign."""
+        least, most = (_or_nothing(call(end, copied(number))) for end in ("min", "max"))
+        some = compare("NOTEQUAL", copied(number), constant(0))
+        sides = [
+            compare("GREATERTHANOREQUALTO", least, constant(0)),
+            compare("LESSTHANOREQUALTO", most, constant(0)),
+        ]
+        return [_either(sides), self._none_or_enough(some, times)]
 
     def _left(self, test: Test, *, is_quick: bool) -> list[Node]:
         """Return the same of what is left of each person's numbers, and that it is left of enough.
@@ -153,7 +171,7 @@ class Verdict:
         nothing = compare("EQUAL", _or_nothing(call("sum", copied(none))), constant(0))
         return [
             compare("LESSTHANOREQUALTO", _or_nothing(call("max", most)), agreed),
-            {**all_of([nothing, enough]), "type": "CONJUNCTION_OR"},
+            _either([nothing, enough]),
         ]
 
     # Two sums ----------------------------------------------------------------------------------
@@ -196,14 +214,18 @@ class Verdict:
 
     # Persons -----------------------------------------------------------------------------------
 
-    def _enough(self, count: Node) -> Node:
-        return compare("GREATERTHANOREQUALTO", count, constant(self.rules.persons))
+    def _enough(self, count: Node, times: int = 1) -> Node:
+        return compare("GREATERTHANOREQUALTO", count, constant(self.rules.persons * times))
 
-    def _none_or_enough(self, condition: Node) -> Node:
+    def _none_or_enough(self, condition: Node, times: int = 1) -> Node:
         """Return that a condition holds for nobody, or for enough."""
         count = call("count_if", condition)
         none = compare("EQUAL", count, constant(0))
-        return {**all_of([none, self._enough(copied(count))]), "type": "CONJUNCTION_OR"}
+        return _either([none, self._enough(copied(count), times)])
+
+
+def _either(conditions: list[Node]) -> Node:
+    return {**all_of(conditions), "type": "CONJUNCTION_OR"}
 
 
 def _or_nothing(number: Node) -> Node:
