@@ -23,6 +23,7 @@ from enclave.gateway import cgroup, child, service, supervisor, worker
 from enclave.gateway.budgets import Lease
 from enclave.gateway.child import HUNG, Worker
 from enclave.gateway.duck import DuckWork
+from enclave.gateway.engine_duckdb import Limits, settings_of
 from enclave.gateway.inspector import engine_json, engine_tree, limits
 from enclave.gateway.journal import Journal
 from enclave.gateway.records import Records
@@ -117,6 +118,15 @@ def test_the_engine_tree_alone_refuses_what_doubles_with_each_step() -> None:
 
 
 # The engine, without what stands around it --------------------------------------------------------
+
+
+def test_each_setting_that_shuts_the_engine_says_so_itself() -> None:
+    """With files shut Python's variables are too: only the setting's own word tells them apart."""
+    given = settings_of(Limits())
+    for name in ("enable_external_access", "python_enable_replacements", "python_scan_all_frames"):
+        assert given[name] == "false"
+    assert given["disabled_filesystems"] == "LocalFileSystem"
+    assert list(given.items())[-1] == ("lock_configuration", "true")
 
 
 def test_a_stop_before_the_engine_has_begun_lets_it_not_begin() -> None:
