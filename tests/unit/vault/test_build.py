@@ -250,7 +250,7 @@ def test_a_closed_or_unknown_project_is_not_built(enclave: Enclave) -> None:
     event = Event(Action.PROJECT_CLOSED, "adam", project=ONE)
     with enclave.store.record(enclave.audit, event) as connection:
         control.move(connection, ONE, ProjectState.CLOSED, epoch=None)
-    with pytest.raises(Conflict, match="closed"):
+    with pytest.raises(Conflict, match="gone for good"):
         enclave.build()
 
 

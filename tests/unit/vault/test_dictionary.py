@@ -110,6 +110,12 @@ def cut_in_a_field(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-2])
 
 
+def cut_before_a_value(path: Path) -> None:
+    """What is left fits the dictionary: only the missing line end tells."""
+    csv(path, *reversed(ROWS))
+    path.write_bytes(path.read_bytes()[: -len("62\n")])
+
+
 def cut_in_a_row(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: -len(ROWS[2]) // 2])
 
@@ -120,6 +126,7 @@ def cut_in_a_row(path: Path) -> None:
         (bad_encoding, {"encoding": (3,)}),
         (cut_in_a_field, {"truncated": ()}),
         (cut_in_a_row, {"truncated": ()}),
+        (cut_before_a_value, {"truncated": ()}),
         (lambda path: path.write_bytes(b""), {"empty": ()}),
         (lambda path: path.write_text(HEADER + "\n"), {"empty": ()}),
         (lambda path: path.write_text("\n"), {"unreadable": ()}),

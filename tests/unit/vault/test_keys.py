@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def test_no_unwrapped_project_key_is_on_disk_and_files_are_private(vault: Settin
     for path in files:
         assert key not in path.read_bytes()
         assert key.hex() not in path.read_text(errors="replace")
+        assert base64.b64encode(key) not in path.read_bytes()
         assert path.stat().st_mode & 0o077 == 0
 
 
