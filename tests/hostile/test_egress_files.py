@@ -19,6 +19,7 @@ from egress_review.errors import OutputRefused
 from egress_review.files.model import MOST_BYTES
 from egress_review.methods.proving import checked
 from egress_review.model import Request, State
+from egress_review.releasing import statement
 from egress_review.render import MARK
 from egress_review.sdc.proofs import load as load_proof
 from egress_review.sdc.verify import Proof
@@ -263,7 +264,9 @@ def test_what_is_said_outside_fits_no_guess_of_a_hidden_number(world: World) -> 
     _, certificate = world.service.download(PEOPLE["rosa"], request.id, "certificate.json")
     full, protected = world.service.view_raw(PEOPLE["dora"], request)
     one, two = hashlib.sha256(full), hashlib.sha256(protected)
+    read = hashlib.sha256(statement(request)).digest()  # what a commitment is made of but its salt
     guesses = {
+        hashlib.sha256(read + one.digest() + two.digest() * 2).hexdigest(),
         one.hexdigest(),
         hashlib.sha256(one.digest() + two.digest()).hexdigest(),
         hashlib.sha256(full + protected).hexdigest(),
