@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.axe import assert_accessible
 from tests.support.browser import NARROW, WIDE, log_in, screenshot
@@ -70,13 +71,13 @@ def test_everything_works_with_javascript_off(plain_page, gallery_url):
     assert "26 to 50 of 200" in page.inner_text("caption")
     page.goto(f"{gallery_url}/charts?n=5")
     page.get_by_text("The same numbers as a table").first.click()
-    assert page.get_by_role("cell", name="37").is_visible()
+    expect(page.get_by_role("cell", name="37")).to_be_visible()
     page.goto(gallery_url)
     page.get_by_label("What to say").fill("Said without a script.")
     page.get_by_role("button", name="Send").click()
-    assert page.get_by_text("Said without a script.").is_visible()
+    expect(page.get_by_text("Said without a script.")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
-    assert page.get_by_role("heading", name="You are logged out of this site").is_visible()
+    expect(page.get_by_role("heading", name="You are logged out of this site")).to_be_visible()
 
 
 def test_pictures_keep_their_own_paper_where_the_system_forces_dark_colours(page, gallery_url):
@@ -108,7 +109,7 @@ def test_a_vote_goes_through_a_new_log_in_by_keyboard_alone(page, gallery_url, c
     tab_to(page, "Vote to approve")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{gallery_url}/table")
-    assert page.get_by_text("Your vote on 2 was counted (abc).").is_visible()
+    expect(page.get_by_text("Your vote on 2 was counted (abc).")).to_be_visible()
 
 
 def test_every_control_shows_where_the_keyboard_is(page, gallery_url):
@@ -143,7 +144,7 @@ def test_a_person_is_warned_before_an_idle_session_ends_and_can_stay(page, galle
     notice.wait_for(state="hidden")
     clock.forward(5 * 60)
     page.goto(f"{gallery_url}/table")
-    assert page.get_by_role("heading", name="Release requests").first.is_visible()
+    expect(page.get_by_role("heading", name="Release requests").first).to_be_visible()
 
 
 def test_an_ended_session_leads_back_to_the_page_it_ended_on(page, gallery_url, clock):
@@ -164,7 +165,7 @@ def test_someone_without_a_role_reads_what_to_do(page, gallery_url):
     page.wait_for_url(f"{gallery_url}/oidc/callback**")
     screenshot(page, "gallery-not-admitted")
     assert_accessible(page)
-    assert page.get_by_text("ask the operating group").is_visible()
+    expect(page.get_by_text("ask the operating group")).to_be_visible()
 
 
 def tab_to(page, text):
