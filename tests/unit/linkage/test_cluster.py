@@ -30,10 +30,13 @@ def test_two_rows_of_a_duplicate_free_dataset_are_never_one_person() -> None:
     assert groups("ss", (0, 1, 20.0), free="s") == [{0}, {1}]
     bridged = groups("sxs", (0, 1, 12.0), (1, 2, 11.0), free="s")
     assert bridged == [{0, 1}, {2}], "not through a third either; the stronger pair wins"
+    assert groups("xss", (0, 1, 12.0), (0, 2, 11.0), free="s") == [{0, 1}, {2}]
 
 
 def test_an_overwhelming_pair_does_not_outvote_the_others() -> None:
     assert groups("abc", (0, 1, 900.0), (1, 2, 15.0), (0, 2, -60.0)) == [{0, 1}, {2}]
+    held = [(0, 1, 20.0), (1, 2, 900.0), (2, 3, 20.0), (0, 3, -60.0)]
+    assert groups("abcd", *held) == [{0, 1}, {2, 3}], "it alone would join the two families"
 
 
 edges = st.lists(
