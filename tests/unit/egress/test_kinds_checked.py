@@ -120,6 +120,8 @@ def test_where_an_agency_takes_no_unverified_tables_it_is_refused_as_it_was(worl
     query, answer = world.ask(PAY)
     request = world.hand_in(table(answer.replace(b"Farming", b"Fishing"), query))
     assert request.state is State.REFUSED
+    assert request.sentence is not None
+    assert request.sentence.startswith("The table's content is not what its query answers. [")
     assert world.hand_in(table(answer, query), text()).state is State.REFUSED
 
 
