@@ -11,7 +11,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -69,8 +69,12 @@ class QuestionsOnly(flight.FlightServerBase):
         reader: flight.MetadataRecordBatchReader,
         writer: flight.MetadataRecordBatchWriter,
     ) -> None:
-        with edge():
+        with self._refusals():
             raise refused()
+
+    def _refusals(self) -> AbstractContextManager[None]:
+        """Return what stands around a call that holds no query; a session's server logs there."""
+        return edge()
 
 
 class SessionServer(QuestionsOnly):
@@ -156,17 +160,6 @@ class SessionServer(QuestionsOnly):
             writer.write(pa.py_buffer(bound))
 
     @override
-    def do_exchange(
-        self,
-        context: flight.ServerCallContext,
-        descriptor: flight.FlightDescriptor,
-        reader: flight.MetadataRecordBatchReader,
-        writer: flight.MetadataRecordBatchWriter,
-    ) -> None:
-        with self._refusals():
-            raise refused()
-
-    @override
     def do_action(
         self, context: flight.ServerCallContext, action: flight.Action
     ) -> Iterator[flight.Result]:
@@ -177,6 +170,7 @@ class SessionServer(QuestionsOnly):
     def list_actions(self, context: flight.ServerCallContext) -> list[tuple[str, str]]:
         return list(_ACTIONS)
 
+    @override
     @contextmanager
     def _refusals(self, text: str = "") -> Iterator[None]:
         """Have a refusal of what is not even a query logged before it is told, as a query's is."""

@@ -135,11 +135,10 @@ def response_headers(
             continue
         if workspace and lower not in _FROM_WORKSPACE:
             continue
-        if workspace and lower == "set-cookie":
-            value = _own_cookie(value)  # noqa: PLW2901 - the header as it goes on
         if workspace and lower == "location" and not stays(value, domain):
             continue
-        kept.append((name, value))
+        is_cookie = workspace and lower == "set-cookie"
+        kept.append((name, _own_cookie(value) if is_cookie else value))
     return kept
 
 

@@ -208,16 +208,24 @@ def _away(audit_service: AuditProcess) -> None:
     shutil.rmtree(audit_service.settings.run_dir / "audit")
 
 
+def _begun_without_audit(
+    backups: Backups, audit_service: AuditProcess, caplog: pytest.LogCaptureFixture
+) -> Starting:
+    """Return a service that began while audit was away, and has said that it waits."""
+    _away(audit_service)
+    service = Starting(backups.settings, "hub")
+    wait_until(lambda: _waits(caplog), "it did not say that it waits")
+    assert not service.opened.is_set()
+    return service
+
+
 def test_a_service_that_starts_while_audit_is_away_asks_before_it_begins(
     backups: Backups, audit_service: AuditProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     backups.back_up()
     backups.change()
     backups.restore()
-    _away(audit_service)
-    service = Starting(backups.settings, "hub")
-    wait_until(lambda: _waits(caplog), "it did not say that it waits")
-    assert not service.opened.is_set()
+    service = _begun_without_audit(backups, audit_service, caplog)
     audit_service.start()
     service.end()
     assert service.refused.is_set()
@@ -230,10 +238,7 @@ def test_over_the_newest_store_it_begins_once_audit_is_back(
     backups: Backups, audit_service: AuditProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     backups.change()
-    _away(audit_service)
-    service = Starting(backups.settings, "hub")
-    wait_until(lambda: _waits(caplog), "it did not say that it waits")
-    assert not service.opened.is_set()
+    service = _begun_without_audit(backups, audit_service, caplog)
     audit_service.start()
     wait_until(service.opened.is_set, "it did not begin")
     service.end()

@@ -21,6 +21,7 @@ from enclave.gateway.inspector.trees import (
     grouped,
     is_present,
     is_true,
+    negated,
     null,
     select,
     star,
@@ -28,7 +29,6 @@ from enclave.gateway.inspector.trees import (
     titled,
     window,
 )
-from enclave.gateway.inspector.trees import negated as _not
 from enclave.model import Aggregation
 
 PREFIX = "__held_"
@@ -90,7 +90,7 @@ class Verdict:
                 conditions += self._shares(test, call("abs", found), times)
                 conditions += self._one_sided(found, times) if test.cancels and times > 1 else []
             else:
-                sides = {"y": found, "n": _not(found)}
+                sides = {"y": found, "n": negated(found)}
                 conditions += [self._none_or_enough(sides[side], times) for side in test.sides]
         return titled(all_of(conditions), f"{PREFIX}ok")
 
@@ -100,7 +100,7 @@ class Verdict:
         Persons are put together in buckets for a quick verdict: where it is yes, so is the other.
         """
         person = _bucket() if is_quick else column(f"{PREFIX}p")
-        each = grouped([*keys, titled(person, f"{PREFIX}p")], list(self._added()), rows)
+        each = grouped([*keys, titled(person, f"{PREFIX}p")], self._added(), rows)
         source = subselect(each, f"{PREFIX}each")
         middles = [titled(middle, name) for name, middle in self._middles(keys)]
         if middles:
@@ -128,7 +128,7 @@ class Verdict:
                 added.append(call("sum", call("abs", found), alias=test.name))
                 added += [call("sum", found, alias=test.left)] if test.cancels else []
                 continue
-            sides = {"y": found, "n": _not(found)}
+            sides = {"y": found, "n": negated(found)}
             added += [call("count_if", sides[s], alias=f"{test.name}{s}") for s in test.sides]
         return [*added, *(call("sum", column(name), alias=name) for name in self.summed)]
 
