@@ -218,8 +218,8 @@ class Verdict:
         return compare("GREATERTHANOREQUALTO", count, constant(self.rules.persons * times))
 
     def _none_or_enough(self, condition: Node, times: int = 1) -> Node:
-        """Return that a condition holds for nobody, or for enough."""
-        count = call("count_if", condition)
+        """Return that a condition holds for nobody, or for enough: count_if of NULLs is NULL."""
+        count = _or_nothing(call("count_if", condition))
         none = compare("EQUAL", count, constant(0))
         return _either([none, self._enough(copied(count), times)])
 

@@ -79,6 +79,13 @@ def test_numbers_that_cancel_leave_one_persons(engine) -> None:
     assert len(asked(engine, COUNTED)) == 1
 
 
+def test_a_sum_of_nothing_is_shown_for_many_rows_as_for_few(engine) -> None:
+    """count_if is NULL where every number is: such a group passed neither by rows nor persons."""
+    fill(engine, 60, "[NULL, NULL]")
+    assert asked(engine, SUMMED) == [("Mining", None)]
+    assert asked(engine, f"{SUMMED} HAVING sum(wage) IS NULL") == [("Mining", None)]
+
+
 def test_a_condition_holds_for_as_many_rows_as_one_person_may_have(engine) -> None:
     fill(engine, 60, "[1]")
     fill(engine, 4, "[-1, -1, -1]")  # twelve rows, of four
