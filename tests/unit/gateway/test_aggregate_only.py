@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import isclose
+from statistics import median
 from typing import Any
 
 import duckdb
@@ -287,6 +289,10 @@ def _may_be_shown(rows: list[Row], columns: list[Column]) -> bool:
         _persons(differ) == 0 or _persons(differ) >= held.PERSONS
         for one, other in _subtracted(columns)
         for differ in [[row for row in rows if _counts(row, one) != _counts(row, other)]]
+    ) and all(
+        apart == 0 or apart >= held.PERSONS
+        for one, other in _set_against(columns)
+        for apart in [_off_the_middle(rows, one, other)]
     )
 
 
@@ -305,6 +311,34 @@ def _subtracted(columns: list[Column]) -> list[tuple[Column, Column]]:
         return [*itertools.combinations([c for c in columns if c.argument or c.chosen], 2)]
     pairs = [*itertools.combinations(counts, 2)]
     return pairs + [*itertools.combinations(sums, 2)] * overlap
+
+
+def _set_against(columns: list[Column]) -> list[tuple[Column, Column]]:
+    """Return the pairs of sums, where some are of one column or of constants (0281)."""
+    numbers = {(c.argument, c.chosen): c for c in columns if c.kind in ("sum", "avg", "flag")}
+    arguments = [argument for argument, _ in numbers]
+    if None in arguments or len(set(arguments)) < len(arguments):
+        return [*itertools.combinations(numbers.values(), 2)]
+    return []
+
+
+def _off_the_middle(rows: list[Row], one: Column, other: Column) -> int:
+    """Return of how many persons two sums have another ratio than the middle one of all."""
+    uppers, lowers = _each(rows, one), _each(rows, other)
+    ratios = [uppers[who] / lowers[who] for who in uppers if lowers.get(who)]
+    middle = median(ratios) if ratios else 0
+    pairs = [(uppers.get(who, 0), lowers.get(who, 0) * middle) for who in {*uppers, *lowers}]
+    return sum(not isclose(*pair, rel_tol=1e-9) for pair in pairs) if middle else 0
+
+
+def _each(rows: list[Row], column: Column) -> dict[str, float]:
+    """Return what each person adds to a sum; a flag adds 0 where a FILTER leaves out."""
+    each: dict[str, float] = defaultdict(float)
+    for row in rows:
+        is_chosen = column.chosen is None or column.chosen(row)
+        if is_chosen or column.kind == "flag":
+            each[row["person_id"]] += float(row[column.argument]) if column.argument else is_chosen
+    return each
 
 
 def _counts(row: Row, column: Column) -> bool:
