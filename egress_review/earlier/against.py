@@ -19,8 +19,8 @@ from egress_review.sdc import span
 from egress_review.sdc.changes import with_total
 from egress_review.sdc.differencing import compare, resemble, resemble_within, within
 from egress_review.sdc.membership import Membership
-from egress_review.sdc.nesting import sums
-from egress_review.sdc.tables import Sum, Table
+from egress_review.sdc.nesting import Nested, nested
+from egress_review.sdc.tables import Table
 
 MOST_PARTITIONS = 40
 MOST_CELLS = 12_000  # of tables searched together; their Gram matrix is this squared, 8 bytes each
@@ -85,8 +85,8 @@ class Against:
             raise OutputRefused(CONFLICT, hint=ELSE)
         return frozenset(self.new.owners[cell] for cell in cells)
 
-    def sums(self, table: Table, earlier: Sequence[Table]) -> tuple[Sum, ...]:
-        """Return the sums that no label says, of the new table and earlier ones of its project."""
+    def nested(self, table: Table, earlier: Sequence[Table]) -> Nested:
+        """Return what no label says of cells within cells, with earlier tables of its project."""
         own = {_marks(one): one for one in earlier}
         known = [
             (own[marks], one.kept.membership)
@@ -94,7 +94,7 @@ class Against:
             if one.kept.project == self.new.project
             and (marks := _marks_kept(one.kept.membership)) in own
         ]
-        return sums((table, self.new.membership), known)
+        return nested((table, self.new.membership), known)
 
     def resembling(self, table: Table) -> frozenset[int]:
         """Return the published rows to hide where no number is exact, here or in earlier tables.

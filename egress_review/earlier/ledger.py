@@ -39,6 +39,7 @@ def dump(entry: Entry) -> bytes:
         "hidden": sorted(table.hidden),
         "primary": sorted(table.primary),
         "sums": [[_dump_mark(mark) for mark in (total, *parts)] for total, parts in table.sums],
+        "held": [[_dump_mark(mark) for mark in (whole, *parts)] for whole, parts in table.held],
         "numbers": list(entry.numbers),
         "labels": list(entry.labels),
         "reasons": {str(index): list(reasons) for index, reasons in entry.reasons.items()},
@@ -60,6 +61,7 @@ def load(content: bytes) -> Entry:
         hidden=frozenset(plain["hidden"]),
         primary=frozenset(plain["primary"]),
         sums=tuple(_load_sum(marks) for marks in plain.get("sums", ())),
+        held=tuple(_load_sum(marks) for marks in plain.get("held", ())),
     )
     bounds = {
         int(index): {name: (_bound(low, -1), _bound(high, 1)) for name, (low, high) in b.items()}

@@ -80,8 +80,8 @@ def protect(
     """
     reasons = sensitive(evidence.table, rules)
     before = [entry.table for entry in earlier]
-    nested = replace(evidence.table, sums=against.sums(evidence.table, before))
-    evidence = replace(evidence, table=nested)
+    nested = against.nested(evidence.table, before)
+    evidence = replace(evidence, table=replace(evidence.table, sums=nested.sums, held=nested.held))
     until = Until(budget)
     table, solved = _hide(evidence, reasons, before, rules, budget)
     for _ in range(MOST_ROUNDS):

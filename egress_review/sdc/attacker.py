@@ -44,7 +44,8 @@ class Published:
 
     `at_least` gives, per measure, the least a shown row can have (None: it may be negative).
     `overlapping` names measures whose parts may share persons; `within` pairs (smaller, larger).
-    `sums` are groups and what makes them up, where labels are read to say so: bands within bands.
+    `sums` are groups and what makes them up, where labels are read to say so: bands within bands;
+    `held` are groups and some that lie inside, which are together no more than they are.
     """
 
     rows: tuple[Row, ...]
@@ -52,6 +53,7 @@ class Published:
     overlapping: frozenset[str] = frozenset()
     within: tuple[tuple[str, str], ...] = ()
     sums: tuple[tuple[object, tuple[object, ...]], ...] = ()
+    held: tuple[tuple[object, tuple[object, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,11 @@ def _nest(knowledge: _Knowledge, table: Published, overlapping: frozenset[str]) 
             names = [(group, measure) for group in (total, *parts)]
             if all(name in knowledge.limit for name in names):
                 _relate(knowledge, names[0], names[1:], table)
+        for whole, parts in table.held:
+            names = [(group, measure) for group in (whole, *parts)]
+            if all(knowledge.limit.get(name, -np.inf) >= 0 for name in names):
+                fact = {names[0]: 1.0, **dict.fromkeys(names[1:], -1.0)}
+                knowledge.facts.append((fact, False))
 
 
 def _compare(knowledge: _Knowledge, table: Published) -> None:

@@ -6,11 +6,12 @@ to show a reviewer, not to publish.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from egress_review.sdc.attacker import Insider, Interval, Published, Row, Unknown
-from egress_review.sdc.floors import Name, floors, least
+from egress_review.sdc.floors import Name, ceilings, floors, least
 from egress_review.sdc.primary import may_be_known, owed
 from egress_review.sdc.standards import NEARLY
 from egress_review.sdc.tables import Cell, Kind, Measure, Table
@@ -65,6 +66,7 @@ def publish(table: Table) -> Published:
         overlapping=frozenset(m.name for m in table.measures if not m.adds_up),
         within=tuple(within),
         sums=table.sums,
+        held=table.held,
     )
 
 
@@ -118,9 +120,9 @@ def certify(
 
     A sensitive number the attacker has no bounds for was published somewhere: not open at all.
     """
-    floor = floors(tables)
+    ends = (floors(tables), ceilings(tables))
     findings = [
-        _finding((number, index), measure, tables, bounds, (rules, floor))
+        _finding((number, index), measure, tables, bounds, (rules, *ends))
         for number, table in enumerate(tables)
         for index in sorted(table.primary)
         for measure in table.measures
@@ -135,13 +137,14 @@ def _finding(
     measure: Measure,
     tables: Sequence[Table],
     bounds: Mapping[Unknown, Interval],
-    standard: tuple[DisclosureRules, Mapping[Name, float]],
+    standard: tuple[DisclosureRules, Mapping[Name, float], Mapping[Name, float]],
 ) -> Finding:
     number, index = place
-    rules, floor = standard
+    rules, floor, ceiling = standard
     cell = tables[number].cells[index]
     name, value = (cell.mark, measure.name), cell.values[measure.name]
-    up, down = owed(cell, measure, rules, floor=floor[name])
+    most = ceiling.get(name, math.inf)
+    up, down = owed(cell, measure, rules, floor=floor[name], ceiling=most)
     low, high = bounds.get(name, (value, value))
     return Finding(number, index, measure.name, up, down, high - value, value - low)
 

@@ -30,6 +30,28 @@ def altered(new: Membership, old: Membership, pairs: Ints) -> Ints:
     return counts
 
 
+def are_of_same_rows(new: Membership, old: Membership) -> bool:
+    """Say whether each person has one row in each of two tables, and all who are in both the same.
+
+    Then whose persons lie inside a cell of the other has all rows there too.
+    """
+    if not all(_is_one_row_each(table) for table in {new, old}) or new.origin != old.origin:
+        return False
+    if new is old:
+        return True
+    count = min(len(new.labels), len(old.labels))
+    both = np.flatnonzero((new.labels[:count] > 0) & (old.labels[:count] > 0))
+    ours, theirs = (table.rows()[_extents(table)[1][both]] for table in (new, old))
+    return bool((ours == theirs).all())
+
+
+def _is_one_row_each(table: Membership) -> bool:
+    own = table.levels >= 0  # the others are parts that a FILTER counts
+    rows = table.marks[own, 0] == table.sizes[own]
+    alone = np.array([alone for _, alone in table.groupings])
+    return bool(rows.all() and alone[np.unique(table.levels) >= 0].all())
+
+
 def with_total(table: Membership, rows: Rows) -> Rows:
     """Return the rows with one more entry for each person, at the end: the sum over a grouping.
 

@@ -1,13 +1,14 @@
-"""What the mere presence of rows gives away: the least a number can be, whatever is hidden.
+"""What rows that are there, and numbers published before, say of a number, whatever is hidden.
 
-A shown row has at least one source row and one person; a total has at least what its parts have.
-No suppression can take that back, so protection downwards is owed no further than this.
+A shown row has at least one source row and one person; a total has at least what its parts have;
+and what lies inside a group published before has at most what that has. No suppression can take
+that back, so protection is owed no further than this.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from egress_review.sdc.tables import Kind, Mark, Measure, Sum, Table, adding, margins
 
@@ -22,7 +23,10 @@ def least(measure: Measure) -> float:
 
 
 def floors(tables: Sequence[Table]) -> dict[Name, float]:
-    """Return, for every cell and implied margin, the least each measure can be."""
+    """Return, for every cell and implied margin, the least each measure can be.
+
+    The last table is the new one; what the others show is published.
+    """
     found: dict[Name, float] = {}
     for table in tables:
         for cell in table.cells:
@@ -31,13 +35,42 @@ def floors(tables: Sequence[Table]) -> dict[Name, float]:
                 low = min(least(measure), cell.values[measure.name])
                 found[name] = max(found.get(name, -math.inf), low)
     plain = adding(tables)
-    sums: list[tuple[Sequence[Measure], Sequence[Sum]]] = []
+    known = _published(tables[:-1])
+    sums: list[tuple[Sequence[Measure], Sequence[Sum], Mapping[Name, float]]] = []
     for table in tables:
-        sums.append((table.measures, list(_margins(table))))
-        sums.append(([m for m in table.measures if m.name in plain], table.sums))
-    while any([_raise(found, measures, known) for measures, known in sums]):
+        adds = [m for m in table.measures if m.name in plain]
+        sums.append((table.measures, list(_margins(table)), {}))
+        sums += [(adds, table.sums, {}), (adds, table.held, known)]
+    while any([_raise(found, *one) for one in sums]):
         pass  # a margin of margins needs another round; there are at most as many as dimensions
     return found
+
+
+def ceilings(tables: Sequence[Table]) -> dict[Name, float]:
+    """Return, for cells inside a group that an earlier table shows, the most each can be.
+
+    That is what the group has less what else was shown of it; the last table is the new one.
+    """
+    known, found = _published(tables[:-1]), dict[Name, float]()
+    for measure in adding(tables):
+        for whole, parts in (one for table in tables for one in table.held):
+            names = [(part, measure) for part in parts]
+            if (whole, measure) in known:
+                rest = known[whole, measure] - sum(known.get(name, 0.0) for name in names)
+                for name in names:
+                    most = rest + known.get(name, 0.0)
+                    found[name] = min(found.get(name, math.inf), most)
+    return found
+
+
+def _published(earlier: Sequence[Table]) -> dict[Name, float]:
+    return {
+        (cell.mark, name): value
+        for table in earlier
+        for index, cell in enumerate(table.cells)
+        if index not in table.hidden
+        for name, value in cell.values.items()
+    }
 
 
 def _margins(table: Table) -> Iterator[Sum]:
@@ -45,14 +78,21 @@ def _margins(table: Table) -> Iterator[Sum]:
         yield margin.total, tuple(table.cells[part].mark for part in margin.parts)
 
 
-def _raise(found: dict[Name, float], measures: Sequence[Measure], known: Sequence[Sum]) -> bool:
+def _raise(
+    found: dict[Name, float],
+    measures: Sequence[Measure],
+    sums: Sequence[Sum],
+    known: Mapping[Name, float],
+) -> bool:
+    """Raise what totals have to what their parts have, published or at the least."""
     raised = False
-    for total, marks in known:
+    for total, marks in sums:
         for measure in measures:
             name = (total, measure.name)
             if any((mark, measure.name) not in found for mark in marks):
                 continue  # an earlier table without this measure
-            parts = [found[mark, measure.name] for mark in marks]
+            names = [(mark, measure.name) for mark in marks]
+            parts = [known.get(part, found[part]) for part in names]
             low = sum(parts) if measure.adds_up else max(parts)
             if name not in found or low > found[name]:  # a signed sum has none, and a name
                 found[name] = low

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from egress_review.sdc.floors import Name, floors
+from egress_review.sdc.floors import Name, ceilings, floors
 from egress_review.sdc.primary import may_be_known, owed
 from egress_review.sdc.standards import NEARLY, Pair, against_insiders
 from egress_review.sdc.system import FREE, KNOWN, Need, System
@@ -40,25 +41,28 @@ class _Draft:
     """What is collected before it becomes arrays; lives only inside `link`."""
 
     floor: dict[Name, float]
+    ceiling: dict[Name, float]
     index: dict[Name, int] = field(default_factory=dict)
     value: list[float] = field(default_factory=list)
     low: list[float] = field(default_factory=list)
+    unit: list[str] = field(default_factory=list)
     rows: list[dict[int, float]] = field(default_factory=list)
     owners: list[Name | None] = field(default_factory=list)
 
     def variable(self, name: Name, value: float) -> int:
         """Return the number of a named unknown, making it if it is new."""
         if name not in self.index:
-            self.index[name] = self._add(value, self.floor[name], name)
+            self.index[name] = self._add(value, self.floor[name], name[1], name)
         return self.index[name]
 
-    def slack(self, value: float) -> int:
-        """Return a new nameless unknown that cannot be negative."""
-        return self._add(value, 0.0, None)
+    def slack(self, value: float, measure: str) -> int:
+        """Return a new nameless unknown that cannot be negative, in the unit of a measure."""
+        return self._add(value, 0.0, measure, None)
 
-    def _add(self, value: float, low: float, owner: Name | None) -> int:
+    def _add(self, value: float, low: float, unit: str, owner: Name | None) -> int:
         self.value.append(value)
         self.low.append(low)
+        self.unit.append(unit)
         self.owners.append(owner)
         return len(self.value) - 1
 
@@ -77,7 +81,7 @@ def link(
     several cells. Without it two cells are one person's only where one contains the other.
     """
     tables = (*earlier, new)
-    draft = _Draft(floors(tables))
+    draft = _Draft(floors(tables), ceilings(tables))
     for table in tables:
         _name_cells(draft, table)
     shared = _shared(tables)
@@ -85,6 +89,7 @@ def link(
         _equate_margins(draft, table, shared)
         _couple_measures(draft, table)
     _equate_sums(draft, tables)
+    _hold(draft, tables)
     gate, gates, count = _gates(draft, new, earlier)
     needs, conflicts = _needs(draft, tables, gate, rules)
     system, scale = _finish(draft, gate, needs, _costs(new, gates, count))
@@ -151,6 +156,16 @@ def _equate_sums(draft: _Draft, tables: Sequence[Table]) -> None:
                     draft.rows.append(row)
 
 
+def _hold(draft: _Draft, tables: Sequence[Table]) -> None:
+    """Hold cells that lie inside another one to what it has, where nothing is below zero."""
+    for measure in sorted(adding(tables)):
+        for whole, parts in dict.fromkeys(one for table in tables for one in table.held):
+            names = [(mark, measure) for mark in (whole, *parts)]
+            if all(draft.floor.get(name, -inf) >= 0 and name in draft.index for name in names):
+                larger, *smaller = (draft.index[name] for name in names)
+                _at_most(draft, smaller, larger, measure)
+
+
 def _overlap(draft: _Draft, table: Table, margin: Margin, measure: Measure) -> None:
     """Persons in several parts: the total lies between the largest part and the sum of all."""
     parts = _parts(draft, table, margin, measure)
@@ -158,14 +173,16 @@ def _overlap(draft: _Draft, table: Table, margin: Margin, measure: Measure) -> N
     if parts == [total]:
         return
     rest = sum(draft.value[part] for part in parts) - draft.value[total]
-    draft.rows.append({total: 1.0, draft.slack(rest): 1.0, **dict.fromkeys(parts, -1.0)})
+    slack = draft.slack(rest, measure.name)
+    draft.rows.append({total: 1.0, slack: 1.0, **dict.fromkeys(parts, -1.0)})
     for part in parts:
-        _at_most(draft, part, total)
+        _at_most(draft, [part], total, measure.name)
 
 
-def _at_most(draft: _Draft, smaller: int, larger: int) -> None:
-    gap = draft.slack(draft.value[larger] - draft.value[smaller])
-    draft.rows.append({larger: 1.0, smaller: -1.0, gap: -1.0})
+def _at_most(draft: _Draft, smaller: Sequence[int], larger: int, measure: str) -> None:
+    gap = draft.value[larger] - sum(draft.value[part] for part in smaller)
+    slack = draft.slack(max(gap, 0.0), measure)
+    draft.rows.append({larger: 1.0, **dict.fromkeys(smaller, -1.0), slack: -1.0})
 
 
 def _couple_measures(draft: _Draft, table: Table) -> None:
@@ -177,7 +194,8 @@ def _couple_measures(draft: _Draft, table: Table) -> None:
     for name, measure in names.items():
         if measure.kind in (Kind.PERSONS, Kind.NONNULL):
             for cell in table.cells:
-                _at_most(draft, draft.index[cell.mark, name], draft.index[cell.mark, rows])
+                smaller, larger = (draft.index[cell.mark, one] for one in (name, rows))
+                _at_most(draft, [smaller], larger, rows)
 
 
 def _gates(
@@ -205,7 +223,8 @@ def _promises(
         cell = table.cells[index]
         for measure in table.measures:
             name = (cell.mark, measure.name)
-            up, down = owed(cell, measure, rules, floor=draft.floor[name])
+            ends = {"floor": draft.floor[name], "ceiling": draft.ceiling.get(name, inf)}
+            up, down = owed(cell, measure, rules, **ends)
             if up > 0 or down > 0:
                 yield index, name, up, down
 
@@ -280,11 +299,7 @@ def _scales(draft: _Draft, value: np.ndarray) -> np.ndarray:
     No equation joins a sum to a count, so each measure may have a unit of its own.
     """
     largest: dict[str, float] = {}
-    sums = [
-        (number, owner[1])
-        for number, owner in enumerate(draft.owners)
-        if owner and owner[1].startswith(Kind.SUM)
-    ]
+    sums = [(n, unit) for n, unit in enumerate(draft.unit) if unit.startswith(Kind.SUM)]
     for number, name in sums:
         largest[name] = max(largest.get(name, 1e-9), abs(value[number]))
     scale = np.ones(len(value))

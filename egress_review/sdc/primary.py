@@ -142,23 +142,35 @@ def _remainder(who: Contributors) -> float:
 
 
 def owed(
-    cell: Cell, measure: Measure, rules: DisclosureRules, *, floor: float
+    cell: Cell,
+    measure: Measure,
+    rules: DisclosureRules,
+    *,
+    floor: float,
+    ceiling: float = math.inf,
 ) -> tuple[float, float]:
     """Return (up, down): how far from the truth an attacker's bounds must reach (standard R).
 
-    Counts below the threshold: up to the threshold, and down by max(1, half), but never below
-    `floor`, which the row's mere presence gives away. Larger counts and sums: p % of the value,
-    and for sums at least p % of the largest contribution.
+    Counts below the threshold: up to the threshold, and down by max(1, half). Larger counts and
+    sums: p % of the value, and for sums at least p % of the largest contribution. Never beyond
+    `floor` and `ceiling`: what rows that are there, and numbers published before, say anyway.
     """
     value = cell.values[measure.name]
+    up, down = _reach(cell, measure, rules, value)
+    return max(0.0, min(up, ceiling - value)), min(down, value - floor)
+
+
+def _reach(
+    cell: Cell, measure: Measure, rules: DisclosureRules, value: float
+) -> tuple[float, float]:
     if measure.kind is Kind.SUM:
         who = cell.contributors.get(measure.name)
         largest = who.top[0] if who and who.top else 0.0
         reach = rules.safe_pratio_p * max(abs(value), largest)
-        return reach, min(reach, value - floor)
+        return reach, reach
     if value == 0:
         return 0.0, 0.0
     tenth = max(1.0, math.ceil(rules.safe_pratio_p * value))
     if value < rules.safe_threshold:
-        return max(rules.safe_threshold - value, 1.0), min(max(1.0, value // 2), value - floor)
-    return tenth, min(tenth, value - floor)
+        return max(rules.safe_threshold - value, 1.0), max(1.0, value // 2)
+    return tenth, tenth

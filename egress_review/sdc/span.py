@@ -16,11 +16,13 @@ from itertools import islice, product
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 
 from egress_review.sdc.gram import Floats, Span, shared_with, span_of
 from egress_review.sdc.membership import Ints, Labels, Membership
 from egress_review.sdc.peeling import peeled
 from egress_review.sdc.peeling_rows import peeled_rows
+from egress_review.sdc.unions import MOST_SETS, alike, unions
 
 EXACT = 1e-7  # how far from 1 a projection's share may be by rounding alone
 # A determined set falls below the share asked in each round once in 100,000.
@@ -73,10 +75,11 @@ def audit(tables: Sequence[Membership], *, persons: bool = True) -> tuple[Expose
     screen = _Screen(tables, span)
     for sets in _atoms(tables):
         found += screen.judge(sets)
+    near = nearest(tables[-1], tables[:-1])
+    found += screen.unions(near)
     if persons:
         everybody = np.arange(max(len(table.labels) for table in tables))
         found += screen.judge(_Sets(everybody, everybody))
-    near = nearest(tables[-1], tables[:-1])
     for left, cells in (*peeled(tables[-1], near), *peeled_rows(tables[-1], near)):
         found.append(Exposed(left, tuple(sorted(cells))))
     return tuple(dict.fromkeys(found))
@@ -115,24 +118,48 @@ class _Screen:
 
     def judge(self, sets: _Sets) -> Iterator[Exposed]:
         """Yield the sets that are determined now and were not before the last table."""
-        if not len(sets.persons):
-            return
         sets = sets.only(self._suspects(sets))
         for start in range(0, len(sets.sizes), 16 * BATCH):
             yield from self._some(sets.only(np.arange(len(sets.sizes))[start : start + 16 * BATCH]))
 
-    def _suspects(self, sets: _Sets) -> Ints:
+    def unions(self, near: Sequence[Membership]) -> Iterator[Exposed]:
+        """Yield what one to three sets, told apart by the new table and those near, make up.
+
+        Each of them has at least its own share of such a union in the span.
+        """
+        new = self._tables[-1]
+        families = [(new, *near[:FAMILY]), *((new, one) for one in near[:FAMILY])]
+        for family in dict.fromkeys(families):
+            sets = _Sets(*alike(family, new.threshold))
+            yield from self.judge(sets)
+            sets = sets.only(self._suspects(sets, new.threshold - 1)[:MOST_SETS])
+            for shared, sizes in unions(
+                self._shared(sets), sets.sizes, self._span, least=new.threshold
+            ):
+                for start in range(0, len(sizes), BATCH):
+                    some = slice(start, start + BATCH)
+                    beside = shared[some].T.toarray()
+                    yield from _judge(self._span, beside, sizes[some], self._first)
+
+    def _suspects(self, sets: _Sets, whole: int = 0) -> Ints:
+        """Return the sets that may be determined, or be part of one of `whole` persons that is."""
+        if not len(sets.persons):
+            return np.zeros(0, dtype=np.int64)
         order = np.argsort(sets.which, kind="stable")
         mine = self._lengths[sets.persons[order]]
         if len(mine) > len(sets.sizes):
             edges = np.searchsorted(sets.which[order], np.arange(len(sets.sizes)))
             mine = np.add.reduceat(mine, edges, axis=0)
         length = np.einsum("ij,ij->i", mine, mine)
-        return np.flatnonzero(length >= self._share * sets.sizes)
+        least = sets.sizes / whole if whole else np.ones(len(sets.sizes))
+        return np.flatnonzero(length >= self._share * least * sets.sizes)
+
+    def _shared(self, sets: _Sets) -> csr_matrix:
+        count = len(sets.sizes)
+        return shared_with(self._tables, self._span.cells, sets.persons, sets.which, count)
 
     def _some(self, sets: _Sets) -> Iterator[Exposed]:
-        sizes = sets.sizes
-        shared = shared_with(self._tables, self._span.cells, sets.persons, sets.which, len(sizes))
+        sizes, shared = sets.sizes, self._shared(sets)
         count, share = ROUNDS[1]
         mine = shared @ self._span.directions(count)
         left = np.flatnonzero(np.einsum("ij,ij->i", mine, mine) >= share * sizes)

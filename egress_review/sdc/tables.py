@@ -78,7 +78,8 @@ class Cell:
 class Table:
     """Cells over the same dimensions, and which of them (by index) are hidden in what is released.
 
-    `sums` are those that its labels do not say, with cells of earlier tables too (`nesting`).
+    `sums` are those that its labels do not say, with cells of earlier tables too; `held` are cells
+    and others that lie inside them, together no more than they are (`nesting`).
     """
 
     dimensions: tuple[str, ...]
@@ -87,6 +88,7 @@ class Table:
     hidden: frozenset[int] = frozenset()
     primary: frozenset[int] = frozenset()
     sums: tuple[Sum, ...] = ()
+    held: tuple[Sum, ...] = ()
 
     def levels(self) -> frozenset[Level]:
         """Return the groupings this table shows."""

@@ -19,9 +19,9 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from egress_review.earlier import against
-from egress_review.earlier.against import Against
 from egress_review.model import State
-from egress_review.sdc import differencing, peeling, span
+from egress_review.sdc import differencing, nesting, peeling, span
+from egress_review.sdc.span import _Screen
 from enclave.model import Method, Protection
 from tests.support.joint import (
     ALL,
@@ -106,7 +106,7 @@ def check_guarded(scene: Scene, sequence: Sequence[Asked], remove: Callable[[], 
 def test_bands_do_not_narrow_the_bands_within_them(
     world: World, monkeypatch: pytest.MonkeyPatch, together: bool
 ) -> None:
-    """Control: Against.sums; no label says that 30-39 is 30-34 and 35-39."""
+    """Control: nesting._sums; no label says that 30-39 is 30-34 and 35-39."""
     fine, coarse = (Asked(0, 1, (by,), "ROLLUP", (ALL,), (ROWS,)) for by in BANDS[:2])
     both = Asked(0, 1, BANDS[1::-1], "SETS", (ALL,), (ROWS,))
     sizes = {20: 20, 25: 18, 30: 2, 35: 3, 40: 6, 45: 30, 50: 9, 55: 14}
@@ -114,7 +114,30 @@ def test_bands_do_not_narrow_the_bands_within_them(
     check_guarded(
         scene,
         (both,) if together else (coarse, fine),
-        lambda: monkeypatch.setattr(Against, "sums", lambda *_: ()),
+        lambda: monkeypatch.setattr(nesting, "_sums", lambda *_: ()),
+    )
+
+
+@pytest.mark.parametrize("order", ["whole first", "whole last"])
+def test_a_group_of_a_wider_selection_does_not_narrow_those_inside_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    """Control: nesting._held; of all 39 from 40 on x has 38, hidden, so that 4 was 3 at least."""
+    sizes = {("x", 20): 4, ("x", 40): 38, ("y", 20): 25, ("y", 30): 14, ("y", 40): 1}
+    at = [place for place, size in sizes.items() for _ in range(size)]
+    rows = [
+        Row(n, Point("A", i, "FM"[n % 2], a, 8_000), 9_000.0 + n) for n, (i, a) in enumerate(at)
+    ]
+    scene = Scene.of(world, "inside", {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    everybody = (By("'all'", lambda at: "all"),)
+    older = Only("age >= 40", lambda at: at.age >= 40)
+    trade = Only("industry = 'x'", lambda at: at.industry == "x")
+    whole = Asked(0, 1, everybody, "", (older,), (ROWS,))
+    ages = Asked(0, 1, BANDS[:1], "ROLLUP", (trade,), (ROWS,))
+    check_guarded(
+        scene,
+        [whole, ages] if order == "whole first" else [ages, whole],
+        lambda: monkeypatch.setattr(nesting, "_held", lambda *_: ()),
     )
 
 
@@ -165,8 +188,10 @@ def test_what_groupings_that_cross_leave_together_is_not_of_a_few(
 ) -> None:
     """Control: peeling._together; men by age less men by county are those of two hidden counties.
 
-    One of C and two of D, of both ages: no hidden row is given away, no cell lies in another.
+    One of C and two of D, of both ages: no hidden row is given away, no cell lies in another. Of so
+    few sets the unions say so too, and are taken away from the start.
     """
+    monkeypatch.setattr(_Screen, "unions", lambda *_: ())
     sizes = {("A", 20): 16, ("A", 40): 14, ("B", 20): 12, ("B", 40): 13, ("C", 40): 1}
     sizes |= {("D", 20): 1, ("D", 40): 1}
     at = [Point(c, "x", "M", age, 8_000) for (c, age), size in sizes.items() for _ in range(size)]
@@ -181,6 +206,25 @@ def test_what_groupings_that_cross_leave_together_is_not_of_a_few(
     )
 
 
+def test_a_hidden_group_and_the_one_missing_elsewhere_are_not_told_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: _Screen.unions; the other project has all of x but one, and the rest is arithmetic.
+
+    All of the south less y there, less x elsewhere, and x of the north: three of z and that one.
+    """
+    sizes = {("A", "x"): 73, ("A", "y"): 26, ("A", "z"): 7, ("D", "x"): 21, ("D", "y"): 27}
+    at = [place for place, size in (sizes | {("D", "z"): 3}).items() for _ in range(size)]
+    rows = [Row(n, Point(c, i, "FM"[n % 2], 30, 8_000), 9_000.0 + n) for n, (c, i) in enumerate(at)]
+    every = {(p, e): rows[p:] for p in (0, 1) for e in (1, 2)}
+    scene = Scene.of(world, "missing", every)
+    regions = Asked(0, 1, (BYS["place"][1], *BYS["trade"]), "ROLLUP", (ALL,), (ROWS,))
+    sexes = replace(regions, project=1, by=(*BYS["trade"], *BYS["sex"]))
+    check_guarded(
+        scene, [regions, sexes], lambda: monkeypatch.setattr(_Screen, "unions", lambda *_: ())
+    )
+
+
 def _only_cells(_: object, cells: object, shared: np.ndarray) -> peeling._Made:
     return peeling._Made(len(shared), csr_matrix(np.eye(len(shared), dtype=np.int64)), shared)
 
@@ -189,7 +233,10 @@ def _only_cells(_: object, cells: object, shared: np.ndarray) -> peeling._Made:
 def test_parts_less_their_total_do_not_tell_of_a_few_persons_in_several(
     world: World, monkeypatch: pytest.MonkeyPatch, order: str
 ) -> None:
-    """Control: differencing._in_several; three persons are in two, each in other two."""
+    """Control: differencing._in_several; three persons are in two, each in other two.
+
+    Of so few the unions say so too, and are taken away from the start.
+    """
     scene = with_trades(
         world, "several", [(20, "x"), (15, "y"), (12, "z"), (1, "xy"), (1, "yz"), (1, "xz")]
     )
@@ -200,6 +247,7 @@ def test_parts_less_their_total_do_not_tell_of_a_few_persons_in_several(
         "parts last": [total, parts],
         "total last": [parts, total],
     }[order]
+    monkeypatch.setattr(_Screen, "unions", lambda *_: ())
     check_guarded(
         scene, asked, lambda: monkeypatch.setattr(differencing, "_in_several", lambda *_: 0)
     )

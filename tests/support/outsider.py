@@ -209,6 +209,8 @@ def by_intervals(
             if not 0 < count < LEAST:
                 continue
             low, high = program.bounds(points, counts=True)
+            if not math.isfinite(high):
+                continue
             if math.ceil(low - EXACT) == math.floor(high + EXACT) > program.floor(points):
                 files = tuple(sorted({f.file for f in mine if f.points == points}))
                 yield Finding("undone", files, f"is {count} for certain")

@@ -206,6 +206,25 @@ def test_the_last_of_thousands_of_small_sets_is_found() -> None:
     assert [(one.persons, one.cells) for one in found] == [(2, (0,))]
 
 
+@pytest.mark.parametrize("split", [False, True], ids=["two sets", "three sets"])
+def test_small_sets_are_put_together(monkeypatch: pytest.MonkeyPatch, split: bool) -> None:
+    """The south less y there, less x elsewhere, and x of the north: three of z, and who is missing.
+
+    Where another table tells one of the three from the others they are three sets.
+    """
+    persons = np.arange(200)
+    south, y_there = persons < 50, (persons >= 20) & (persons < 47)
+    north = (persons >= 60) & (persons < 130)
+    missing = ((persons < 20) | north) & (persons != 60)
+    others = (persons == 47) | (persons >= 130)
+    shown = [south, y_there, north, *([others] if split else []), missing]
+    tables = [made(one.astype(np.int64)) for one in shown]
+    monkeypatch.setattr(span, "FAMILY", 4)
+    assert span.audit(tables, persons=False) == (span.Exposed(4, (0,)),)
+    monkeypatch.setattr(span, "unions", lambda *_, **__: ())
+    assert span.audit(tables, persons=False) == ()
+
+
 def test_a_factor_by_blocks_is_the_whole_factor(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(3)
     tables = [made(draw.integers(0, 9, 500)) for _ in range(5)]
