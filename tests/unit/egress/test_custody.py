@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from egress_review.custody import Custody, Piece
-from enclave.errors import KeyMissing
+from enclave.errors import KeyMissing, Unavailable
 from enclave.settings import Settings
 
 
@@ -52,3 +52,22 @@ def test_what_another_start_clears_away_meanwhile_does_not_stop_this_one(
     monkeypatch.setattr(os, "scandir", late)
     Custody(settings)
     assert not stray.exists()
+
+
+@pytest.mark.parametrize(
+    "other", [("r-2", Piece.RAW, 1), ("r-1", Piece.FULL, 1), ("r-1", Piece.RAW, 2)]
+)
+def test_a_piece_in_anothers_place_is_not_opened(
+    settings: Settings, other: tuple[str, Piece, int]
+) -> None:
+    """Whoever may write files there could have reviewers approve one table and another leave."""
+    custody, quarantine = Custody(settings), settings.state_dir / "egress" / "quarantine"
+    request, piece, file = other
+    custody.keep("r-1", Piece.RAW, b"a,b\n")
+    (theirs,) = (path for path in quarantine.rglob("*") if path.name == Piece.RAW.value)
+    sealed = theirs.read_bytes()
+    custody.keep(request, piece, b"c,d\n", file=file)
+    (ours,) = (path for path in quarantine.rglob("*") if path.is_file() and path != theirs)
+    ours.write_bytes(sealed)
+    with pytest.raises(Unavailable, match="changed on disk"):
+        custody.open(request, piece, file=file)

@@ -12,6 +12,7 @@ import pytest
 from egress_review.intake import Intake
 from egress_review.model import State
 from enclave.sessions import close_session, poke
+from tests.support.crossing import add_project
 from tests.support.postgres import on_both_databases
 from tests.support.review import PAY, PROJECT, World
 
@@ -141,3 +142,22 @@ def test_nobody_sees_another_persons_requests_through_their_socket(world: World)
 
     world.session()
     with_intake(world, talk)
+
+
+def test_a_project_sees_nothing_of_what_the_same_person_asked_for_in_another(world: World) -> None:
+    """What was left of one project may not be carried into another, not even by its author."""
+    add_project(world, "second-study")
+    mine = world.submit(project="second-study")
+    assert mine.state is State.PROTECTED
+
+    async def talk(_intake: Intake) -> None:
+        status, told = await call(world, "GET", f"/outputs/{mine.id}")
+        assert (status, told["code"]) == (404, "input.not-found")
+        status, _ = await call(world, "POST", f"/outputs/{mine.id}/withdraw")
+        assert status == 404
+        _, listed = await call(world, "GET", "/outputs")
+        assert listed["outputs"] == []
+
+    world.session()
+    with_intake(world, talk)
+    assert world.service.reviews.request(mine.id).state is State.PROTECTED

@@ -10,12 +10,13 @@ from audit.custody import AuditFiles, known_keys
 from audit.merkle import ProofError
 from audit.policy import Policy
 from audit.proof import Proof
+from egress_review.checking import strictest
 from egress_review.earlier import against
 from egress_review.model import State
 from egress_review.render import MARK
 from egress_review.submission import CERTIFICATE
 from tests.support.postgres import on_both_databases
-from tests.support.review import PEOPLE, SUMS, World
+from tests.support.review import PEOPLE, PROJECT, SUMS, World
 
 pytestmark = on_both_databases
 
@@ -29,6 +30,16 @@ def test_a_table_is_recomputed_protected_and_put_in_review(world: World) -> None
     (told,) = world.told(request)["files"]
     assert told["suppressed"]
     assert request.summary["complementary"]
+
+
+@pytest.mark.parametrize("agencies", [("dol", "cscu"), ("cscu", "dol")])
+def test_the_rules_are_the_strictest_of_every_agency_in_any_order(
+    world: World, agencies: tuple[str, ...]
+) -> None:
+    """R22: a table of labour's rows and the colleges'; labour's threshold is the larger one."""
+    policy = world.store.policy(PROJECT)
+    assert strictest(policy, agencies, world.store).safe_threshold == 11
+    assert strictest(policy, ("cscu",), world.store).safe_threshold == 10
 
 
 def test_a_release_happens_when_every_agency_has_agreed_and_carries_a_certificate(
