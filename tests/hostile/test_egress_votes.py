@@ -7,6 +7,7 @@ so there both locks have to go, and PostgreSQL shows it.
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 
@@ -176,6 +177,40 @@ def test_a_state_forced_to_approved_without_the_votes_is_not_released(world: Wor
         connection.commit()
     world.service.finish_releases()
     assert state(world, request.id) is State.APPROVED
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"shown": "0" * 64}, {"person": "rosa"}, {"approve": False}, {"agency": "oec"}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_vote_that_was_changed_in_the_store_releases_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str | bool]
+) -> None:
+    """Control: each part of releasing._check_everyone_agreed, the last look before a release."""
+    request = world.in_review()
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(world.service.custody, "release", _full)
+        for person in ("dora", "carl"):
+            world.vote(person, request)
+    assert state(world, request.id) is State.APPROVED
+    with world.store.engine.connect() as connection:
+        mine = store.votes.c.person == "carl"
+        connection.execute(update(store.votes).where(mine).values(**changed))
+        connection.commit()
+    world.service.finish_releases()
+    assert state(world, request.id) is State.APPROVED
+    with world.store.engine.connect() as connection:
+        kept = {"shown": request.shown, "person": "carl", "approve": True, "agency": "cscu"}
+        ours = store.votes.c.person != "dora"
+        connection.execute(update(store.votes).where(ours).values(**kept))
+        connection.commit()
+    world.service.finish_releases()
+    assert state(world, request.id) is State.RELEASED
+
+
+def _full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @on_both_databases
