@@ -55,7 +55,7 @@ nightly: $(VENV)/.dev ## what takes hours: a million broken queries, every fault
 	$(SUDO) env INJECTIONS=all $(VENV)/bin/python -m pytest $(foreach part,faults kill outages wal,tests/hostile/test_audit_$(part).py)
 	ENCLAVE_PYMERKLE=1 ENCLAVE_WITNESS_KILLS=50 $(VENV)/bin/python -m pytest tests/unit/audit/test_pymerkle.py tests/unit/audit/test_witness.py
 	FUZZ=20000 $(VENV)/bin/python -m pytest tests/hostile/test_audit_verifier_input.py
-	for run in 1 2 3 4 5 6 7 8 9 10; do ENCLAVE_EXAMPLES=new $(VENV)/bin/python -m pytest -m hypothesis tests/unit tests/hostile || exit 1; done
+	for run in 1 2 3 4 5 6 7 8 9 10; do ENCLAVE_NEW_EXAMPLES=1 $(VENV)/bin/python -m pytest -m hypothesis tests/unit tests/hostile || exit 1; done
 	ENCLAVE_TABLES=1000 ENCLAVE_DIFFERENCING_CASES=300 $(VENV)/bin/python -m pytest tests/unit/egress/test_hierarchies.py tests/unit/egress/test_differencing.py
 	ENCLAVE_SEQUENCES=100 $(VENV)/bin/python -m pytest -s tests/hostile/test_egress_joint.py
 	ENCLAVE_HOSTILE=all ENCLAVE_CORPUS=all $(VENV)/bin/python -m pytest -s tests/hostile/test_egress_hostile_files.py tests/hostile/test_egress_corpus.py

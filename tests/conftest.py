@@ -34,7 +34,7 @@ hypothesis_settings.register_profile(
     "enclave",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    derandomize=os.environ.get("ENCLAVE_EXAMPLES") != "new",
+    derandomize="ENCLAVE_NEW_EXAMPLES" not in os.environ,
 )
 hypothesis_settings.load_profile("enclave")
 
