@@ -47,8 +47,8 @@ def units_of(shape: Shape, units: Units) -> tuple[Unit, ...]:
 def answer(shape: Shape, views: Views) -> str:
     """Return SQL with, after the query's own columns: groups, GROUPING bits, rows, mark, kept.
 
-    And then, per base of `valued`, its value, of a sum also its least addend and whether all are 0
-    or 1, and the number of rows its condition lets pass.
+    And then, per base of `valued`, its value, of a sum also its least addend, whether all are 0
+    or 1 and how many it has, and the number of rows its condition lets pass.
     """
     node = _bare(shape)
     node["select_list"] += [sql_tree.unnamed(group) for group in shape.groups]
@@ -83,7 +83,8 @@ def _numbers(base: Base) -> tuple[str, ...]:
     value = f"CAST({base.sql} AS DOUBLE)"
     if base.of is Of.SQUARES:
         return (f"sum({value} ** 2)", "count(*)")
-    return (f"sum({base.sql})", f"min({value})", f"bool_and({value} IN (0, 1))", "count(*)")
+    least, binary = f"min({value})", f"bool_and({value} IN (0, 1))"
+    return (f"sum({base.sql})", least, binary, f"count({base.sql})", "count(*)")
 
 
 def _filtered(text: str, base: Base) -> Node:

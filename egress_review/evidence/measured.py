@@ -6,6 +6,7 @@ mode, employers) becomes a check: contributors without an equation. Never decide
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -169,11 +170,26 @@ class _Maker:
         yield Number(Measure(name, Kind.SUM, signed=signed), self._values(base))
         for source, reader in self._readers(base):
             who = standing.gifts(self._read, amounts, source, self._largest)
-            yield Check(self._by(name, base, reader), tuple(who))
+            yield Check(self._by(name, base, reader), self._of_nothing(base, source, who))
         for number, unit in enumerate(self._units):
             if unit.source in base.readers:
                 who = standing.by_unit(self._read, number, amounts)
                 yield Check(f"{unit.kind}:{unit.source.alias}:{name}", tuple(who))
+
+    def _of_nothing(self, base: Base, source: int, who: Sequence[Contributors]) -> Who:
+        """Return the same, and of each sum of nothing of how many persons, at least, it is.
+
+        That nobody gives to it says that all of them have nothing. What they could have is taken
+        from who gives most elsewhere.
+        """
+        rows = [self._numbers(base, line)[3] for line in self._lines]
+        most = max((one.top[0] for one in who if one.top), default=0.0)
+        return tuple(
+            Contributors(math.ceil(count / self._read.most_rows(source)), 0, (most,))
+            if count and not one.persons
+            else one
+            for one, count in zip(who, rows, strict=True)
+        )
 
     def _squares(self, base: Base, amounts: Floats) -> Iterator[Number | Check]:
         name = f"sum:{base.field} squared{_where(base)}"

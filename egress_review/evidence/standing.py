@@ -159,6 +159,12 @@ class Read:
         folded = bool(self.count.max(initial=0) > 1)
         return folded or any(len(pairs.again) for pairs in self.pairs(source))
 
+    def most_rows(self, source: int) -> int:
+        """Return the most rows that a person of a source has in a cell."""
+        if not self.repeats(source):
+            return 1
+        return int(max(pairs.sums(self.count).max(initial=1) for pairs in self.pairs(source)))
+
     def persons(self, source: int) -> Ints:
         """Return how many persons of a source each cell has."""
         found = np.zeros(self.cells, dtype=np.int64)

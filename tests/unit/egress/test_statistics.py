@@ -13,7 +13,10 @@ import pytest
 from egress_review.errors import OutputRefused
 from egress_review.evidence.evidence_sql import Units
 from egress_review.evidence.recompute import recompute
+from egress_review.sdc.attacker import attack
+from egress_review.sdc.certificate import publish
 from egress_review.sdc.primary import Reason, sensitive
+from tests.support.disclosure import protect
 from tests.support.pay import RULES, UNITS, VIEWS, ask, engine, people, person
 
 
@@ -286,3 +289,41 @@ def test_people_who_are_not_named_by_pseudonyms_are_refused(id: str) -> None:
     (_, *rest), *others = people(30)
     with pytest.raises(OutputRefused, match="otherwise than by a pseudonym"):
         ask("SELECT sex, count(*) AS n FROM pay GROUP BY sex", [(id, *rest), *others])
+
+
+NOTHING = "SELECT town, {} AS s FROM pay GROUP BY ROLLUP (town)"
+OF_MEN = ("sum(bonus) FILTER (WHERE sex = 'M')", "sum(CASE WHEN sex = 'M' THEN bonus END)")
+
+
+def with_bonus(count: int, men: int, *, town: str, start: int = 0, bonus: float = 0.0):
+    """Return so many persons, the first few of them men, with a bonus."""
+    rows = [list(row) for row in people(count, town=town, start=start)]
+    for number, row in enumerate(rows):
+        row[2], row[4] = "FM"[number < men], bonus
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("summed", OF_MEN)
+@pytest.mark.parametrize(("men", "few"), [(0, False), (2, True), (5, False)])
+def test_a_sum_of_nothing_says_of_few_that_they_have_nothing(
+    summed: str, men: int, few: bool
+) -> None:
+    """Of nobody it is blank, of many no secret; of two it was shown as 0."""
+    rows = with_bonus(12, men, town="A")
+    rows += with_bonus(12, 8, town="B", start=50, bonus=90.0)
+    rows += with_bonus(12, 8, town="C", start=90, bonus=40.0)
+    found = sensitive(ask(NOTHING.format(summed), rows).table, RULES)
+    assert [set(found[n]) for n in found] == [{Reason.THRESHOLD}] * few
+
+
+def test_a_sum_of_nothing_does_not_follow_from_the_total() -> None:
+    rows = with_bonus(12, 2, town="A") + with_bonus(12, 8, town="B", start=50, bonus=90.0)
+    rows += with_bonus(12, 8, town="C", start=90, bonus=40.0)
+    table = ask(NOTHING.format(OF_MEN[0]), rows).table
+    protected, _, _ = protect(table, [], RULES)
+    bounds = attack([publish(protected)])
+    first = next(n for n, cell in enumerate(table.cells) if cell.key[0] == "=A")
+    name = next(m.name for m in table.measures if m.name.startswith("sum:"))
+    assert first in protected.hidden
+    low, high = bounds[table.cells[first].mark, name]
+    assert (low, high >= 9.0) == (pytest.approx(0.0, abs=1e-3), True)
