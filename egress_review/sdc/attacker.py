@@ -241,9 +241,9 @@ def _relate(knowledge: _Knowledge, total: Unknown, parts: list[Unknown], table: 
 def _nest(knowledge: _Knowledge, table: Published, overlapping: frozenset[str]) -> None:
     for measure in table.at_least.keys() - overlapping:
         for total, parts in table.sums:
-            names = [(group, measure) for group in (total, *parts)]
+            names = [(part, measure) for part in parts]
             if all(name in knowledge.limit for name in names):
-                _relate(knowledge, names[0], names[1:], table)
+                _relate(knowledge, (total, measure), names, table)
         for whole, parts in table.held:
             names = [(group, measure) for group in (whole, *parts)]
             if all(knowledge.limit.get(name, -np.inf) >= 0 for name in names):

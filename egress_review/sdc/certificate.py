@@ -14,7 +14,7 @@ from egress_review.sdc.attacker import Insider, Interval, Published, Row, Unknow
 from egress_review.sdc.floors import Name, ceilings, floors, least
 from egress_review.sdc.primary import may_be_known, owed
 from egress_review.sdc.standards import NEARLY
-from egress_review.sdc.tables import Cell, Kind, Measure, Table
+from egress_review.sdc.tables import Cell, Kind, Measure, Table, with_rows
 from enclave.model import DisclosureRules
 
 NEAR = 1e-3  # counts are whole numbers, and sums are owed whole percents
@@ -54,6 +54,7 @@ class Certificate:
 
 def publish(table: Table) -> Published:
     """Return a table as outsiders get it: hidden numbers gone, what is common knowledge added."""
+    table = with_rows(table)
     within = [
         (smaller.name, larger.name)
         for larger in table.measures
@@ -76,6 +77,7 @@ def insiders(tables: Sequence[Table], lone: Mapping[int, int]) -> Iterator[Insid
     `lone` says, by cell of the last table, who its only person is. Of two cells with one person
     each of which that is not known for both, they may be the same: `linking` judges those.
     """
+    tables = [with_rows(table) for table in tables]
     cells = {
         table.cells[index].mark: (table, index, lone.get(index) if table is tables[-1] else None)
         for table in tables
@@ -120,6 +122,7 @@ def certify(
 
     A sensitive number the attacker has no bounds for was published somewhere: not open at all.
     """
+    tables = [with_rows(table) for table in tables]
     ends = (floors(tables), ceilings(tables))
     findings = [
         _finding((number, index), measure, tables, bounds, (rules, *ends))

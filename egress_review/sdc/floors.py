@@ -64,13 +64,18 @@ def ceilings(tables: Sequence[Table]) -> dict[Name, float]:
 
 
 def _published(earlier: Sequence[Table]) -> dict[Name, float]:
-    return {
-        (cell.mark, name): value
-        for table in earlier
-        for index, cell in enumerate(table.cells)
-        if index not in table.hidden
-        for name, value in cell.values.items()
-    }
+    """Return what is shown, and the totals that shown numbers add up to."""
+    found: dict[Name, float] = {}
+    for table in earlier:
+        for margin in margins(table):
+            if table.hidden.isdisjoint(margin.parts):
+                for name in adding([table]):
+                    parts = (table.cells[part].values[name] for part in margin.parts)
+                    found[margin.total, name] = sum(parts)
+        for index, cell in enumerate(table.cells):
+            if index not in table.hidden:
+                found |= {(cell.mark, name): value for name, value in cell.values.items()}
+    return found
 
 
 def _margins(table: Table) -> Iterator[Sum]:

@@ -18,7 +18,17 @@ from egress_review.sdc.floors import Name, ceilings, floors
 from egress_review.sdc.primary import may_be_known, owed
 from egress_review.sdc.standards import NEARLY, Pair, against_insiders
 from egress_review.sdc.system import FREE, KNOWN, Need, System
-from egress_review.sdc.tables import Cell, Kind, Margin, Mark, Measure, Table, adding, margins
+from egress_review.sdc.tables import (
+    Cell,
+    Kind,
+    Margin,
+    Mark,
+    Measure,
+    Table,
+    adding,
+    margins,
+    with_rows,
+)
 from enclave.model import DisclosureRules
 
 
@@ -80,6 +90,7 @@ def link(
     `lone` says, by cell of the new table, who its only person is: one person may be alone in
     several cells. Without it two cells are one person's only where one contains the other.
     """
+    new, *earlier = (with_rows(table) for table in (new, *earlier))
     tables = (*earlier, new)
     draft = _Draft(floors(tables), ceilings(tables))
     for table in tables:
@@ -88,7 +99,7 @@ def link(
     for table in tables:
         _equate_margins(draft, table, shared)
         _couple_measures(draft, table)
-    _equate_sums(draft, tables)
+    _equate_sums(draft, tables, shared)
     _hold(draft, tables)
     gate, gates, count = _gates(draft, new, earlier)
     needs, conflicts = _needs(draft, tables, gate, rules)
@@ -117,6 +128,8 @@ def _shared(tables: Sequence[Table]) -> frozenset[Mark]:
     for table in tables:
         seen.update(cell.mark for cell in table.cells)
         seen.update(margin.total for margin in margins(table))
+        for whole, parts in (*table.sums, *table.held):
+            seen.update((whole, *parts))
     return frozenset(mark for mark, times in seen.items() if times > 1)
 
 
@@ -143,14 +156,17 @@ def _equate(draft: _Draft, table: Table, margin: Margin, measure: Measure) -> No
         draft.rows.append({total: 1.0, **dict.fromkeys(parts, -1.0)})
 
 
-def _equate_sums(draft: _Draft, tables: Sequence[Table]) -> None:
-    """Equate cells with those that make them up, where no label says so."""
+def _equate_sums(draft: _Draft, tables: Sequence[Table], shared: frozenset[Mark]) -> None:
+    """Equate groups with those that make them up, where no label says so."""
     known = {frozenset(row.items()) for row in draft.rows}
     for measure in sorted(adding(tables)):
         for total, parts in (one for table in tables for one in table.sums):
-            names = [(mark, measure) for mark in (total, *parts)]
-            if all(name in draft.index for name in names):
-                first, *others = (draft.index[name] for name in names)
+            whole, names = (total, measure), [(mark, measure) for mark in parts]
+            if whole not in draft.floor or any(name not in draft.index for name in names):
+                continue  # a table without this measure
+            others = [draft.index[name] for name in names]
+            if whole in draft.index or total in shared:
+                first = draft.variable(whole, sum(draft.value[other] for other in others))
                 row = {first: 1.0, **dict.fromkeys(others, -1.0)}
                 if frozenset(row.items()) not in known:
                     draft.rows.append(row)

@@ -43,7 +43,7 @@ def peeled(new: Membership, nearest: Sequence[Membership]) -> Iterator[tuple[int
         if not (new_one[whole] or new_one[first]):
             continue
         for width in {made.cells, len(sizes)} if first < made.cells else {len(sizes)}:
-            left, taken = _peel(int(whole), int(first), inside[:, :width], shared)
+            left, taken = peel(int(whole), int(first), inside[:, :width], shared)
             if 0 < left < new.threshold:
                 used = ours[[whole, *taken]].any(axis=0)
                 yield left, frozenset(cells[0][used].tolist())
@@ -65,7 +65,7 @@ def _together(
     ]
     for (one, new), (other, also) in combinations(groupings, 2):
         if (new or also) and len(one) and len(other):
-            for mine, theirs in _meeting(one, other, shared):
+            for mine, theirs in meeting(one, other, shared):
                 here, there = shared[mine, mine].sum(), shared[theirs, theirs].sum()
                 left = abs(int(here) - int(there))
                 inside = shared[np.ix_(mine, theirs)].sum() == min(here, there)
@@ -74,7 +74,7 @@ def _together(
                     yield left, frozenset(cells[0][used[used < len(cells[0])]].tolist())
 
 
-def _meeting(one: Ints, other: Ints, shared: Counts) -> Iterator[tuple[Ints, Ints]]:
+def meeting(one: Ints, other: Ints, shared: Counts) -> Iterator[tuple[Ints, Ints]]:
     """Yield the cells of two groupings that meet, directly or by others that do."""
     meet = csr_matrix(shared[np.ix_(one, other)] > 0)
     count, which = connected_components(block_array([[None, meet], [meet.T, None]]), directed=False)
@@ -133,7 +133,7 @@ def _shared(one: Membership, other: Membership, mine: Ints, theirs: Ints) -> Cou
     return common(one, other, histogram(one, other))[np.ix_(mine, theirs)]
 
 
-def _peel(whole: int, first: int, inside: Bools, shared: Counts) -> tuple[int, list[int]]:
+def peel(whole: int, first: int, inside: Bools, shared: Counts) -> tuple[int, list[int]]:
     """Return how many persons are left of the whole, and which cells were taken away."""
     left, taken, free = int(shared[whole, whole]), [first], inside[whole].copy()
     sizes = np.diag(shared)[: len(free)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
 
@@ -40,6 +40,9 @@ class Measure:
     kind: Kind
     adds_up: bool = True
     signed: bool = False
+
+
+ROWS = Measure("rows", Kind.ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,23 @@ def adding(tables: Iterable[Table]) -> frozenset[str]:
     """Return the measures that add up in each table that has them: what `Table.sums` hold for."""
     measures = [measure for table in tables for measure in table.measures]
     return frozenset(m.name for m in measures) - {m.name for m in measures if not m.adds_up}
+
+
+def with_rows(table: Table) -> Table:
+    """Return the table with its numbers of rows too, where another of its numbers is that.
+
+    Where each person has one row, or each row a value, who reads the one knows the other.
+    """
+    if all(measure.kind is not Kind.ROWS for measure in table.measures):
+        for measure in table.measures:
+            counts = measure.kind in (Kind.PERSONS, Kind.NONNULL)
+            if counts and all(cell.values[measure.name] == cell.mark[0] for cell in table.cells):
+                cells = (
+                    replace(cell, values={**cell.values, ROWS.name: float(cell.mark[0])})
+                    for cell in table.cells
+                )
+                return replace(table, measures=(*table.measures, ROWS), cells=tuple(cells))
+    return table
 
 
 def margins(table: Table) -> Iterator[Margin]:

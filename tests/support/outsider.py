@@ -155,23 +155,23 @@ def by_bounds(left: Sequence[Leaving], rows: Mapping[Key, Sequence[Row]]) -> Ite
     """Yield the hidden numbers of few people that lie in a narrower range than is promised."""
     everything = facts(left)
     for key in sorted({fact.key for fact in everything}):
-        if len({row.person for row in rows[key]}) < len(rows[key]):
-            continue  # with several rows a person, the sets are what tells
         mine = [f for f in everything if f.key == key]
-        for kinds in (("rows", "persons"), ("sum",)):
+        once = len({row.person for row in rows[key]}) == len(rows[key])
+        # who has several rows may be in several groups: numbers of persons do not add up then
+        for kinds in (("rows", "persons") if once else ("rows",), ("sum",)):
             yield from _bounded(mine, kinds, _places(rows[key]))
 
 
-def _places(rows: Sequence[Row]) -> dict[int, list[float]]:
+def _places(rows: Sequence[Row]) -> dict[int, list[Row]]:
     where = {at: n for n, at in enumerate(SPACE)}
-    found: dict[int, list[float]] = defaultdict(list)
+    found: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
-        found[where[row.at]].append(row.pay)
+        found[where[row.at]].append(row)
     return found
 
 
 def _bounded(
-    mine: Sequence[Fact], kinds: tuple[str, ...], places: Mapping[int, list[float]]
+    mine: Sequence[Fact], kinds: tuple[str, ...], places: Mapping[int, list[Row]]
 ) -> Iterator[Finding]:
     counts = "rows" in kinds
     known = [f for f in mine if f.kind in kinds]
@@ -179,16 +179,16 @@ def _bounded(
         known += [f for f in mine if f.kind == "rows" and f.value == 0]
     program = Program(known, EXACT if counts else CENTS)
     for points in dict.fromkeys(f.points for f in known if f.value is None and f.kind in kinds):
-        pays = [pay for n in points for pay in places.get(n, ())]
-        if not pays or not _sensitive(pays, counts=counts):
+        inside = [row for n in points for row in places.get(n, ())]
+        if not inside or not _sensitive(inside, counts=counts):
             continue
         low, high = program.bounds(points, counts=counts)
-        owed = _owed(pays, counts=counts)
+        owed = _owed(inside, counts=counts)
         if counts and low > owed[0]:
             owed = (max(owed[0], program.floor(points)), owed[1])
         if high < owed[1] - EXACT * max(1, owed[1]) or low > owed[0] + EXACT * max(1, owed[0]):
             fact = next(f for f in known if f.points == points and f.value is None)
-            true = len(pays) if counts else sum(pays)
+            true = len(inside) if counts else sum(row.pay for row in inside)
             yield Finding(
                 "bounds", (fact.file,), f"{fact.label} is {true}: {low:.3f} to {high:.3f}"
             )
@@ -236,18 +236,23 @@ def by_draws(left: Sequence[Leaving], rows: Mapping[Key, Sequence[Row]]) -> Iter
     yield from _pairs(everything, rows_there)
 
 
-def _sensitive(pays: Sequence[float], *, counts: bool) -> bool:
-    if len(pays) < LEAST:
-        return True
-    top = sorted(pays, reverse=True)
-    return not counts and sum(pays) - sum(top[:2]) < P * top[0]
+def _sensitive(inside: Sequence[Row], *, counts: bool) -> bool:
+    pays: dict[int, float] = defaultdict(float)
+    for row in inside:
+        pays[row.person] += row.pay
+    top = sorted(pays.values(), reverse=True)
+    return len(top) < LEAST or (not counts and sum(top) - sum(top[:2]) < P * top[0])
 
 
-def _owed(pays: Sequence[float], *, counts: bool) -> tuple[float, float]:
-    """Return the range that must stay open: counts to the threshold, sums p per cent."""
-    if counts:
-        return max(1, len(pays) - max(1, len(pays) // 2)), LEAST
-    return sum(pays) * (1 - P), sum(pays) * (1 + P)
+def _owed(inside: Sequence[Row], *, counts: bool) -> tuple[float, float]:
+    """Return the range that must stay open: counts to the threshold, others p per cent."""
+    if not counts:
+        total = sum(row.pay for row in inside)
+        return total * (1 - P), total * (1 + P)
+    if len(inside) < LEAST:
+        return max(1, len(inside) - max(1, len(inside) // 2)), LEAST
+    tenth = max(1, math.ceil(P * len(inside)))  # rows of few persons
+    return len(inside) - tenth, len(inside) + tenth
 
 
 # Sets -----------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from egress_review.sdc.membership import Membership, labelled
 from egress_review.sdc.nesting import Known, nested
 from egress_review.sdc.primary import owed
 from egress_review.sdc.suppress import suppress
-from egress_review.sdc.tables import Cell, Kind, Mark, Measure, Table
+from egress_review.sdc.tables import Cell, Kind, Mark, Measure, Table, with_rows
 from enclave.model import DisclosureRules
 
 COUNT = Measure("rows", Kind.ROWS)
@@ -61,6 +61,10 @@ def marks(of: Known) -> tuple[Mark, ...]:
     return tuple(cell.mark for cell in of[0].cells)
 
 
+def sum_of(groups: tuple[Mark, ...]) -> Mark:
+    return sum(rows for rows, _ in groups), sum(hashes for _, hashes in groups)
+
+
 WIDE = known(range(40))
 PARTS = known(range(10), range(10, 35), range(35, 50))
 
@@ -68,15 +72,62 @@ PARTS = known(range(10), range(10, 35), range(35, 50))
 @pytest.mark.parametrize(("new", "old"), [(WIDE, PARTS), (PARTS, WIDE)])
 def test_what_lies_inside_is_held_together_by_what_is_around_it(new: Known, old: Known) -> None:
     found = nested(new, [old])
-    assert found.held == ((*marks(WIDE), marks(PARTS)[:2]),)
+    everybody = sum_of(marks(PARTS))
+    assert set(found.held) == {(*marks(WIDE), marks(PARTS)[:2]), (everybody, marks(WIDE))}
     assert found.sums == ()
 
 
 def test_what_is_made_up_of_others_is_their_sum_and_no_bound() -> None:
     whole = known(range(35))
     found = nested(whole, [PARTS])
-    assert found.sums == ((*marks(whole), marks(PARTS)[:2]),)
-    assert found.held == ()
+    assert (*marks(whole), marks(PARTS)[:2]) in found.sums
+    assert found.held == ((sum_of(marks(PARTS)), marks(whole)),)
+
+
+def test_a_total_that_no_row_shows_is_a_group_too() -> None:
+    """Women and men from an age on are what those of two ages are."""
+    sexes = known(range(15), range(15, 35))
+    found = nested(PARTS, [sexes])
+    assert (sum_of(marks(sexes)), marks(PARTS)[:2]) in found.sums
+
+
+def test_what_cells_that_cross_make_up_is_one_sum_of_both() -> None:
+    """Two of three cells each, of the same persons: of neither a cell is made up."""
+    new, old = known(range(10), range(10, 30), range(30, 40)), known(range(5), range(5, 30))
+    both = {(sum_of(marks(old)), one) for one in (marks(new)[:2], marks(old))}
+    assert both <= set(nested(new, [old]).sums)
+    assert nested(new, [known(range(5), range(5, 29))]).sums == ()
+
+
+def test_what_groups_of_two_tables_make_up_is_their_sum() -> None:
+    """Neither table alone does, and the last may be any of the three."""
+    whole = known(range(20), range(20, 50))
+    women, men = known(range(8), range(20, 32)), known(range(8, 20), range(32, 50))
+    pairs = zip(marks(women), marks(men), strict=True)
+    said = {(one, tuple(sorted(two))) for one, two in zip(marks(whole), pairs, strict=True)}
+    for new, *others in ((whole, women, men), (women, men, whole), (men, whole, women)):
+        assert said <= set(nested(new, others).sums)
+    assert nested(women, [whole]).sums == ()
+    other_rows = known(range(8, 20), range(32, 50), rows=1)
+    assert nested(other_rows, [whole, women]).sums == ()
+
+
+@pytest.mark.parametrize(("persons", "told"), [((3, 4), True), ((3, 3), False)])
+def test_where_each_person_has_one_row_rows_are_told(persons: tuple[int, int], told: bool) -> None:
+    people = Measure("persons:wages", Kind.PERSONS)
+    cells = tuple(
+        Cell((3 + n, n), frozenset({0}), (str(n),), count, {people.name: float(count)})
+        for n, count in enumerate(persons)
+    )
+    table = Table(("group",), (people,), cells)
+    found = with_rows(table)
+    assert found.measures == ((people, COUNT) if told else (people,))
+    if told:
+        assert [cell.values for cell in found.cells] == [
+            {people.name: 3.0, "rows": 3.0},
+            {people.name: 4.0, "rows": 4.0},
+        ]
+        assert with_rows(found) is found
 
 
 @pytest.mark.parametrize(
@@ -143,3 +194,16 @@ def test_the_attacker_uses_what_a_wider_selection_gives_away() -> None:
         for said in ((), held)
     ]
     assert lows == pytest.approx([1.0, 3.0])
+
+
+def test_the_attacker_uses_what_cells_that_cross_make_up_together() -> None:
+    """Of 60 the first 55 are told as two groups; of the other five, hidden, two are one group."""
+    new = known(range(55, 57), range(57, 60), range(6), range(6, 55))
+    old = known(range(20), range(20, 55))
+    sums = nested(new, [old]).sums
+    table = replace(total(new), hidden=frozenset({0, 1, 2}))
+    two = (marks(new)[0], "rows")
+    highs = [
+        attack([publish(old[0]), publish(replace(table, sums=said))])[two][1] for said in ((), sums)
+    ]
+    assert highs == pytest.approx([9.0, 4.0])
