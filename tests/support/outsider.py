@@ -126,8 +126,8 @@ class Program:
         self.there = [f.points for f in known if f.whole and not f.absent]
 
     def floor(self, points: frozenset[int]) -> float:
-        """Return how many rows must be there since the rows of the files are, whatever they say."""
-        bare = Program([replace(f, value=None) for f in self.facts if not f.absent])
+        """Return how many rows must be there since the files have rows, whatever these say."""
+        bare = Program([f if f.absent else replace(f, value=None) for f in self.facts])
         return bare.bounds(points, counts=True)[0] if points in bare.columns else 0.0
 
     def bounds(self, points: frozenset[int], *, counts: bool) -> tuple[float, float]:
