@@ -35,7 +35,7 @@ def floors(tables: Sequence[Table]) -> dict[Name, float]:
                 low = min(least(measure), cell.values[measure.name])
                 found[name] = max(found.get(name, -math.inf), low)
     plain = adding(tables)
-    known = _published(tables[:-1])
+    known = published(tables[:-1])
     sums: list[tuple[Sequence[Measure], Sequence[Sum], Mapping[Name, float]]] = []
     for table in tables:
         adds = [m for m in table.measures if m.name in plain]
@@ -51,7 +51,7 @@ def ceilings(tables: Sequence[Table]) -> dict[Name, float]:
 
     That is what the group has less what else was shown of it; the last table is the new one.
     """
-    known, found = _published(tables[:-1]), dict[Name, float]()
+    known, found = published(tables[:-1]), dict[Name, float]()
     for measure in adding(tables):
         for whole, parts in (one for table in tables for one in table.held):
             names = [(part, measure) for part in parts]
@@ -63,7 +63,7 @@ def ceilings(tables: Sequence[Table]) -> dict[Name, float]:
     return found
 
 
-def _published(earlier: Sequence[Table]) -> dict[Name, float]:
+def published(earlier: Sequence[Table]) -> dict[Name, float]:
     """Return what is shown, and the totals that shown numbers add up to."""
     found: dict[Name, float] = {}
     for table in earlier:

@@ -7,14 +7,14 @@ margin, shown or only implied, are protected together; so are bands and the band
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from egress_review.sdc.floors import Name, ceilings, floors
+from egress_review.sdc.floors import Name, ceilings, floors, published
 from egress_review.sdc.primary import may_be_known, owed
 from egress_review.sdc.standards import NEARLY, Pair, against_insiders
 from egress_review.sdc.system import FREE, KNOWN, Need, System
@@ -100,7 +100,7 @@ def link(
         _equate_margins(draft, table, shared)
         _couple_measures(draft, table)
     _equate_sums(draft, tables, shared)
-    _hold(draft, tables)
+    _hold(draft, tables, published(earlier))
     gate, gates, count = _gates(draft, new, earlier)
     needs, conflicts = _needs(draft, tables, gate, rules)
     system, scale = _finish(draft, gate, needs, _costs(new, gates, count))
@@ -172,12 +172,16 @@ def _equate_sums(draft: _Draft, tables: Sequence[Table], shared: frozenset[Mark]
                     draft.rows.append(row)
 
 
-def _hold(draft: _Draft, tables: Sequence[Table]) -> None:
-    """Hold cells that lie inside another one to what it has, where nothing is below zero."""
+def _hold(draft: _Draft, tables: Sequence[Table], known: Container[Name]) -> None:
+    """Hold cells that lie inside another one to what it has, where nothing is below zero.
+
+    Of numbers that are all `known` that says nothing new.
+    """
     for measure in sorted(adding(tables)):
         for whole, parts in dict.fromkeys(one for table in tables for one in table.held):
             names = [(mark, measure) for mark in (whole, *parts)]
-            if all(draft.floor.get(name, -inf) >= 0 and name in draft.index for name in names):
+            is_there = all(name in draft.index and draft.floor[name] >= 0 for name in names)
+            if is_there and not all(name in known for name in names):
                 larger, *smaller = (draft.index[name] for name in names)
                 _at_most(draft, smaller, larger, measure)
 

@@ -24,6 +24,7 @@ from egress_review.sdc.peeling import meeting, peel, shared_by, within_reach
 from egress_review.sdc.span import nearest
 from egress_review.sdc.tables import Level, Mark, Sum, Table, margins
 
+TIGHTEST = 4  # bounds of a group that are kept
 MOST_TOTALS = 1_000  # that a table implies and does not show; of one with more none is looked at
 Known = tuple[Table, Membership]  # a table and who is in its cells
 
@@ -54,7 +55,7 @@ def nested(new: Known, earlier: Sequence[Known]) -> Nested:
     marks of different projects cannot be compared. The first cells of a membership are its table's.
     """
     sums: dict[Sum, None] = {}
-    held: dict[Sum, None] = {}
+    held: list[Sum] = []
     mine, *others = (_groups(*one) for one in (new, *earlier))
     for other in (mine, *(one for one in others if meet(new[1], one.known))):
         shared = common(mine.members, other.members, histogram(new[1], other.known))
@@ -64,13 +65,13 @@ def nested(new: Known, earlier: Sequence[Known]) -> Nested:
             sums |= dict.fromkeys(_sums(*way))
         sums |= dict.fromkeys(_crossing(mine, other, shared))
         if are_of_same_rows(new[1], other.known):
-            held |= dict.fromkeys(one for way in ways for one in _held(*way))
+            held += [one for way in ways for one in _held(*way)]
     said = {(total, frozenset(parts)) for total, parts in sums}
     said |= {one for table in (mine, *others) for one in _by_labels(table.table)}
     for total, parts in _put_together(mine, others):
         if (total, frozenset(parts)) not in said:
             sums[total, parts] = None
-    return Nested(tuple(sums), tuple(held))
+    return Nested(tuple(sums), _tightest(held, set(mine.marks)))
 
 
 def _groups(table: Table, members: Membership) -> _Groups:
@@ -143,6 +144,20 @@ def _held(whole: _Groups, parts: _Groups, inside: Bools) -> Iterator[Sum]:
                 marks = tuple(parts.marks[n] for n in chosen)
                 if mark not in known and _total(marks) != mark:
                     yield mark, marks
+
+
+def _tightest(held: Sequence[Sum], new: set[Mark]) -> tuple[Sum, ...]:
+    """Return what leaves least between a group of the new table and what it lies in, or holds.
+
+    Of many tables of nearly the same people each lies in all before it; the nearest bound it most.
+    """
+    found: dict[Mark, list[tuple[int, int]]] = defaultdict(list)
+    for number, (whole, parts) in enumerate(held):
+        gap = whole[0] - _total(parts)[0]
+        for mark in new.intersection((whole, *parts)):
+            found[mark].append((gap, number))
+    kept = {number for gaps in found.values() for _, number in sorted(gaps)[:TIGHTEST]}
+    return tuple(dict.fromkeys(held[number] for number in sorted(kept)))
 
 
 def _together(

@@ -77,6 +77,13 @@ def test_what_lies_inside_is_held_together_by_what_is_around_it(new: Known, old:
     assert found.sums == ()
 
 
+def test_of_many_bounds_of_one_group_the_tightest_are_kept() -> None:
+    """As many tables of nearly the same people as a project has would bound each cell of each."""
+    around = [known(range(size)) for size in range(20, 50, 5)]
+    found = nested(known(range(10)), around)
+    assert [whole[0] for whole, _ in found.held] == [20, 25, 30, 35]
+
+
 def test_what_is_made_up_of_others_is_their_sum_and_no_bound() -> None:
     whole = known(range(35))
     found = nested(whole, [PARTS])
