@@ -122,8 +122,8 @@ class Program:
             self.system[row, self.columns[fact.points]] = 1
         self.values = np.array([fact.value for fact in shown])
         self.slack = np.array([EXACT if fact.absent else reach for fact in shown])
-        # a row that is there has somebody: hidden rows too
-        self.there = [f.points for f in known if f.whole and not f.absent]
+        # a row that is there has somebody, hidden rows too; but for a total of nobody, which says 0
+        self.there = [f.points for f in known if f.whole and not f.absent and f.value != 0]
 
     def floor(self, points: frozenset[int]) -> float:
         """Return how many rows must be there since the files have rows, whatever these say."""
