@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def measure(
     """Return the measures of a table's lines."""
     maker = _Maker(shape, lines, read, units, largest)
     found = [one for number in range(len(shape.bases)) for one in maker.base(number)]
-    found += maker.units_present()
+    found += [*maker.left_of_sums(), *maker.units_present()]
     numbers = {one.measure.name: one for one in found if isinstance(one, Number)}
     return Measured(
         persons=maker.least_persons(),
@@ -250,6 +251,24 @@ class _Maker:
             if self._read.repeats(source):
                 who = standing.gifts(self._read, amounts, source, self._largest)
                 yield Check(self._by(f"sum:{name}", base, reader), tuple(who))
+
+    def left_of_sums(self) -> Iterator[Check]:
+        """Yield who is behind what one sum of a column leaves of another.
+
+        All wages less those from 25 on are the wages of the young, as if they were printed.
+        """
+        bases = self._shape.bases
+        sums = [n for n, one in enumerate(bases) if one.of is Of.SUM and not self._is_binary(one)]
+        for one, other in combinations(sums, 2):
+            both = bases[one], bases[other]
+            if both[0].sql != both[1].sql:
+                continue
+            first, second = self._read.amounts[one], self._read.amounts[other]
+            if ((first != 0) & (second != 0)).any() and (first != second).any():
+                name = f"sum:{both[0].field}{_where(both[0])} less{_where(both[1])}"
+                for source, reader in self._readers(both[0]):
+                    who = standing.gifts(self._read, first - second, source, self._largest)
+                    yield Check(f"{name} by {reader.alias}", tuple(who))
 
     def units_present(self) -> list[Check]:
         """Return how many employers or households each cell has."""

@@ -70,7 +70,7 @@ class Pairs:
 
     def cells(self) -> Iterator[tuple[int, slice]]:
         """Yield each cell with where its owners stand."""
-        ends = np.append(self.starts[1:], len(self.owner))
+        ends = np.append(self.starts, len(self.owner))[1:]
         for cell, start, end in zip(self.which, self.starts, ends, strict=True):
             yield int(cell), slice(start, end)
 

@@ -327,3 +327,50 @@ def test_a_sum_of_nothing_does_not_follow_from_the_total() -> None:
     assert first in protected.hidden
     low, high = bounds[table.cells[first].mark, name]
     assert (low, high >= 9.0) == (pytest.approx(0.0, abs=1e-3), True)
+
+
+LEFT = "SELECT town, {} FROM pay GROUP BY town"
+ALL = "sum(wage) AS a"
+OLDER = "sum(wage) FILTER (WHERE age >= 25) AS b"
+
+
+def with_young(richest: int) -> list[tuple[object, ...]]:
+    """Return forty persons, six of them under 25, one of whom has as much as that."""
+    rows = [list(row) for row in people(40)]
+    for number, row in enumerate(rows):
+        row[7] = 20 if number < 6 else 40
+        row[3] = 9_000 + number
+    rows[0][3] = richest
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("columns", "richest", "sensitive"),
+    [
+        ([ALL, OLDER], 1_000_000, True),
+        ([OLDER, ALL], 1_000_000, True),
+        ([ALL, "avg(wage) FILTER (WHERE age >= 25) AS b"], 1_000_000, True),
+        ([OLDER, "sum(wage) FILTER (WHERE age >= 18) AS c"], 1_000_000, True),
+        ([ALL, OLDER], 9_000, False),
+        ([ALL], 1_000_000, False),
+        ([OLDER], 1_000_000, False),
+        ([OLDER, "sum(wage) FILTER (WHERE age < 45 AND sex = 'M') AS c"], 9_000, False),
+    ],
+)
+def test_what_one_sum_leaves_of_another_is_held_to_the_rules_of_sums(
+    columns: list[str], richest: int, sensitive: bool
+) -> None:
+    """Six people were left of forty, enough; nearly all of it was one person's."""
+    found = reasons(LEFT.format(", ".join(columns)), with_young(richest))
+    assert found == ({Reason.P_RATIO, Reason.DOMINANCE} if sensitive else set())
+
+
+@pytest.mark.parametrize("sums", ["avg(wage)", "sum(wage)", "mode(sex)", "count(bonus)"])
+def test_a_table_of_nobody_is_recomputed_like_any(sums: str) -> None:
+    """It was refused as a fault of egress review."""
+    asked = (
+        "SELECT town, sex, count(*) AS n, {} AS s FROM pay WHERE town = 'X' GROUP BY CUBE (1, 2)"
+    )
+    evidence = ask(asked.format(sums), people(20))
+    assert [line[2] for line in evidence.lines] == [0]
+    assert sensitive(evidence.table, RULES) == {}
