@@ -21,7 +21,7 @@ from egress_review.evidence.evidence_sql import Unit
 from egress_review.evidence.lineage_sql import Shape
 from egress_review.evidence.reading import Line
 from egress_review.evidence.standing import Bools, Floats, Ints, Read
-from egress_review.sdc.tables import Contributors, Kind, Measure
+from egress_review.sdc.tables import ROWS, Contributors, Kind, Measure
 
 Who = tuple[Contributors, ...]
 
@@ -124,7 +124,7 @@ class _Maker:
     def _rows(self, base: Base, amounts: Floats) -> Iterator[Number | Check]:
         if not base.condition:
             rows = np.array([line.rows for line in self._lines], dtype=float)
-            yield Number(Measure("rows", Kind.ROWS), rows)
+            yield Number(ROWS, rows)
             yield from self._repeated("rows", base, amounts)
             return
         name = f"nonnull:rows{_where(base)}"
@@ -184,11 +184,12 @@ class _Maker:
         from who gives most elsewhere.
         """
         rows = [self._numbers(base, line)[3] for line in self._lines]
+        if all(one.persons or not count for one, count in zip(who, rows, strict=True)):
+            return tuple(who)
         most = max((one.top[0] for one in who if one.top), default=0.0)
+        each = self._read.most_rows(source)
         return tuple(
-            Contributors(math.ceil(count / self._read.most_rows(source)), 0, (most,))
-            if count and not one.persons
-            else one
+            Contributors(math.ceil(count / each), 0, (most,)) if count and not one.persons else one
             for one, count in zip(who, rows, strict=True)
         )
 
@@ -257,17 +258,14 @@ class _Maker:
 
         All wages less those from 25 on are the wages of the young, as if they were printed.
         """
-        bases = self._shape.bases
-        sums = [n for n, one in enumerate(bases) if one.of is Of.SUM and not self._is_binary(one)]
-        for one, other in combinations(sums, 2):
-            both = bases[one], bases[other]
-            if both[0].sql != both[1].sql:
-                continue
-            first, second = self._read.amounts[one], self._read.amounts[other]
-            if ((first != 0) & (second != 0)).any() and (first != second).any():
-                name = f"sum:{both[0].field}{_where(both[0])} less{_where(both[1])}"
-                for source, reader in self._readers(both[0]):
-                    who = standing.gifts(self._read, first - second, source, self._largest)
+        every = zip(self._shape.bases, self._read.amounts, strict=True)
+        sums = [(b, given) for b, given in every if b.of is Of.SUM and not self._is_binary(b)]
+        for (one, given), (other, less) in combinations(sums, 2):
+            overlap = one.sql == other.sql and ((given != 0) & (less != 0)).any()
+            if overlap and (given != less).any():
+                name = f"sum:{one.field}{_where(one)} less{_where(other)}"
+                for source, reader in self._readers(one):
+                    who = standing.gifts(self._read, given - less, source, self._largest)
                     yield Check(f"{name} by {reader.alias}", tuple(who))
 
     def units_present(self) -> list[Check]:

@@ -22,7 +22,7 @@ from egress_review.sdc.gram import Floats, Span, shared_with, span_of
 from egress_review.sdc.membership import Ints, Labels, Membership
 from egress_review.sdc.peeling import peeled
 from egress_review.sdc.peeling_rows import peeled_rows
-from egress_review.sdc.unions import MOST_SETS, alike, unions
+from egress_review.sdc.unions import alike, unions
 
 EXACT = 1e-7  # how far from 1 a projection's share may be by rounding alone
 # A determined set falls below the share asked in each round once in 100,000.
@@ -30,6 +30,7 @@ ROUNDS = ((24, 0.25), (240, 0.64))
 BATCH = 512
 FAMILY = 3
 MOST_WAYS = 64
+MOST_SETS = 20_000  # that are put together
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,9 @@ class _Screen:
             sets = _Sets(*alike(family, new.threshold))
             yield from self.judge(sets)
             sets = sets.only(self._suspects(sets, new.threshold - 1)[:MOST_SETS])
-            for shared, sizes in unions(
-                self._shared(sets), sets.sizes, self._span, least=new.threshold
-            ):
-                for start in range(0, len(sizes), BATCH):
-                    some = slice(start, start + BATCH)
-                    beside = shared[some].T.toarray()
-                    yield from _judge(self._span, beside, sizes[some], self._first)
+            shared = self._shared(sets)
+            for found in unions(shared, sets.sizes, self._span, least=new.threshold):
+                yield from self._judged(*found)
 
     def _suspects(self, sets: _Sets, whole: int = 0) -> Ints:
         """Return the sets that may be determined, or be part of one of `whole` persons that is."""
@@ -163,8 +160,12 @@ class _Screen:
         count, share = ROUNDS[1]
         mine = shared @ self._span.directions(count)
         left = np.flatnonzero(np.einsum("ij,ij->i", mine, mine) >= share * sizes)
-        for start in range(0, len(left), BATCH):
-            some = left[start : start + BATCH]
+        yield from self._judged(shared[left], sizes[left])
+
+    def _judged(self, shared: csr_matrix, sizes: Ints) -> Iterator[Exposed]:
+        """Yield which sets are determined, by what each (a line) shares with each cell."""
+        for start in range(0, len(sizes), BATCH):
+            some = slice(start, start + BATCH)
             yield from _judge(self._span, shared[some].T.toarray(), sizes[some], self._first)
 
 

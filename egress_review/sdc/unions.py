@@ -20,7 +20,6 @@ from egress_review.sdc.membership import Ints, Membership
 
 NUMBERS = 3
 NEAR = 1e-5  # what rounding may leave of numbers that cancel; who is found is judged exactly
-MOST_SETS = 20_000  # that are put together two by two
 MOST_PAIRS = 1_000_000  # that are put together with a third
 Together = tuple[csr_matrix, Ints]  # what each union shares with each cell of the span; its persons
 
@@ -45,7 +44,7 @@ def unions(shared: csr_matrix, sizes: Ints, span: Span, *, least: int) -> Iterat
     `shared` is what each set has in common with each cell of the span.
     """
     left = _left(shared, sizes, span)
-    some = np.flatnonzero(np.abs(left).max(axis=1, initial=0.0) > NEAR)[:MOST_SETS]
+    some = np.flatnonzero(np.abs(left).max(axis=1, initial=0.0) > NEAR)
     for members in _cancelling(left[some], sizes[some], least):
         rows = np.repeat(np.arange(len(members)), members.shape[1])
         shape = (len(members), len(sizes))

@@ -50,6 +50,7 @@ __all__ = ["egress_audit", "world"]
 SEQUENCES = int(os.environ.get("ENCLAVE_SEQUENCES", "1"))
 FIRST = int(os.environ.get("ENCLAVE_SEQUENCES_FROM", "0"))
 BANDS = BYS["age"]
+AGES = {20: 20, 25: 18, 30: 2, 35: 3, 40: 6, 45: 30, 50: 9, 55: 14}  # 30-39 is five people
 VALUES = Number("count(wage)", "rows")
 FEW_TABLES = 4  # what combinations of more give away is not always found (0188)
 ROUND = Protection(Method.ROUND, base=LEAST)
@@ -61,6 +62,11 @@ def findings(scene: Scene, played: Played) -> list[Finding]:
     return [*by_bounds(played.left, scene.rows), *by_sets(played.left, scene.rows)]
 
 
+def everywhere(world: World, name: str, rows: list[Row], terms: Protection | None = None) -> Scene:
+    """Return a scene of the same rows in both projects and both versions."""
+    return Scene.of(world, name, {(p, e): rows for p in (0, 1) for e in (1, 2)}, terms)
+
+
 def aged(world: World, name: str, sizes: Mapping[int, int], women: Sequence[int] = ()) -> Scene:
     """Return a scene of so many persons of each age, every other one a woman, or so many."""
     rows: list[Row] = []
@@ -68,7 +74,7 @@ def aged(world: World, name: str, sizes: Mapping[int, int], women: Sequence[int]
         for n in range(size):
             sex = "FM"[n % 2] if not women else "FM"[n >= women[group]]
             rows.append(Row(len(rows), Point("A", "x", sex, age, 8_000), 9_000.0 + len(rows)))
-    return Scene.of(world, name, {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    return everywhere(world, name, rows)
 
 
 def with_trades(world: World, name: str, trades: Sequence[tuple[int, str]]) -> Scene:
@@ -81,7 +87,7 @@ def with_trades(world: World, name: str, trades: Sequence[tuple[int, str]]) -> S
         for one in trade:
             at = Point("AD"[one.isupper()], one.lower(), "FM"[person % 2], 30, 8_000)
             rows.append(Row(person, at, 9_000.0 + len(rows)))
-    return Scene.of(world, name, {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    return everywhere(world, name, rows)
 
 
 def inside_39(world: World) -> tuple[Scene, Only]:
@@ -91,7 +97,7 @@ def inside_39(world: World) -> tuple[Scene, Only]:
     rows = [
         Row(n, Point("A", i, "FM"[n % 2], a, 8_000), 9_000.0 + n) for n, (i, a) in enumerate(at)
     ]
-    scene = Scene.of(world, "inside", {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    scene = everywhere(world, "inside", rows)
     return scene, Only("industry = 'x'", lambda at: at.industry == "x")
 
 
@@ -125,8 +131,7 @@ def test_bands_do_not_narrow_the_bands_within_them(
     monkeypatch.setattr(nesting, "_put_together", lambda *_: ())
     fine, coarse = (Asked(0, 1, (by,), "ROLLUP", (ALL,), (ROWS,)) for by in BANDS[:2])
     both = Asked(0, 1, BANDS[1::-1], "SETS", (ALL,), (ROWS,))
-    sizes = {20: 20, 25: 18, 30: 2, 35: 3, 40: 6, 45: 30, 50: 9, 55: 14}
-    scene = aged(world, "bands", sizes)
+    scene = aged(world, "bands", AGES)
     check_guarded(
         scene,
         (both,) if together else (coarse, fine),
@@ -198,7 +203,7 @@ def test_women_in_one_table_and_men_in_another_are_everybody_in_a_third(
     sizes |= {("M", 40): 15, ("F", 50): 7, ("M", 50): 8}
     at = [place for place, size in sizes.items() for _ in range(size)]
     rows = [Row(n, Point("A", "x", s, a, 8_000), 9_000.0 + n) for n, (s, a) in enumerate(at)]
-    scene = Scene.of(world, "sexes", {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    scene = everywhere(world, "sexes", rows)
     whole = Asked(0, 1, BANDS[:1], "ROLLUP", (ALL,), (ROWS,))
     women, men = (
         replace(whole, only=(Only(f"sex = '{sex}'", lambda at, sex=sex: at.sex == sex),))
@@ -219,14 +224,13 @@ def test_bands_of_a_quarter_do_not_narrow_the_bands_within_them(
     By luck the right ones are put together as those of several tables: taken away from the start.
     """
     monkeypatch.setattr(nesting, "_put_together", lambda *_: ())
-    sizes = {20: 20, 25: 18, 30: 2, 35: 3, 40: 6, 45: 30, 50: 9, 55: 14}
-    ages = [age for age, size in sizes.items() for _ in range(size)]
+    ages = [age for age, size in AGES.items() for _ in range(size)]
     rows = [
         Row(n, Point("A", trade, "FM"[n % 2], age, 8_000), 9_000.0 + n)
         for n, age in enumerate(ages)
         for trade in "xyz"
     ]
-    scene = Scene.of(world, "quarters", {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    scene = everywhere(world, "quarters", rows)
     coarse = Asked(0, 1, (BANDS[1], *BYS["trade"]), "", (ALL,), (ROWS,))
     fine = replace(coarse, by=(BANDS[0], *BYS["trade"]), sets="ROLLUP")
     check_guarded(
@@ -245,8 +249,7 @@ def test_persons_who_have_a_row_each_and_rows_are_one_number(
     world: World, monkeypatch: pytest.MonkeyPatch, first: Number, second: Number
 ) -> None:
     """Control: tables.with_rows; bands and the bands within them, counted in other words."""
-    sizes = {20: 20, 25: 18, 30: 2, 35: 3, 40: 6, 45: 30, 50: 9, 55: 14}
-    scene = aged(world, "words", sizes)
+    scene = aged(world, "words", AGES)
     coarse = Asked(0, 1, (BANDS[1],), "ROLLUP", (ALL,), (first,))
     fine = replace(coarse, by=(BANDS[0],), numbers=(second,))
 
@@ -283,7 +286,7 @@ def test_what_a_table_leaves_of_its_own_total_is_taken_away_too(
     rows = [
         Row(n, Point("A", i, "FM"[n % 2], a, 8_000), 9_000.0 + n) for n, (i, a) in enumerate(at)
     ]
-    scene = Scene.of(world, "young", {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    scene = everywhere(world, "young", rows)
     sexes = Asked(0, 1, BYS["sex"], "", (ALL,), (ROWS,))
     older = Only("age >= 25", lambda at: at.age >= 25)
     trade = Only("industry = 'x'", lambda at: at.industry == "x")
@@ -313,7 +316,7 @@ def test_what_groupings_that_cross_leave_together_is_not_of_a_few(
     at = [Point(c, "x", "M", age, 8_000) for (c, age), size in sizes.items() for _ in range(size)]
     at += [Point(c, "x", "F", 20 + 20 * (n % 2), 8_000) for c in "ABCD" for n in range(20)]
     rows = [Row(n, one, 9_000.0 + n) for n, one in enumerate(at)]
-    scene = Scene.of(world, "met", {(p, e): rows for p in (0, 1) for e in (1, 2)})
+    scene = everywhere(world, "met", rows)
     ages = Asked(0, 1, (*BYS["sex"], BANDS[2]), "", (ALL,), (ROWS,))
     men = Number("count(*) FILTER (WHERE sex = 'M')", "rows", lambda at: at.sex == "M")
     counties = replace(ages, by=BYS["place"][:1], numbers=(men,))
@@ -409,7 +412,7 @@ def test_rows_of_one_table_that_cross_nearly_all_over_are_not_both_drawn(
     at = [Point("A", *one, 30, 8_000) for one, size in sizes.items() for _ in range(size)]
     rows = [Row(n, one, 9_000.0 + n) for n, one in enumerate(at)]
     asked = Asked(0, 1, (*BYS["trade"], *BYS["sex"]), "SETS", (ALL,), (ROWS,))
-    scene = Scene.of(world, "cross", {(p, e): rows for p in (0, 1) for e in (1, 2)}, terms)
+    scene = everywhere(world, "cross", rows, terms)
     left = leaving(scene, asked)
     assert left.left
     assert not [*by_draws(left.left, scene.rows)]
@@ -423,7 +426,7 @@ def test_a_rounded_total_stands_beside_its_largest_part_and_the_row_of_the_few(
 ) -> None:
     """Honest: that somebody lies between is what the third row says, whatever its number."""
     rows = [Row(n, Point("A", "xy"[n > 19], "F", 30, 8_000), 9_000.0 + n) for n in range(23)]
-    scene = Scene.of(world, "few", {(p, e): rows for p in (0, 1) for e in (1, 2)}, ROUND)
+    scene = everywhere(world, "few", rows, ROUND)
     played = leaving(scene, Asked(0, 1, BYS["trade"], "ROLLUP", (ALL,), (ROWS,)))
     assert len(played.left) == 1
     assert HIDDEN.encode() not in played.left[0].content

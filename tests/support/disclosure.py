@@ -12,10 +12,9 @@ from egress_review.sdc.certificate import Certificate, certify, publish
 from egress_review.sdc.linking import link
 from egress_review.sdc.primary import sensitive
 from egress_review.sdc.suppress import Pattern, suppress
-from egress_review.sdc.tables import Cell, Contributors, Kind, Level, Measure, Table
+from egress_review.sdc.tables import ROWS, Cell, Contributors, Kind, Level, Measure, Table
 from enclave.model import DisclosureRules
 
-ROWS = Measure("rows", Kind.ROWS)
 PERSONS = Measure("persons", Kind.PERSONS)
 WAGE = Measure("sum:wage", Kind.SUM)
 

@@ -16,7 +16,7 @@ from egress_review.custody import Piece
 from egress_review.earlier.ledger import Entry, dump, load
 from egress_review.model import FileKind, Note, Request, Standing, State
 from egress_review.render import MARK, write_csv
-from egress_review.sdc.tables import Kind, Measure
+from egress_review.sdc.tables import ROWS
 from egress_review.store import add_request, change
 from egress_review.web import make_site
 from enclave.events import Action, Event
@@ -114,7 +114,7 @@ def enlarged(world: World, request: Request, rows: int) -> Request:
     table = replace(
         entry.table,
         dimensions=("county", "industry"),
-        measures=(Measure("rows", Kind.ROWS),),
+        measures=(ROWS,),
         cells=cells,
         hidden=hidden,
         primary=frozenset(reasons),

@@ -126,22 +126,27 @@ def test_a_closed_session_has_no_socket_and_a_new_one_gets_it_by_sync(world: Wor
     with_intake(world, talk)
 
 
-@on_both_databases
-def test_nobody_sees_another_persons_requests_through_their_socket(world: World) -> None:
-    theirs = world.submit(person="ravi")
-    assert theirs.project == PROJECT
-    assert theirs.state is State.PROTECTED
+def check_unseen(world: World, request: str) -> None:
+    """Check that the socket of Rosa's session shows no such request and leaves it as it is."""
 
     async def talk(_intake: Intake) -> None:
-        status, told = await call(world, "GET", f"/outputs/{theirs.id}")
+        status, told = await call(world, "GET", f"/outputs/{request}")
         assert (status, told["code"]) == (404, "input.not-found")
-        status, _ = await call(world, "POST", f"/outputs/{theirs.id}/withdraw")
+        status, _ = await call(world, "POST", f"/outputs/{request}/withdraw")
         assert status == 404
         _, listed = await call(world, "GET", "/outputs")
         assert listed["outputs"] == []
 
     world.session()
     with_intake(world, talk)
+
+
+@on_both_databases
+def test_nobody_sees_another_persons_requests_through_their_socket(world: World) -> None:
+    theirs = world.submit(person="ravi")
+    assert theirs.project == PROJECT
+    assert theirs.state is State.PROTECTED
+    check_unseen(world, theirs.id)
 
 
 def test_a_project_sees_nothing_of_what_the_same_person_asked_for_in_another(world: World) -> None:
@@ -149,15 +154,5 @@ def test_a_project_sees_nothing_of_what_the_same_person_asked_for_in_another(wor
     add_project(world, "second-study")
     mine = world.submit(project="second-study")
     assert mine.state is State.PROTECTED
-
-    async def talk(_intake: Intake) -> None:
-        status, told = await call(world, "GET", f"/outputs/{mine.id}")
-        assert (status, told["code"]) == (404, "input.not-found")
-        status, _ = await call(world, "POST", f"/outputs/{mine.id}/withdraw")
-        assert status == 404
-        _, listed = await call(world, "GET", "/outputs")
-        assert listed["outputs"] == []
-
-    world.session()
-    with_intake(world, talk)
+    check_unseen(world, mine.id)
     assert world.service.reviews.request(mine.id).state is State.PROTECTED

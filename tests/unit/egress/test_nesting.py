@@ -17,10 +17,9 @@ from egress_review.sdc.membership import Membership, labelled
 from egress_review.sdc.nesting import Known, nested
 from egress_review.sdc.primary import owed
 from egress_review.sdc.suppress import suppress
-from egress_review.sdc.tables import Cell, Kind, Mark, Measure, Table, with_rows
+from egress_review.sdc.tables import ROWS, Cell, Kind, Mark, Measure, Table, with_rows
 from enclave.model import DisclosureRules
 
-COUNT = Measure("rows", Kind.ROWS)
 PEOPLE = 60
 
 
@@ -54,7 +53,7 @@ def known(*groups: range, rows: int = 0, twice: int = 0) -> Known:
         Cell(mark, frozenset({0}), (str(n),), len(group), {"rows": float(mark[0])})
         for n, (mark, group) in enumerate(zip(marks, groups, strict=True))
     )
-    return Table(("group",), (COUNT,), cells), members
+    return Table(("group",), (ROWS,), cells), members
 
 
 def marks(of: Known) -> tuple[Mark, ...]:
@@ -128,7 +127,7 @@ def test_where_each_person_has_one_row_rows_are_told(persons: tuple[int, int], t
     )
     table = Table(("group",), (people,), cells)
     found = with_rows(table)
-    assert found.measures == ((people, COUNT) if told else (people,))
+    assert found.measures == ((people, ROWS) if told else (people,))
     if told:
         assert [cell.values for cell in found.cells] == [
             {people.name: 3.0, "rows": 3.0},
@@ -154,8 +153,8 @@ def test_nothing_is_owed_beyond_what_was_published_around_and_inside() -> None:
     assert around == {first: 40.0, second: 40.0}  # nothing else of it was shown
     inside = floors([parts, replace(wide, held=held)])
     assert inside[marks(WIDE)[0], "rows"] == 35.0
-    assert owed(parts.cells[1], COUNT, rules, floor=1.0) == (3.0, 3.0)
-    assert owed(parts.cells[1], COUNT, rules, floor=24.0, ceiling=26.0) == (1.0, 1.0)
+    assert owed(parts.cells[1], ROWS, rules, floor=1.0) == (3.0, 3.0)
+    assert owed(parts.cells[1], ROWS, rules, floor=24.0, ceiling=26.0) == (1.0, 1.0)
 
 
 def test_what_was_hidden_says_nothing_of_what_is_around_or_inside() -> None:
